@@ -1,0 +1,347 @@
+#include "mooring/ipam_api/messages.hpp"
+
+#include <fmt/format.h>
+
+namespace mooring::ipam_api {
+namespace {
+
+constexpr auto tolerant = Fields::Unknown::ignore;
+
+void put_unless_empty(Json& json, const char* key, const std::string& value) {
+  if (!value.empty()) {
+    json[key] = value;
+  }
+}
+
+// Messages from nodes are refused with the field named; `Parsed` binds a nested object to its reader.
+template <class T>
+T nested(Fields& fields, std::string_view key, Result<T> (*read)(const Json&), bool required) {
+  const Json* object = fields.object(key);
+  if (object != nullptr) {
+    return fields.take(key, read(*object));
+  }
+  if (required) {
+    fields.fail(key, Error(Errc::invalid_argument, "is missing"));
+  }
+  return T{};
+}
+
+template <class T>
+std::vector<T> list(Fields& fields, std::string_view key, Result<T> (*read)(const Json&)) {
+  std::vector<T> out;
+  if (const Json* array = fields.array(key)) {
+    for (const Json& item : *array) {
+      out.push_back(fields.take(key, read(item)));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_string(Kind kind) {
+  switch (kind) {
+    case Kind::fixed_by_admin:
+      return "static";
+    case Kind::stateful:
+      return "stateful";
+    case Kind::stateless:
+      return "stateless";
+  }
+  return "stateless";
+}
+
+Result<Kind> parse_kind(std::string_view text) {
+  if (text == "static") {
+    return Kind::fixed_by_admin;
+  }
+  if (text == "stateful") {
+    return Kind::stateful;
+  }
+  if (text == "stateless") {
+    return Kind::stateless;
+  }
+  return Error(Errc::invalid_argument, fmt::format("'{}' is not a kind", text), "one of static, stateful, stateless");
+}
+
+Json to_json(const Attachment& value) {
+  return {{"container_id", value.container_id}, {"ifname", value.ifname}};
+}
+
+Result<Attachment> attachment_from(const Json& json) {
+  Fields fields(json, "attachment");
+  const std::string id = fields.string("container_id");
+  const std::string ifname = fields.string("ifname");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return make_attachment(id, ifname);
+}
+
+Json to_json(const Route& value) {
+  Json json = {{"destination", value.destination.str()}};
+  if (value.via) {
+    json["via"] = value.via->str();
+  }
+  return json;
+}
+
+Result<Route> route_from(const Json& json) {
+  Fields fields(json, "route");
+  Route route;
+  route.destination = fields.parsed("destination", &net::Cidr::parse);
+  route.via = fields.parsed_if_present("via", &net::Ipv4Address::parse);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return route;
+}
+
+Json to_json(const Dns& value) {
+  Json json = Json::object();
+  if (!value.nameservers.empty()) {
+    json["nameservers"] = value.nameservers;
+  }
+  put_unless_empty(json, "domain", value.domain);
+  if (!value.search.empty()) {
+    json["search"] = value.search;
+  }
+  if (!value.options.empty()) {
+    json["options"] = value.options;
+  }
+  return json;
+}
+
+Result<Dns> dns_from(const Json& json) {
+  Fields fields(json, "dns");
+  Dns dns;
+  dns.nameservers = fields.strings("nameservers");
+  dns.domain = fields.string("domain", "");
+  dns.search = fields.strings("search");
+  dns.options = fields.strings("options");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return dns;
+}
+
+Json to_json(const Wishes& value) {
+  Json json = Json::object();
+  put_unless_empty(json, "network", value.network);
+  put_unless_empty(json, "subnet", value.subnet);
+  put_unless_empty(json, "pool", value.pool);
+  if (value.address) {
+    json["address"] = value.address->str();
+  }
+  if (value.mac) {
+    json["mac"] = value.mac->str();
+  }
+  if (value.kind) {
+    json["kind"] = to_string(*value.kind);
+  }
+  return json;
+}
+
+Result<Wishes> wishes_from(const Json& json) {
+  Fields fields(json, "wishes");
+  Wishes wishes;
+  wishes.network = fields.string("network", "");
+  wishes.subnet = fields.string("subnet", "");
+  wishes.pool = fields.string("pool", "");
+  wishes.address = fields.parsed_if_present("address", &net::Ipv4Address::parse);
+  wishes.mac = fields.parsed_if_present("mac", &net::MacAddress::parse);
+  wishes.kind = fields.parsed_if_present("kind", &parse_kind);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return wishes;
+}
+
+Json to_json(const AllocateRequest& value) {
+  Json json = {
+      {"node", value.node},         {"attachment", to_json(value.attachment)},      {"namespace", value.namespace_},
+      {"hostname", value.hostname}, {"interface_ordinal", value.interface_ordinal}, {"wishes", to_json(value.wishes)}};
+  put_unless_empty(json, "pod_uid", value.pod_uid);
+  return json;
+}
+
+Result<AllocateRequest> allocate_request_from(const Json& json) {
+  Fields fields(json, "allocate");
+  AllocateRequest request;
+  request.node = fields.take("node", parse_name("node", fields.string("node")));
+  request.attachment = nested(fields, "attachment", &attachment_from, true);
+  request.pod_uid = fields.string("pod_uid", "");
+  request.namespace_ = fields.take("namespace", parse_name("namespace", fields.string("namespace")));
+  request.hostname = fields.take("hostname", parse_hostname("hostname", fields.string("hostname")));
+  request.interface_ordinal = static_cast<std::uint32_t>(fields.number("interface_ordinal", 0));
+  request.wishes = nested(fields, "wishes", &wishes_from, false);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return request;
+}
+
+Json to_json(const Allocation& value) {
+  Json routes = Json::array();
+  for (const Route& route : value.routes) {
+    routes.push_back(to_json(route));
+  }
+  return {{"port_id", value.port_id},
+          {"network", value.network},
+          {"subnet", value.subnet},
+          {"pool", value.pool},
+          {"namespace", value.namespace_},
+          {"hostname", value.hostname},
+          {"kind", to_string(value.kind)},
+          {"address", value.address.str()},
+          {"gateway", value.gateway.str()},
+          {"mac", value.mac.str()},
+          {"vni", value.vni.value()},
+          {"mtu_bytes", value.mtu_bytes},
+          {"routes", routes},
+          {"dns", to_json(value.dns)},
+          {"generation", value.generation}};
+}
+
+Result<Allocation> allocation_from(const Json& json) {
+  Fields fields(json, "allocation", tolerant);
+  Allocation value;
+  value.port_id = fields.string("port_id");
+  value.network = fields.string("network");
+  value.subnet = fields.string("subnet");
+  value.pool = fields.string("pool", "");
+  value.namespace_ = fields.string("namespace");
+  value.hostname = fields.string("hostname");
+  value.kind = fields.parsed("kind", &parse_kind);
+  value.address = fields.parsed("address", &net::InterfaceAddress::parse);
+  value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
+  value.mac = fields.parsed("mac", &net::MacAddress::parse);
+  value.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
+  value.mtu_bytes = static_cast<std::uint32_t>(fields.number("mtu_bytes"));
+  value.routes = list(fields, "routes", &route_from);
+  value.dns = nested(fields, "dns", &dns_from, false);
+  value.generation = fields.number("generation");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const ReleaseRequest& value) {
+  Json json = {{"node", value.node}, {"generation", value.generation}, {"reason", value.reason}};
+  if (value.attachment) {
+    json["attachment"] = to_json(*value.attachment);
+  }
+  if (value.vni) {
+    json["vni"] = value.vni->value();
+  }
+  if (value.address) {
+    json["address"] = value.address->str();
+  }
+  return json;
+}
+
+Result<ReleaseRequest> release_request_from(const Json& json) {
+  Fields fields(json, "release");
+  ReleaseRequest request;
+  request.node = fields.take("node", parse_name("node", fields.string("node")));
+  if (fields.has("attachment")) {
+    request.attachment = nested(fields, "attachment", &attachment_from, true);
+  } else {
+    request.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
+    request.address = fields.parsed("address", &net::Ipv4Address::parse);
+  }
+  request.generation = fields.number("generation", 0);
+  request.reason = fields.string("reason");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return request;
+}
+
+Json to_json(const ReleaseAnswer& value) {
+  return {{"released", value.released}};
+}
+
+Result<ReleaseAnswer> release_answer_from(const Json& json) {
+  Fields fields(json, "release answer", tolerant);
+  ReleaseAnswer answer;
+  answer.released = fields.boolean("released", false);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return answer;
+}
+
+Json to_json(const ConfirmRequest& value) {
+  return {{"node", value.node}, {"attachment", to_json(value.attachment)}, {"generation", value.generation}};
+}
+
+Result<ConfirmRequest> confirm_request_from(const Json& json) {
+  Fields fields(json, "confirm");
+  ConfirmRequest request;
+  request.node = fields.take("node", parse_name("node", fields.string("node")));
+  request.attachment = nested(fields, "attachment", &attachment_from, true);
+  request.generation = fields.number("generation");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return request;
+}
+
+Json to_json(const Registration& value) {
+  Json json = {{"machine_id", value.machine_id}, {"vtep", value.vtep.str()}, {"version", value.version}};
+  put_unless_empty(json, "network", value.network);
+  return json;
+}
+
+Result<Registration> registration_from(const Json& json) {
+  Fields fields(json, "registration");
+  Registration value;
+  value.machine_id = fields.string("machine_id");
+  value.vtep = fields.parsed("vtep", &net::Ipv4Address::parse);
+  value.version = fields.string("version", "");
+  value.network = fields.string("network", "");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const RegistrationAnswer& value) {
+  return {{"incarnation", value.incarnation}, {"revision", value.revision}};
+}
+
+Result<RegistrationAnswer> registration_answer_from(const Json& json) {
+  Fields fields(json, "registration answer", tolerant);
+  RegistrationAnswer answer;
+  answer.incarnation = fields.string("incarnation");
+  answer.revision = fields.number("revision");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return answer;
+}
+
+Json problem_from(const Error& error) {
+  const ErrcInfo& row = error.info();
+  Json json = {{"type", "about:blank#" + std::string(row.id)},
+               {"title", row.id},
+               {"status", row.http_status},
+               {"detail", error.message()}};
+  put_unless_empty(json, "hint", error.hint());
+  return json;
+}
+
+Error error_from_problem(int http_status, std::string_view body) {
+  const auto json = parse_json("problem", body);
+  if (!json || !json->is_object() || !json->contains("title") || !(*json)["title"].is_string()) {
+    return Error(Errc::unavailable, fmt::format("the peer answered HTTP {} without a reason", http_status));
+  }
+  Fields fields(*json, "problem", tolerant);
+  const std::string detail = fields.string("detail", "");
+  const std::string hint = fields.string("hint", "");
+  return Error(info_by_id(fields.string("title")).code, detail, hint);
+}
+
+}  // namespace mooring::ipam_api

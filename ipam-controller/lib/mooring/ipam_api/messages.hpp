@@ -1,0 +1,130 @@
+// What nodes and gateways say to the controller and hear back (docs/api/rest.md). JSON shapes are fixed by
+// messages.cpp; a later version may add fields, so readers of answers ignore unknown ones, and the controller refuses
+// unknown ones in requests of its own protocol version.
+// Threading: values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mooring/ipam_api/json_fields.hpp"
+#include "mooring/ipam_api/names.hpp"
+#include "mooring/net/address.hpp"
+
+namespace mooring::ipam_api {
+
+inline constexpr int protocol_version = 1;
+
+enum class Kind { fixed_by_admin /* "static" */, stateful, stateless };
+std::string to_string(Kind kind);
+Result<Kind> parse_kind(std::string_view text);
+
+struct Route {
+  net::Cidr destination;
+  std::optional<net::Ipv4Address> via;  // absent: the subnet's gateway
+};
+struct Dns {
+  std::vector<std::string> nameservers, search, options;
+  std::string domain;
+  bool empty() const { return nameservers.empty() && search.empty() && options.empty() && domain.empty(); }
+};
+
+// What a pod asks for beyond "an address"; empty = the controller decides.
+struct Wishes {
+  std::string network, subnet, pool;
+  std::optional<net::Ipv4Address> address;
+  std::optional<net::MacAddress> mac;
+  std::optional<Kind> kind;
+};
+
+// POST /v1/ports:allocate. Idempotent by attachment: asked again, the same answer.
+struct AllocateRequest {
+  std::string node;
+  Attachment attachment;
+  std::string pod_uid;     // "" where the runtime has none
+  std::string namespace_;  // JSON "namespace"
+  std::string hostname;
+  std::uint32_t interface_ordinal = 0;
+  Wishes wishes;
+};
+
+struct Allocation {
+  std::string port_id;
+  std::string network, subnet, pool, namespace_, hostname;
+  Kind kind = Kind::stateless;
+  net::InterfaceAddress address;  // with the subnet's prefix length
+  net::Ipv4Address gateway;
+  net::MacAddress mac;
+  net::Vni vni;
+  std::uint32_t mtu_bytes = 0;
+  std::vector<Route> routes;  // beside the default route by the gateway
+  Dns dns;
+  Generation generation = 0;
+};
+
+// POST /v1/ports:release. By attachment, or (for reconciliation) by vni + address + generation. Only the *current*
+// holder is released; anything else answers released = false, which is success.
+struct ReleaseRequest {
+  std::string node;
+  std::optional<Attachment> attachment;
+  std::optional<net::Vni> vni;
+  std::optional<net::Ipv4Address> address;
+  Generation generation = 0;  // 0: whatever the attachment holds
+  std::string reason;         // "cni-del", "cni-add-failed", "gone", "earlier-boot"
+};
+struct ReleaseAnswer {
+  bool released = false;
+};
+
+// POST /v1/ports:confirm: the port forwards. Errc::superseded if a newer generation holds the binding.
+struct ConfirmRequest {
+  std::string node;
+  Attachment attachment;
+  Generation generation = 0;
+};
+
+// PUT /v1/nodes/NAME and PUT /v1/gateways/NAME.
+struct Registration {
+  std::string machine_id;  // stable over reboots; another machine's claim on the same name or VTEP is refused
+  net::Ipv4Address vtep;
+  std::string version;  // of the program
+  std::string network;  // gateways: the network of their foot; nodes: ""
+};
+struct RegistrationAnswer {
+  std::string incarnation;
+  Revision revision = 0;
+};
+
+// Reading: the first field that is wrong is named. Writing: canonical key order.
+Result<AllocateRequest> allocate_request_from(const Json& json);
+Result<Allocation> allocation_from(const Json& json);
+Result<ReleaseRequest> release_request_from(const Json& json);
+Result<ReleaseAnswer> release_answer_from(const Json& json);
+Result<ConfirmRequest> confirm_request_from(const Json& json);
+Result<Registration> registration_from(const Json& json);
+Result<RegistrationAnswer> registration_answer_from(const Json& json);
+Result<Wishes> wishes_from(const Json& json);
+Json to_json(const AllocateRequest& value);
+Json to_json(const Allocation& value);
+Json to_json(const ReleaseRequest& value);
+Json to_json(const ReleaseAnswer& value);
+Json to_json(const ConfirmRequest& value);
+Json to_json(const Registration& value);
+Json to_json(const RegistrationAnswer& value);
+Json to_json(const Wishes& value);
+Json to_json(const Dns& value);
+Result<Dns> dns_from(const Json& json);
+Json to_json(const Route& value);
+Result<Route> route_from(const Json& json);
+Json to_json(const Attachment& value);
+Result<Attachment> attachment_from(const Json& json);
+
+// problem+json (RFC 9457): {"type": "about:blank#pool-exhausted", "title": id, "status": 409, "detail": message,
+// "hint": …}
+Json problem_from(const Error& error);
+// The error that a problem body carries; a body that is none becomes `unavailable` with the HTTP status in the text.
+Error error_from_problem(int http_status, std::string_view body);
+
+}  // namespace mooring::ipam_api
