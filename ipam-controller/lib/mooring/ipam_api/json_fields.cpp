@@ -10,13 +10,40 @@ std::string shown(const Json& value) {
   return text.size() > 80 ? text.substr(0, 77) + "..." : text;
 }
 
+// Whether brackets are nested deeper than `max`. Looked at before parsing, since writing a value is recursive.
+bool deeper_than(std::string_view text, std::size_t max) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      i += c == '\\' ? 1U : 0U;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > max) {
+        return true;
+      }
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view what, std::string_view text) {
+  if (deeper_than(text, max_json_depth)) {
+    return Error(Errc::invalid_argument, fmt::format("{} is JSON nested deeper than {}", what, max_json_depth));
+  }
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     return Error(Errc::invalid_argument, fmt::format("{} is not JSON: at byte {}: {}", what, error.byte, error.what()));
+  } catch (const Json::exception& error) {  // a number beyond all range
+    return Error(Errc::invalid_argument, fmt::format("{} is not JSON: {}", what, error.what()));
   }
 }
 

@@ -24,7 +24,9 @@ namespace mooring::ipam_api {
 
 using Json = nlohmann::json;
 
-// Parses text; the error says where it broke. Depth and size are the caller's to bound.
+inline constexpr std::size_t max_json_depth = 64;
+
+// Parses text; the error says where it broke. Nesting beyond max_json_depth is refused; size is the caller's to bound.
 Result<Json> parse_json(std::string_view what, std::string_view text);
 
 class Fields {
