@@ -1,0 +1,202 @@
+#include "mooring/agent_api/messages.hpp"
+
+#include <fmt/format.h>
+
+namespace mooring::agent_api {
+namespace {
+
+using ipam_api::Fields;
+
+// Answers may grow: readers of answers ignore what they do not know. Requests are refused with the field named.
+constexpr auto tolerant = Fields::Unknown::ignore;
+
+void put_unless_empty(Json& json, const char* key, const std::string& value) {
+  if (!value.empty()) {
+    json[key] = value;
+  }
+}
+
+template <class T>
+T nested(Fields& fields, std::string_view key, Result<T> (*read)(const Json&), bool required) {
+  if (const Json* object = fields.object(key)) {
+    return fields.take(key, read(*object));
+  }
+  if (required) {
+    fields.fail(key, Error(Errc::invalid_argument, "is missing"));
+  }
+  return T{};
+}
+
+std::uint32_t small_number(Fields& fields, std::string_view key, std::uint64_t fallback) {
+  const std::uint64_t value = fields.number(key, fallback);
+  if (value > 0xffffffffU) {
+    fields.fail(key, Error(Errc::invalid_argument, fmt::format("{} is out of range", value), "0 to 4294967295"));
+    return 0;
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+// FNV-1a, then a finalizer, because the last bytes of FNV hardly reach the upper bits. Not secret and not adversarial:
+// container ids are random, and a collision is refused by the kernel (EEXIST).
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  }
+  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
+  hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+  return hash ^ (hash >> 33);
+}
+
+}  // namespace
+
+std::string host_interface_name(const Attachment& attachment) {
+  static constexpr std::string_view base32 = "abcdefghijklmnopqrstuvwxyz234567";
+  std::uint64_t bits = hash_of(attachment.str()) >> 4;
+  std::string name = "mo";
+  for (int i = 0; i < 12; ++i) {
+    name += base32[bits & 31U];
+    bits >>= 5;
+  }
+  return name;
+}
+
+Json to_json(const AttachRequest& value) {
+  Json json = {{"attachment", to_json(value.attachment)},
+               {"netns", value.netns},
+               {"namespace", value.namespace_},
+               {"hostname", value.hostname},
+               {"interface_ordinal", value.interface_ordinal},
+               {"wishes", to_json(value.wishes)}};
+  put_unless_empty(json, "pod_uid", value.pod_uid);
+  put_unless_empty(json, "trace_parent", value.trace_parent);
+  return json;
+}
+
+Result<AttachRequest> attach_request_from(const Json& json) {
+  Fields fields(json, "attach");
+  AttachRequest value;
+  value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
+  value.netns = fields.string("netns");
+  value.pod_uid = fields.string("pod_uid", "");
+  value.namespace_ = fields.take("namespace", ipam_api::parse_name("namespace", fields.string("namespace")));
+  value.hostname = fields.take("hostname", ipam_api::parse_hostname("hostname", fields.string("hostname")));
+  value.interface_ordinal = small_number(fields, "interface_ordinal", 0);
+  value.wishes = nested(fields, "wishes", &ipam_api::wishes_from, false);
+  value.trace_parent = fields.string("trace_parent", "");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const AttachAnswer& value) {
+  return {{"allocation", to_json(value.allocation)},
+          {"ofport", value.ofport},
+          {"bridge", value.bridge},
+          {"ovsdb", value.ovsdb},
+          {"host_interface", value.host_interface},
+          {"external_ids", value.external_ids},
+          {"disable_tx_checksum", value.disable_tx_checksum}};
+}
+
+Result<AttachAnswer> attach_answer_from(const Json& json) {
+  Fields fields(json, "attach answer", tolerant);
+  AttachAnswer value;
+  value.allocation = nested(fields, "allocation", &ipam_api::allocation_from, true);
+  value.ofport = small_number(fields, "ofport", 0);
+  value.bridge = fields.string("bridge");
+  value.ovsdb = fields.string("ovsdb");
+  value.host_interface = fields.string("host_interface");
+  if (const Json* ids = fields.object("external_ids")) {
+    for (const auto& [key, id] : ids->items()) {
+      if (id.is_string()) {
+        value.external_ids.emplace(key, id.get<std::string>());
+      } else {
+        fields.fail("external_ids." + key, Error(Errc::invalid_argument, "is not a string"));
+      }
+    }
+  }
+  value.disable_tx_checksum = fields.boolean("disable_tx_checksum", false);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const ConfirmRequest& value) {
+  return {{"attachment", to_json(value.attachment)}, {"generation", value.generation}};
+}
+
+Result<ConfirmRequest> confirm_request_from(const Json& json) {
+  Fields fields(json, "confirm");
+  ConfirmRequest value;
+  value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
+  value.generation = fields.number("generation");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const DetachRequest& value) {
+  return {{"attachment", to_json(value.attachment)}, {"reason", value.reason}};
+}
+
+Result<DetachRequest> detach_request_from(const Json& json) {
+  Fields fields(json, "detach");
+  DetachRequest value;
+  value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
+  value.reason = fields.string("reason");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const DetachAnswer& value) {
+  return {{"released", value.released}, {"journaled", value.journaled}};
+}
+
+Result<DetachAnswer> detach_answer_from(const Json& json) {
+  Fields fields(json, "detach answer", tolerant);
+  DetachAnswer value;
+  value.released = fields.boolean("released", false);
+  value.journaled = fields.boolean("journaled", false);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const CheckRequest& value) {
+  return {{"attachment", to_json(value.attachment)}, {"address", value.address}, {"mac", value.mac}};
+}
+
+Result<CheckRequest> check_request_from(const Json& json) {
+  Fields fields(json, "check");
+  CheckRequest value;
+  value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
+  value.address = fields.parsed("address", &net::InterfaceAddress::parse).str();
+  value.mac = fields.parsed("mac", &net::MacAddress::parse).str();
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Json to_json(const CheckAnswer& value) {
+  return {{"problems", value.problems}};
+}
+
+Result<CheckAnswer> check_answer_from(const Json& json) {
+  Fields fields(json, "check answer", tolerant);
+  CheckAnswer value;
+  value.problems = fields.strings("problems");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+}  // namespace mooring::agent_api
