@@ -1,0 +1,121 @@
+// Keeps one bridge's flows in line with what its owner desires.
+//
+// On every (re)connect the switch is read back and the difference sent, additions before deletions, in bundles of at
+// most 1,000. Later changes are sent as they are given. A flow is deleted only if `may_delete` agrees, whoever made it.
+// A flow that the switch refuses is left out, reported and tried again when it changes or after the next read-back; it
+// never stops the others.
+//
+// Threading: one thread, the owner's; callbacks come on it too.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/openflow.hpp"
+
+namespace mooring::ovs {
+
+class FlowSync {
+ public:
+  // Makes the channel; called once, by the constructor.
+  using Dial = std::function<std::unique_ptr<FlowChannel>(FlowChannel::Callbacks)>;
+  using Settled = std::function<void(Result<void>)>;
+  // Picks the refused flows that matter to a waiter.
+  using Concerns = std::function<bool(const Flow&)>;
+
+  struct Options {
+    std::string bridge;    // for messages: "br-int"
+    MayDelete may_delete;  // none = everything may go
+    std::chrono::milliseconds request_deadline{5000};
+    std::function<void(const Flow&, const Error&)> refused;  // the switch said no; log it here
+    std::function<void(bool in_line)> in_line_changed;       // true: the switch holds exactly what is desired
+  };
+
+  struct Counters {
+    std::uint64_t connects = 0, read_backs = 0, bundles = 0;
+    std::uint64_t added = 0, removed = 0;  // flows, past a barrier
+    std::uint64_t failures = 0;            // requests that failed: connection or deadline
+    std::size_t desired = 0, actual = 0;   // flows now
+    std::size_t held = 0;                  // in the switch, not desired, may_delete said no
+    std::size_t refused = 0;               // desired, refused by the switch
+  };
+
+  FlowSync(const Dial& dial, Options options);
+  ~FlowSync();
+  FlowSync(const FlowSync&) = delete;
+  FlowSync& operator=(const FlowSync&) = delete;
+
+  // The whole desired state.
+  void replace(DesiredFlows desired);
+  // A part of it: `add` desires the flow, `remove` no longer desires its key. Sent in the order "adds, then removes"
+  // of all that is pending.
+  void change(const std::vector<FlowChange>& changes);
+  const DesiredFlows& desired() const { return desired_; }
+  // What the switch was last known to hold; empty until the first read-back.
+  const DesiredFlows& actual() const { return actual_; }
+
+  // Asks may_delete again about the flows that were held.
+  void reconsider();
+  // Reads the switch back and repairs what somebody else changed.
+  void read_back();
+
+  // Calls back once everything given so far is in the switch and past a barrier. `timeout` after `deadline`; the error
+  // of a refused flow if one `concerns` the caller (none given = every refused flow does).
+  void settled(std::chrono::milliseconds deadline, Settled done, Concerns concerns = {});
+
+  bool connected() const { return connected_; }
+  // Connected, read back, nothing pending.
+  bool in_line() const;
+  Counters counters() const;
+
+ private:
+  struct Waiter {
+    std::uint64_t id;
+    std::uint64_t given;  // everything up to this change
+    Settled done;
+    Concerns concerns;
+  };
+
+  void on_connected();
+  void on_disconnected(const Error& why);
+  void start_read_back();
+  void on_dump(Result<std::vector<FlowEntry>> flows);
+  void touch(const FlowKey& key);
+  void pump();
+  std::vector<FlowChange> next_bundle();
+  void on_applied(std::vector<FlowChange> changes, ApplyOutcome outcome);
+  void retry_later();
+  void note_in_line();
+  void answer_waiters();
+
+  Options options_;
+  DesiredFlows desired_;
+  DesiredFlows actual_;
+  std::unordered_set<FlowKey> dirty_;  // keys where desired and actual may differ
+  std::unordered_set<FlowKey> held_;
+  std::unordered_map<FlowKey, Error> refused_;
+  std::vector<Waiter> waiters_;
+  std::uint64_t next_waiter_ = 1;
+  bool connected_ = false;
+  bool known_ = false;  // actual_ is what the switch holds
+  bool busy_ = false;   // a request is out
+  bool read_back_wanted_ = false;
+  bool was_in_line_ = false;
+  Counters counters_;
+  std::shared_ptr<bool> alive_;
+  std::unique_ptr<FlowChannel> channel_;  // last: it goes first
+};
+
+// A Dial for a real bridge.
+FlowSync::Dial dial_openflow(std::string target, Post post);
+
+}  // namespace mooring::ovs
