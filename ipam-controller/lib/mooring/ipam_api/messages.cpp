@@ -13,7 +13,38 @@ void put_unless_empty(Json& json, const char* key, const std::string& value) {
   }
 }
 
-// Messages from nodes are refused with the field named; `Parsed` binds a nested object to its reader.
+// Texts that only people read or that are only compared: any UTF-8, but bounded.
+constexpr std::size_t max_text_bytes = 253;
+
+std::string text(Fields& fields, std::string_view key) {
+  std::string value = fields.string(key, "");
+  if (value.size() > max_text_bytes) {
+    fields.fail(
+        key, Error(Errc::invalid_argument, fmt::format("is {} bytes long, at most {}", value.size(), max_text_bytes)));
+  }
+  return value;
+}
+
+std::string required_text(Fields& fields, std::string_view key) {
+  fields.string(key);
+  return text(fields, key);
+}
+
+// "" where absent.
+std::string name_if_present(Fields& fields, std::string_view key) {
+  const std::string value = fields.string(key, "");
+  return value.empty() ? value : fields.take(key, parse_name(key, value));
+}
+
+std::uint32_t number_up_to(Fields& fields, std::string_view key, std::uint64_t value, std::uint32_t max) {
+  if (value > max) {
+    fields.fail(key, Error(Errc::invalid_argument, fmt::format("is {}, at most {}", value, max)));
+    return 0;
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+// A nested object with its reader; an error in it is named by the whole path.
 template <class T>
 T nested(Fields& fields, std::string_view key, Result<T> (*read)(const Json&), bool required) {
   const Json* object = fields.object(key);
@@ -145,9 +176,9 @@ Json to_json(const Wishes& value) {
 Result<Wishes> wishes_from(const Json& json) {
   Fields fields(json, "wishes");
   Wishes wishes;
-  wishes.network = fields.string("network", "");
-  wishes.subnet = fields.string("subnet", "");
-  wishes.pool = fields.string("pool", "");
+  wishes.network = name_if_present(fields, "network");
+  wishes.subnet = name_if_present(fields, "subnet");
+  wishes.pool = name_if_present(fields, "pool");
   wishes.address = fields.parsed_if_present("address", &net::Ipv4Address::parse);
   wishes.mac = fields.parsed_if_present("mac", &net::MacAddress::parse);
   wishes.kind = fields.parsed_if_present("kind", &parse_kind);
@@ -170,10 +201,11 @@ Result<AllocateRequest> allocate_request_from(const Json& json) {
   AllocateRequest request;
   request.node = fields.take("node", parse_name("node", fields.string("node")));
   request.attachment = nested(fields, "attachment", &attachment_from, true);
-  request.pod_uid = fields.string("pod_uid", "");
+  request.pod_uid = text(fields, "pod_uid");
   request.namespace_ = fields.take("namespace", parse_name("namespace", fields.string("namespace")));
   request.hostname = fields.take("hostname", parse_hostname("hostname", fields.string("hostname")));
-  request.interface_ordinal = static_cast<std::uint32_t>(fields.number("interface_ordinal", 0));
+  request.interface_ordinal =
+      number_up_to(fields, "interface_ordinal", fields.number("interface_ordinal", 0), max_interface_ordinal);
   request.wishes = nested(fields, "wishes", &wishes_from, false);
   if (auto bad = fields.finish()) {
     return *bad;
@@ -217,7 +249,7 @@ Result<Allocation> allocation_from(const Json& json) {
   value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
   value.mac = fields.parsed("mac", &net::MacAddress::parse);
   value.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
-  value.mtu_bytes = static_cast<std::uint32_t>(fields.number("mtu_bytes"));
+  value.mtu_bytes = number_up_to(fields, "mtu_bytes", fields.number("mtu_bytes"), 65535);
   value.routes = list(fields, "routes", &route_from);
   value.dns = nested(fields, "dns", &dns_from, false);
   value.generation = fields.number("generation");
@@ -252,7 +284,7 @@ Result<ReleaseRequest> release_request_from(const Json& json) {
     request.address = fields.parsed("address", &net::Ipv4Address::parse);
   }
   request.generation = fields.number("generation", 0);
-  request.reason = fields.string("reason");
+  request.reason = required_text(fields, "reason");
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -298,10 +330,10 @@ Json to_json(const Registration& value) {
 Result<Registration> registration_from(const Json& json) {
   Fields fields(json, "registration");
   Registration value;
-  value.machine_id = fields.string("machine_id");
+  value.machine_id = required_text(fields, "machine_id");
   value.vtep = fields.parsed("vtep", &net::Ipv4Address::parse);
-  value.version = fields.string("version", "");
-  value.network = fields.string("network", "");
+  value.version = text(fields, "version");
+  value.network = name_if_present(fields, "network");
   if (auto bad = fields.finish()) {
     return *bad;
   }

@@ -16,6 +16,7 @@
 namespace mooring::ipam_api {
 
 inline constexpr int protocol_version = 1;
+inline constexpr std::uint32_t max_interface_ordinal = 255;
 
 enum class Kind { fixed_by_admin /* "static" */, stateful, stateless };
 std::string to_string(Kind kind);
