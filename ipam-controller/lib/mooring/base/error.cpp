@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ostream>
 #include <stdexcept>
 #include <utility>
 
@@ -57,6 +58,10 @@ std::string Error::text() const {
 
 Error Error::within(std::string_view context) const {
   return Error(code_, std::string(context) + ": " + message_, hint_);
+}
+
+std::ostream& operator<<(std::ostream& out, const Error& error) {
+  return out << error.info().id << ": " << error.text();
 }
 
 void throw_exception_from_error(const Error& error, const boost::source_location& location) {

@@ -5,6 +5,7 @@
 // Threading: values, no shared state.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
@@ -77,6 +78,9 @@ class Error {
   std::string message_;
   std::string hint_;
 };
+
+// "id: message (hint)": what a failed test assertion shows of a Result.
+std::ostream& operator<<(std::ostream& out, const Error& error);
 
 template <class T>
 using Result = boost::system::result<T, Error>;

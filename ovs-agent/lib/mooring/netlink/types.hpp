@@ -28,14 +28,15 @@ struct VethEnd {
   std::string name;
   std::optional<net::MacAddress> mac;  // absent: random
   std::uint32_t mtu_bytes = 0;         // 0: 1500
-  bool up = false;
 };
 
 // Made by one RTM_NEWLINK: moving a link between namespaces afterwards costs an rcu_barrier under the rtnl lock, which
-// bounds a whole node to about 50 pods a second.
+// bounds a whole node to about 50 pods a second. The far end is born down: it is opened before it has a peer, so the
+// kernel refuses IFF_UP there (ENOTCONN).
 struct VethPair {
   VethEnd here;
   VethEnd peer;
+  bool here_up = true;
   int peer_namespace_fd = -1;  // -1: the same namespace
   std::uint32_t group = 0;     // of this end: lets many be deleted by one message
 };

@@ -1,0 +1,109 @@
+// IPv4 addresses of links, and permanent neighbours.
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include <fmt/format.h>
+
+#include "mooring/netlink/connection.hpp"
+
+namespace mooring::netlink {
+namespace {
+
+Request address_request(int type, int flags, const Address& address) {
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET;
+  header.ifa_prefixlen = static_cast<std::uint8_t>(address.address.prefix_length);
+  header.ifa_index = static_cast<std::uint32_t>(address.link_index);
+  Request request(type, flags, header);
+  // IFA_LOCAL is the address, IFA_ADDRESS the peer's on point-to-point links: the same here.
+  request.put_address(IFA_LOCAL, address.address.address);
+  request.put_address(IFA_ADDRESS, address.address.address);
+  return request;
+}
+
+std::string named(std::string_view doing, const Address& address) {
+  return fmt::format("{} address {} of link number {}", doing, address.address.str(), address.link_index);
+}
+
+ndmsg neighbour_header(int link_index) {
+  ndmsg header{};
+  header.ndm_family = AF_INET;
+  header.ndm_ifindex = link_index;
+  header.ndm_state = NUD_PERMANENT;
+  return header;
+}
+
+}  // namespace
+
+Result<void> NetlinkSocket::add_address(const Address& address) {
+  Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
+  return connection_->call(named("adding", address), request);
+}
+
+Result<void> NetlinkSocket::replace_address(const Address& address) {
+  Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address);
+  return connection_->call(named("setting", address), request);
+}
+
+Result<void> NetlinkSocket::delete_address(const Address& address) {
+  Request request = address_request(RTM_DELADDR, 0, address);
+  return connection_->call(named("deleting", address), request);
+}
+
+Result<std::vector<Address>> NetlinkSocket::list_addresses(std::optional<int> link_index) {
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET;
+  Request request(RTM_GETADDR, NLM_F_DUMP, header);
+  std::vector<Address> addresses;
+  const auto take = [&](nlmsghdr* message) {
+    const auto* found = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+    const Attributes<IFA_MAX + 1> attributes(message, sizeof(ifaddrmsg));
+    const auto address = address_of(attributes[IFA_LOCAL]);
+    const int index = static_cast<int>(found->ifa_index);
+    if (found->ifa_family == AF_INET && address && (!link_index || *link_index == index)) {
+      addresses.push_back({index, {*address, found->ifa_prefixlen}});
+    }
+  };
+  if (const auto done = connection_->query("listing addresses", request, take); !done) {
+    return done.error();
+  }
+  return addresses;
+}
+
+Result<void> NetlinkSocket::replace_neighbour(const Neighbour& neighbour) {
+  Request request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour_header(neighbour.link_index));
+  request.put_address(NDA_DST, neighbour.address);
+  request.put_mac(NDA_LLADDR, neighbour.mac);
+  return connection_->call(fmt::format("setting neighbour {} of link number {} to {}", neighbour.address.str(),
+                                       neighbour.link_index, neighbour.mac.str()),
+                           request);
+}
+
+Result<void> NetlinkSocket::delete_neighbour(int link_index, net::Ipv4Address address) {
+  Request request(RTM_DELNEIGH, 0, neighbour_header(link_index));
+  request.put_address(NDA_DST, address);
+  return connection_->call(fmt::format("deleting neighbour {} of link number {}", address.str(), link_index), request);
+}
+
+Result<std::vector<Neighbour>> NetlinkSocket::list_neighbours(int link_index) {
+  ndmsg header{};
+  header.ndm_family = AF_INET;
+  Request request(RTM_GETNEIGH, NLM_F_DUMP, header);
+  std::vector<Neighbour> neighbours;
+  const auto take = [&](nlmsghdr* message) {
+    const auto* found = static_cast<const ndmsg*>(nlmsg_data(message));
+    const Attributes<NDA_MAX + 1> attributes(message, sizeof(ndmsg));
+    const auto address = address_of(attributes[NDA_DST]);
+    const auto mac = mac_of(attributes[NDA_LLADDR]);
+    if (found->ndm_ifindex == link_index && (found->ndm_state & NUD_PERMANENT) != 0 && address && mac) {
+      neighbours.push_back({link_index, *address, *mac});
+    }
+  };
+  if (const auto done = connection_->query("listing neighbours", request, take); !done) {
+    return done.error();
+  }
+  return neighbours;
+}
+
+}  // namespace mooring::netlink

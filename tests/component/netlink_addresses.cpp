@@ -1,0 +1,144 @@
+// Addresses, routes and neighbours on the real kernel.
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+#include "mooring/netlink/socket.hpp"
+#include "support/throwaway_netns.hpp"
+
+namespace {
+
+using namespace mooring;
+using namespace mooring::netlink;
+
+net::Ipv4Address ip(std::string_view text) {
+  return net::Ipv4Address::parse(text).value();
+}
+
+// A pair whose both ends are up.
+struct Wire {
+  test::ThrowawayNetns ns;
+  NetlinkSocket socket = NetlinkSocket::open_in(ns.open()).value();
+  int link = 0;
+
+  Wire() {
+    socket.create_veth({{"a", {}, 0}, {"b", {}, 0}, true, -1, 0}).value();
+    link = socket.find_link("a").value().index;
+    LinkChange up;
+    up.up = true;
+    socket.change_link(socket.find_link("b").value().index, up).value();
+  }
+  Address address(std::string_view text) const { return {link, net::InterfaceAddress::parse(text).value()}; }
+  std::vector<Route> own_routes() {
+    auto routes = socket.list_routes(link).value();
+    std::erase_if(routes, [](const Route& route) { return route.protocol == 2; });  // the kernel's, from addresses
+    return routes;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("addresses are added once, replaced, listed and deleted") {
+  Wire wire;
+  const Address address = wire.address("10.0.0.5/24");
+  REQUIRE(wire.socket.add_address(address));
+  CHECK(wire.socket.add_address(address).error().code() == Errc::already_exists);
+  CHECK(wire.socket.replace_address(address));
+  CHECK(wire.socket.list_addresses(wire.link).value() == std::vector<Address>{address});
+  CHECK(wire.socket.list_addresses(wire.link + 1).value().empty());
+  REQUIRE(wire.socket.add_address(wire.address("10.1.0.5/32")));
+  CHECK(wire.socket.list_addresses().value().size() == 2);
+  REQUIRE(wire.socket.delete_address(address));
+  CHECK(wire.socket.delete_address(address).error().code() == Errc::not_found);
+  CHECK(wire.socket.list_addresses(wire.link).value() == std::vector<Address>{wire.address("10.1.0.5/32")});
+}
+
+TEST_CASE("an address on a link that is not there is not_found and named") {
+  Wire wire;
+  const auto refused = wire.socket.add_address({4711, net::InterfaceAddress::parse("10.0.0.5/24").value()});
+  CHECK(refused.error().code() == Errc::not_found);
+  CHECK(refused.error().message().find("adding address 10.0.0.5/24 of link number 4711: ") == 0);
+}
+
+TEST_CASE("routes keep destination, gateway, source, metric, protocol and MTU") {
+  Wire wire;
+  REQUIRE(wire.socket.add_address(wire.address("10.0.0.5/24")));
+
+  Route plain;
+  plain.destination = net::Cidr::parse("0.0.0.0/0").value();
+  plain.via = ip("10.0.0.1");
+  plain.link_index = wire.link;
+  REQUIRE(wire.socket.add_route(plain));
+
+  Route rich;
+  rich.destination = net::Cidr::parse("10.9.0.0/16").value();
+  rich.via = ip("169.254.77.1");
+  rich.onlink = true;
+  rich.link_index = wire.link;
+  rich.source = ip("10.0.0.5");
+  rich.metric = 50;
+  rich.mtu_bytes = 1400;
+  rich.protocol = route_protocol_mooring;
+  REQUIRE(wire.socket.add_route(rich));
+  CHECK(wire.socket.add_route(rich).error().code() == Errc::already_exists);
+
+  Route direct;
+  direct.destination = net::Cidr::parse("10.8.0.1/32").value();
+  direct.link_index = wire.link;
+  direct.table = 1000;
+  REQUIRE(wire.socket.add_route(direct));
+
+  const auto routes = wire.own_routes();
+  CHECK(routes.size() == 3);
+  for (const Route& wanted : {plain, rich, direct}) {
+    CHECK(std::count(routes.begin(), routes.end(), wanted) == 1);
+  }
+}
+
+TEST_CASE("a replaced route takes the place of the old one") {
+  Wire wire;
+  REQUIRE(wire.socket.add_address(wire.address("10.0.0.5/24")));
+  Route route;
+  route.destination = net::Cidr::parse("10.9.0.0/16").value();
+  route.via = ip("10.0.0.1");
+  route.link_index = wire.link;
+  REQUIRE(wire.socket.replace_route(route));
+  route.via = ip("10.0.0.2");
+  REQUIRE(wire.socket.replace_route(route));
+  CHECK(wire.own_routes() == std::vector<Route>{route});
+  REQUIRE(wire.socket.delete_route(route));
+  CHECK(wire.own_routes().empty());
+  CHECK(wire.socket.delete_route(route).error().code() == Errc::not_found);
+}
+
+TEST_CASE("a gateway that is nobody's neighbour is refused with the kernel's explanation") {
+  Wire wire;
+  Route route;
+  route.destination = net::Cidr::parse("0.0.0.0/0").value();
+  route.via = ip("192.0.2.1");
+  route.link_index = wire.link;
+  const auto refused = wire.socket.add_route(route);
+  CHECK(refused.error().message() == "adding route 0.0.0.0/0 via 192.0.2.1 over link number " +
+                                         std::to_string(wire.link) +
+                                         ": Network is unreachable (Nexthop has invalid gateway)");
+}
+
+TEST_CASE("permanent neighbours are set, replaced, listed and deleted") {
+  Wire wire;
+  Neighbour neighbour{wire.link, ip("10.0.0.9"), net::MacAddress({0x0a, 0x6d, 0x6f, 0x6f, 0x72, 0x01})};
+  REQUIRE(wire.socket.replace_neighbour(neighbour));
+  neighbour.mac = net::MacAddress({0x0a, 0x6d, 0x6f, 0x6f, 0x72, 0x02});
+  REQUIRE(wire.socket.replace_neighbour(neighbour));
+  CHECK(wire.socket.list_neighbours(wire.link).value() == std::vector<Neighbour>{neighbour});
+  REQUIRE(wire.socket.delete_neighbour(wire.link, neighbour.address));
+  CHECK(wire.socket.list_neighbours(wire.link).value().empty());
+  CHECK(wire.socket.delete_neighbour(wire.link, neighbour.address).error().code() == Errc::not_found);
+}
+
+TEST_CASE("a dump longer than one buffer comes whole") {
+  Wire wire;
+  for (std::uint32_t i = 1; i <= 2000; ++i) {
+    REQUIRE(wire.socket.add_address({wire.link, {net::Ipv4Address(0x0a000000U + i), 32}}));
+  }
+  CHECK(wire.socket.list_addresses(wire.link).value().size() == 2000);
+}
