@@ -7,6 +7,8 @@ target_compile_definitions(mooring_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY BOOST_ALL_NO_LIB)
 target_compile_options(mooring_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wsign-conversion;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual;-Wold-style-cast;-Wcast-align;-Wunused;-Wformat=2;-Wimplicit-fallthrough;-Werror>
+  # g++ 12 takes Asio's coroutine frame allocator (aligned_alloc + free) for a mismatch.
+  $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>
   $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Werror>)
 
 # mooring_library(NAME [SOURCES_IN folder...] LINKS target...)
