@@ -210,27 +210,32 @@ TEST_CASE("watch: the request target, there and back") {
   request.revision = 57;
   const std::string target = watch_target(request);
   CHECK(target == "/v1/watch?protocol=1&role=node&name=h1&incarnation=inc-1&revision=57");
-  const auto read = watch_request_from(std::string_view(target).substr(target.find('?') + 1));
+  const auto read = watch_request_from(
+      {{"protocol", "1"}, {"role", "node"}, {"name", "h1"}, {"incarnation", "inc-1"}, {"revision", "57"}});
   REQUIRE(read.has_value());
   CHECK(watch_target(*read) == target);
-  CHECK(watch_request_from("protocol=2&role=observer")->protocol == 2);
+  CHECK(watch_request_from({{"protocol", "2"}, {"role", "observer"}})->protocol == 2);
 
   struct Case {
-    const char* query;
+    std::map<std::string, std::string> parameters;
     const char* says;
   };
   for (const Case& c :
-       {Case{"", "role is missing"}, Case{"role=node&name=h1", "protocol is missing"},
-        Case{"protocol=1&name=h1", "role is missing"}, Case{"protocol=1&role=node", "name is missing"},
-        Case{"protocol=0&role=observer", "protocol '0'"}, Case{"protocol=x&role=observer", "protocol 'x'"},
-        Case{"protocol=1&role=king", "'king' is not a role"}, Case{"protocol=1&role=node&name=H1", "name 'H1'"},
-        Case{"protocol=1&role=observer&revision=-1", "revision '-1'"},
-        Case{"protocol=1&role=observer&revision=99999999999999999999", "revision '9999"},
-        Case{"protocol=1&role=observer&incarnation=a%20b", "incarnation 'a%20b'"},
-        Case{"protocol=1&role=observer&color=red", "color is not a parameter"}}) {
-    INFO(c.query);
-    const auto refused = watch_request_from(c.query);
+       {Case{{}, "protocol: is missing"}, Case{{{"role", "node"}, {"name", "h1"}}, "protocol: is missing"},
+        Case{{{"protocol", "1"}, {"name", "h1"}}, "role: is missing"},
+        Case{{{"protocol", "1"}, {"role", "node"}}, "name: is missing, and a node has one"},
+        Case{{{"protocol", "0"}, {"role", "observer"}}, "protocol 0"},
+        Case{{{"protocol", "x"}, {"role", "observer"}}, "protocol: 'x'"},
+        Case{{{"protocol", "1"}, {"role", "king"}}, "'king' is not a role"},
+        Case{{{"protocol", "1"}, {"role", "node"}, {"name", "H1"}}, "name 'H1'"},
+        Case{{{"protocol", "1"}, {"role", "observer"}, {"revision", "-1"}}, "revision: '-1'"},
+        Case{{{"protocol", "1"}, {"role", "observer"}, {"revision", "99999999999999999999"}}, "revision: '9999"},
+        Case{{{"protocol", "1"}, {"role", "observer"}, {"incarnation", "a b"}}, "incarnation 'a b'"},
+        Case{{{"protocol", "1"}, {"role", "observer"}, {"color", "red"}}, "watch.color is not a field"}}) {
+    INFO(c.says);
+    const auto refused = watch_request_from(c.parameters);
     REQUIRE(refused.has_error());
     CHECK_THAT(refused.error().text(), Contains(c.says));
   }
+  CHECK(watch_request_from({{"protocol", "0"}, {"role", "observer"}}).error().code() == Errc::incompatible_version);
 }

@@ -401,61 +401,41 @@ std::string watch_target(const WatchRequest& request) {
   return target;
 }
 
-Result<WatchRequest> watch_request_from(std::string_view query) {
-  WatchRequest request;
-  request.protocol = 0;
-  bool role_given = false;
-  while (!query.empty()) {
-    const auto ampersand = query.find('&');
-    const std::string_view pair = query.substr(0, ampersand);
-    query = ampersand == std::string_view::npos ? std::string_view{} : query.substr(ampersand + 1);
-    const auto equals = pair.find('=');
-    const std::string_view key = pair.substr(0, equals);
-    const std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
-    if (key == "protocol") {
-      const auto number = decimal(value);
-      if (!number || *number < 1 || *number > 1000) {
-        return Error(Errc::invalid_argument, fmt::format("protocol '{}' is not a protocol version", value),
-                     fmt::format("the newest one that you speak, like {}", 1));
-      }
-      request.protocol = static_cast<int>(*number);
-    } else if (key == "role") {
-      const auto role = parse_role(value);
-      if (!role) {
-        return role.error();
-      }
-      request.role = *role;
-      role_given = true;
-    } else if (key == "name") {
-      auto name = parse_name("name", value);
-      if (!name) {
-        return name.error();
-      }
-      request.name = std::move(*name);
-    } else if (key == "incarnation") {
-      auto incarnation = parse_name("incarnation", value);
-      if (!incarnation) {
-        return incarnation.error();
-      }
-      request.incarnation = std::move(*incarnation);
-    } else if (key == "revision") {
-      const auto number = decimal(value);
-      if (!number) {
-        return Error(Errc::invalid_argument, fmt::format("revision '{}' is not a number", value));
-      }
-      request.revision = number;
-    } else {
-      return Error(Errc::invalid_argument, fmt::format("{} is not a parameter of the watch", key),
-                   "known parameters: protocol, role, name, incarnation, revision");
-    }
+Result<WatchRequest> watch_request_from(const std::map<std::string, std::string>& parameters) {
+  Json object = Json::object();
+  for (const auto& [key, value] : parameters) {
+    object[key] = value;
   }
-  if (request.protocol == 0 || !role_given) {
-    return Error(Errc::invalid_argument, fmt::format("parameter {} is missing", role_given ? "protocol" : "role"),
-                 "GET /v1/watch?protocol=1&role=node&name=NAME");
+  Fields fields(object, "watch");
+  WatchRequest request;
+  const auto number = [&fields](std::string_view key, const std::string& text, std::uint64_t max) {
+    const auto value = decimal(text);
+    if (!value || *value > max) {
+      fields.fail(key, Error(Errc::invalid_argument, fmt::format("'{}' is not a number from 0 to {}", text, max)));
+    }
+    return value.value_or(0);
+  };
+  request.protocol = static_cast<int>(number("protocol", fields.string("protocol"), 1000));
+  request.role = fields.parsed("role", &parse_role);
+  const std::string name = fields.string("name", "");
+  const std::string incarnation = fields.string("incarnation", "");
+  const std::string revision = fields.string("revision", "");
+  request.name = name.empty() ? name : fields.take("name", parse_name("name", name));
+  request.incarnation =
+      incarnation.empty() ? incarnation : fields.take("incarnation", parse_name("incarnation", incarnation));
+  if (!revision.empty()) {
+    request.revision = number("revision", revision, std::numeric_limits<std::uint64_t>::max());
   }
   if (request.name.empty() && request.role != Role::observer) {
-    return Error(Errc::invalid_argument,
-                 fmt::format("parameter name is missing, and a {} has one", to_string(request.role)));
+    fields.fail("name",
+                Error(Errc::invalid_argument, fmt::format("is missing, and a {} has one", to_string(request.role))));
+  }
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  if (request.protocol < 1) {
+    return Error(Errc::incompatible_version, fmt::format("watch: protocol {} is not spoken here", request.protocol),
+                 "the oldest one is 1");
   }
   return request;
 }

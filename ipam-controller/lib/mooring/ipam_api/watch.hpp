@@ -156,7 +156,7 @@ struct WatchRequest {
 };
 // The request target, with what is empty left out.
 std::string watch_target(const WatchRequest& request);
-// The query part of such a target ("protocol=1&role=node&name=h1"); strict, unknown parameters are refused and named.
-Result<WatchRequest> watch_request_from(std::string_view query);
+// The parameters of such a target, percent-decoded; strict, unknown ones are refused and named.
+Result<WatchRequest> watch_request_from(const std::map<std::string, std::string>& parameters);
 
 }  // namespace mooring::ipam_api
