@@ -151,8 +151,9 @@ class Directory {
 
   // ---- the stream's side (WatchSession) ----
   // A snapshot begins: nothing is forgotten, but known_absent() knows nothing until END_OF_SNAPSHOT. With another
-  // `incarnation` its entries win over all earlier ones, whatever their generation.
-  void begin_snapshot(std::string_view incarnation);
+  // `incarnation`, or with `overrule` (the replica was found to have drifted), its entries win over all earlier ones,
+  // whatever their generation.
+  void begin_snapshot(std::string_view incarnation, bool overrule);
   // An entry of a snapshot or of a CHANGES frame; a tombstone if `entry.deleted`.
   void apply(const ipam_api::Entry& entry);
   // The shard is whole as of `revision`: what the snapshot did not name goes.
@@ -188,16 +189,19 @@ class Directory {
     std::uint32_t epoch = 0;
   };
 
-  void apply_port(PortKey key, const ipam_api::Entry& entry);
+  void apply_port(const PortRecord& record, std::string_view attachment);
+  void bury_port(PortKey key, Generation generation);
   void apply_object(const ipam_api::Entry& entry);
+  void erase_port(const PortRecord& record);
+  void erase_object(std::map<ObjectKey, ObjectRecord>::iterator object);
   bool read_value(const ipam_api::Entry& entry);
-  void drop_value(const std::string& kind, const std::string& key);
-  void remove_port(PortKey key, const PortRecord& record);
+  void drop_value(const ObjectKey& object);
+  void note(const ObjectKey& object);
+  bool overruled(std::uint32_t epoch) const { return epoch < overruling_epoch_; }
+  void renewed(ipam_api::Shard shard, std::uint32_t& epoch);
   void settle_overlay(std::optional<ipam_api::Shard> shard, Revision revision);
-  void touched(PortKey key);
-  Port view(PortKey key, const PortRecord& record, std::string_view attachment, bool provisional) const;
-  Place locate_in(std::string_view network, net::Ipv4Address address) const;
-  bool older_than_held(Revision revision, Generation generation, const PortRecord& held) const;
+  Port view(const PortRecord& record, std::string_view attachment, bool provisional) const;
+  const Subnet* subnet_in(std::string_view network, net::Ipv4Address address) const;
 
   std::string own_node_;
   Names names_;
@@ -217,11 +221,15 @@ class Directory {
   std::string incarnation_;
   Revision revision_ = 0;
   bool complete_ = false;
-  bool in_snapshot_ = false;
-  std::uint32_t epoch_ = 0;              // number of the snapshot that an entry came with or after
-  std::uint32_t incarnation_epoch_ = 0;  // entries of an earlier epoch are of another incarnation
-  // Tombstones seen while a snapshot is under way: its older entries must not bring the port back.
-  std::map<PortKey, Generation> buried_;
+  Revision seen_in_snapshot_ = 0;  // CHANGES that came while a snapshot was under way
+  // Each snapshot is an epoch; an entry carries that of the snapshot it came with or after.
+  std::uint32_t epoch_ = 0;
+  std::uint32_t incarnation_epoch_ = 0;           // the snapshot that began the incarnation, 0 for the first one
+  std::uint32_t overruling_epoch_ = 0;            // entries of earlier epochs lose to anything
+  std::map<ipam_api::Shard, std::size_t> stale_;  // entries that the snapshot under way has not named yet
+  // Tombstones seen while a snapshot is under way: its older entries must not bring the thing back.
+  std::map<PortKey, Generation> buried_ports_;
+  std::map<ObjectKey, Revision> buried_objects_;
 
   std::unordered_set<PortKey, PortKeyHash> changed_ports_;
   Changes changes_;

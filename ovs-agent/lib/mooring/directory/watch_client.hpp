@@ -2,41 +2,41 @@
 // stream into a Directory, resumes, backs off, answers queries. All decisions are WatchSession's; this is the I/O.
 //
 //   directory::Directory replica("h1");
-//   directory::WatchClient client(strand, controller, replica, settings, callbacks);
-//   co_spawn(strand, client.run(), detached);
+//   directory::WatchClient client(executor, replica, settings, callbacks);
+//   asio::co_spawn(executor, client.run(), asio::detached);   // ends after stop()
 //
-// Threading: everything, callbacks included, runs on the executor of run(); give it a strand (or one thread) that also
-// owns the Directory.
+// Errors: none come out; whatever the network does is logged once, counted and tried again. Threading: everything,
+// callbacks included, runs on `executor`: one thread (or a strand), the one that owns the Directory. The client must
+// outlive run().
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "mooring/directory/directory.hpp"
 #include "mooring/directory/watch_session.hpp"
-#include "mooring/http/client.hpp"
+#include "mooring/http/endpoint.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::directory {
 
 struct WatchClientSettings {
-  enum class Role { node, gateway };
-  Role role = Role::node;
+  ipam_api::Role role = ipam_api::Role::node;  // node or gateway
   std::string name;
   ipam_api::Registration registration;  // PUT /v1/nodes|gateways/NAME, before each stream
-  http::Endpoint controller;            // socket, or address + port
-  std::string token;                    // bearer token, "" on the unix socket
+  http::Endpoint controller;
+  std::string token;  // bearer token, "" on the unix socket
 };
 
 struct WatchClientCallbacks {
-  // After each batch of frames that changed something: what changed (take_changes()), at the directory's new revision.
+  // The directory changed: what (take_changes()). Nothing but its revision if that is empty.
   std::function<void(const Changes&)> changed;
   // A QUERY came down; the answer is POSTed to /v1/answers/ID. An error becomes a problem.
+  // Null: every question is answered with `unsupported`.
   std::function<Result<ipam_api::Json>(const std::string& question, const ipam_api::Json& arguments)> answer;
   // Registration was refused for a reason that waiting alone does not cure (another machine holds the name or VTEP).
   // It is tried again all the same; once per distinct error.
@@ -58,19 +58,20 @@ struct WatchStatus {
 
 class WatchClient {
  public:
-  WatchClient(Directory& directory, WatchClientSettings settings, WatchClientCallbacks callbacks);
+  WatchClient(boost::asio::any_io_executor executor, Directory& directory, WatchClientSettings settings,
+              WatchClientCallbacks callbacks);
   ~WatchClient();
   WatchClient(const WatchClient&) = delete;
   WatchClient& operator=(const WatchClient&) = delete;
 
-  // Runs until stop() or cancellation; never throws for the network's sake.
+  // Runs until stop().
   boost::asio::awaitable<void> run();
   void stop();
   WatchStatus status() const;
 
  private:
-  struct Implementation;
-  std::unique_ptr<Implementation> implementation_;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace mooring::directory

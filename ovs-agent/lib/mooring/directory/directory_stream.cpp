@@ -1,0 +1,326 @@
+// The stream's side of the directory: entries, tombstones, snapshots.
+#include <algorithm>
+#include <iterator>
+
+#include "mooring/directory/directory.hpp"
+#include "mooring/directory/entry_values.hpp"
+
+namespace mooring::directory {
+namespace {
+
+namespace kind = ipam_api::entry_kind;
+
+}  // namespace
+
+void Directory::begin_snapshot(std::string_view incarnation, bool overrule) {
+  ++epoch_;
+  if (overrule || incarnation != incarnation_) {
+    overruling_epoch_ = epoch_;
+  }
+  if (!incarnation_.empty() && incarnation != incarnation_) {
+    incarnation_epoch_ = epoch_;
+  }
+  incarnation_ = incarnation;
+  changes_.completeness = changes_.completeness || complete_;
+  complete_ = false;
+  whole_at_.clear();
+  seen_in_snapshot_ = 0;
+  buried_ports_.clear();
+  buried_objects_.clear();
+  stale_.clear();
+  for (const auto& [shard, sum] : sums_.shards()) {
+    stale_[shard] = sum.count;
+  }
+}
+
+// The snapshot under way (or what came after it) has named an entry that was there before.
+void Directory::renewed(ipam_api::Shard shard, std::uint32_t& epoch) {
+  if (epoch != epoch_ && !complete_) {
+    --stale_[shard];
+  }
+  epoch = epoch_;
+}
+
+void Directory::apply(const ipam_api::Entry& entry) {
+  if (entry.kind != kind::port) {
+    apply_object(entry);
+    return;
+  }
+  const auto key = port_key_from(entry);
+  if (!key) {
+    apply_object(entry);
+    return;
+  }
+  if (entry.deleted) {
+    bury_port(*key, entry.generation);
+    const auto unreadable = objects_.find(ObjectKey{entry.shard, entry.kind, entry.key});
+    if (unreadable != objects_.end() && unreadable->second.generation <= entry.generation) {
+      erase_object(unreadable);
+    }
+    return;
+  }
+  const auto value = port_value_from(entry);
+  if (!value) {
+    // Where it lives now cannot be read, and where it lived is wrong: no location is better than that one.
+    bury_port(*key, entry.generation);
+    apply_object(entry);
+    return;
+  }
+  PortRecord record;
+  record.key = *key;
+  record.generation = entry.generation;
+  record.revision = entry.revision;
+  record.hash = ipam_api::entry_digest(entry);
+  record.node = names_.number_of(value->node);
+  record.network = names_.number_of(value->network);
+  record.epoch = epoch_;
+  record.mac = value->mac.octets();
+  record.state = value->state;
+  apply_port(record, value->attachment);
+}
+
+void Directory::apply_port(const PortRecord& record, std::string_view attachment) {
+  const ipam_api::Shard shard = record.key.vni.value();
+  if (const auto buried = buried_ports_.find(record.key);
+      buried != buried_ports_.end() && record.generation <= buried->second) {
+    ++counters_.ignored_older;
+    return;
+  }
+  if (const PortRecord* held = table_.find(record.key)) {
+    const bool older = record.generation < held->generation ||
+                       (record.generation == held->generation && record.revision < held->revision);
+    if (older && !overruled(held->epoch)) {
+      ++counters_.ignored_older;
+      PortRecord named = *held;
+      renewed(shard, named.epoch);
+      table_.put(named);
+      return;
+    }
+    std::uint32_t epoch = held->epoch;
+    renewed(shard, epoch);
+    sums_.remove(shard, held->hash);
+  }
+  if (const auto own = overlay_.find(record.key);
+      own != overlay_.end() && record.generation >= own->second.record.generation) {
+    overlay_.erase(own);
+  }
+  table_.put(record);
+  sums_.add(shard, record.hash);
+  if (!own_node_.empty() && record.node == own_node_id_) {
+    own_attachments_[record.key] = attachment;
+  } else {
+    own_attachments_.erase(record.key);
+  }
+  changed_ports_.insert(record.key);
+  // One that could not be read before is now.
+  if (const auto unreadable =
+          objects_.find(ObjectKey{shard, std::string(kind::port), record.key.address.str() + "/32"});
+      unreadable != objects_.end()) {
+    erase_object(unreadable);
+  }
+}
+
+void Directory::bury_port(PortKey key, Generation generation) {
+  if (!complete_) {
+    Generation& buried = buried_ports_[key];
+    buried = std::max(buried, generation);
+  }
+  if (const auto own = overlay_.find(key); own != overlay_.end() && generation >= own->second.record.generation) {
+    overlay_.erase(own);
+    changed_ports_.insert(key);
+  }
+  const PortRecord* held = table_.find(key);
+  if (held == nullptr) {
+    return;
+  }
+  if (generation < held->generation && !overruled(held->epoch)) {
+    ++counters_.ignored_older;
+    return;
+  }
+  erase_port(*held);
+}
+
+void Directory::erase_port(const PortRecord& record) {
+  const PortKey key = record.key;
+  std::uint32_t epoch = record.epoch;
+  renewed(key.vni.value(), epoch);
+  sums_.remove(key.vni.value(), record.hash);
+  table_.erase(key);
+  own_attachments_.erase(key);
+  changed_ports_.insert(key);
+}
+
+// Everything that is not a readable port: of each name the highest revision wins.
+void Directory::apply_object(const ipam_api::Entry& entry) {
+  const ObjectKey key{entry.shard, entry.kind, entry.key};
+  const auto held = objects_.find(key);
+  const auto buried = buried_objects_.find(key);
+  const bool below_tombstone = buried != buried_objects_.end() && entry.revision <= buried->second;
+  const bool below_held =
+      held != objects_.end() && entry.revision < held->second.revision && !overruled(held->second.epoch);
+  if (below_tombstone || below_held) {
+    ++counters_.ignored_older;
+    if (held != objects_.end()) {
+      renewed(entry.shard, held->second.epoch);
+    }
+    return;
+  }
+  if (entry.deleted) {
+    if (!complete_) {
+      buried_objects_[key] = entry.revision;
+    }
+    if (held != objects_.end()) {
+      erase_object(held);
+    }
+    return;
+  }
+  if (held != objects_.end()) {
+    renewed(entry.shard, held->second.epoch);
+    sums_.remove(entry.shard, held->second.hash);
+  }
+  ObjectRecord record;
+  record.revision = entry.revision;
+  record.generation = entry.generation;
+  record.hash = ipam_api::entry_digest(entry);
+  record.epoch = epoch_;
+  sums_.add(entry.shard, record.hash);
+  objects_[key] = record;
+  if (!read_value(entry)) {
+    ++counters_.malformed;
+    drop_value(key);
+  }
+  note(key);
+}
+
+void Directory::erase_object(std::map<ObjectKey, ObjectRecord>::iterator object) {
+  const ObjectKey key = object->first;
+  renewed(key.shard, object->second.epoch);
+  sums_.remove(key.shard, object->second.hash);
+  objects_.erase(object);
+  drop_value(key);
+  note(key);
+}
+
+// False: this version cannot read the value. Kinds that it does not know have none for it.
+bool Directory::read_value(const ipam_api::Entry& entry) {
+  const auto take = [&entry](auto& values, auto value) {
+    if (value) {
+      values.insert_or_assign(entry.key, *value);
+    }
+    return value.has_value();
+  };
+  if (entry.kind == kind::network) {
+    return take(networks_, network_from(entry));
+  }
+  if (entry.kind == kind::subnet) {
+    return take(subnets_, subnet_from(entry));
+  }
+  if (entry.kind == kind::pool) {
+    return take(pools_, pool_from(entry));
+  }
+  if (entry.kind == kind::node) {
+    return take(nodes_, node_from(entry));
+  }
+  if (entry.kind == kind::gateway) {
+    return take(gateways_, gateway_from(entry));
+  }
+  return entry.kind != kind::port;  // apply() has tried
+}
+
+void Directory::drop_value(const ObjectKey& object) {
+  if (object.kind == kind::network) {
+    networks_.erase(object.key);
+  } else if (object.kind == kind::subnet) {
+    subnets_.erase(object.key);
+  } else if (object.kind == kind::pool) {
+    pools_.erase(object.key);
+  } else if (object.kind == kind::node) {
+    nodes_.erase(object.key);
+  } else if (object.kind == kind::gateway) {
+    gateways_.erase(object.key);
+  }
+}
+
+void Directory::note(const ObjectKey& object) {
+  if (object.kind == kind::node) {
+    changes_.nodes.insert(object.key);
+  } else if (object.kind == kind::gateway) {
+    changes_.gateways.insert(object.key);
+  } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::pool) {
+    changes_.layout = true;
+  }
+}
+
+void Directory::end_of_snapshot(ipam_api::Shard shard, Revision revision) {
+  // What is newer than the snapshot is not judged by it, unless the snapshot overrules.
+  const auto gone = [&](std::uint32_t epoch, Revision written) {
+    return epoch != epoch_ && (written <= revision || overruled(epoch));
+  };
+  if (stale_[shard] != 0) {
+    std::vector<PortRecord> ports;
+    table_.for_each([&](const PortRecord& record) {
+      if (record.key.vni.value() == shard && gone(record.epoch, record.revision)) {
+        ports.push_back(record);
+      }
+    });
+    for (const PortRecord& record : ports) {
+      erase_port(record);
+    }
+    counters_.snapshot_removed += ports.size();
+    for (auto object = objects_.lower_bound(ObjectKey{shard, {}, {}});
+         object != objects_.end() && object->first.shard == shard;) {
+      const auto next = std::next(object);
+      if (gone(object->second.epoch, object->second.revision)) {
+        erase_object(object);
+        ++counters_.snapshot_removed;
+      }
+      object = next;
+    }
+  }
+  whole_at_[shard] = revision;
+  changes_.completeness = true;
+  settle_overlay(shard, revision);
+}
+
+void Directory::end_of_snapshots(Revision revision, const std::vector<ipam_api::Shard>& shards) {
+  const std::set<ipam_api::Shard> named(shards.begin(), shards.end());
+  std::vector<ipam_api::Shard> empty;
+  for (const auto& [shard, count] : stale_) {
+    if (!named.contains(shard) && !whole_at_.contains(shard)) {
+      empty.push_back(shard);
+    }
+  }
+  for (const ipam_api::Shard shard : empty) {
+    end_of_snapshot(shard, revision);
+  }
+  // Own ports that another incarnation's controller answered mean nothing in this one.
+  for (auto own = overlay_.begin(); own != overlay_.end();) {
+    if (own->second.epoch < incarnation_epoch_) {
+      changed_ports_.insert(own->first);
+      own = overlay_.erase(own);
+    } else {
+      ++own;
+    }
+  }
+  complete_ = true;
+  revision_ = std::max(revision, seen_in_snapshot_);
+  changes_.completeness = true;
+  stale_.clear();
+  whole_at_.clear();
+  buried_ports_.clear();
+  buried_objects_.clear();
+  settle_overlay(std::nullopt, revision_);
+}
+
+void Directory::advance(Revision revision) {
+  if (!complete_) {
+    seen_in_snapshot_ = std::max(seen_in_snapshot_, revision);
+    return;
+  }
+  if (revision > revision_) {
+    revision_ = revision;
+    settle_overlay(std::nullopt, revision);
+  }
+}
+
+}  // namespace mooring::directory

@@ -1,0 +1,124 @@
+#include "mooring/directory/entry_values.hpp"
+
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace mooring::directory {
+namespace {
+
+constexpr auto tolerant = ipam_api::Fields::Unknown::ignore;
+
+std::string where(const ipam_api::Entry& entry) {
+  return entry.kind + " " + entry.key;
+}
+
+net::Vni vni_field(ipam_api::Fields& fields) {
+  return fields.take("vni", net::Vni::from(fields.number("vni")));
+}
+
+Result<PortState> parse_state(std::string_view text) {
+  if (text == "active") {
+    return PortState::active;
+  }
+  if (text == "pending") {
+    return PortState::pending;
+  }
+  return Error(Errc::invalid_argument, fmt::format("'{}' is not a state", text), "pending or active");
+}
+
+}  // namespace
+
+Result<PortKey> port_key_from(const ipam_api::Entry& entry) {
+  const auto cidr = net::Cidr::parse(entry.key);
+  if (!cidr) {
+    return cidr.error().within("port " + entry.key);
+  }
+  if (cidr->prefix_length() != 32) {
+    return Error(Errc::invalid_argument, fmt::format("port {}: the key is not one address", entry.key), "ADDRESS/32");
+  }
+  const auto vni = net::Vni::from(entry.shard);
+  if (!vni) {
+    return vni.error().within("port " + entry.key);
+  }
+  return PortKey{*vni, cidr->network()};
+}
+
+Result<PortValue> port_value_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  PortValue value;
+  value.node = fields.string("node");
+  value.network = fields.string("network", "");
+  value.attachment = fields.string("attachment", "");
+  value.mac = fields.parsed("mac", &net::MacAddress::parse);
+  value.state = fields.parsed("state", &parse_state);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Network> network_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Network value{entry.key, fields.boolean("isolated", false)};
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Subnet> subnet_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Subnet value;
+  value.name = entry.key;
+  value.network = fields.string("network");
+  value.vni = vni_field(fields);
+  value.cidr = fields.parsed("cidr", &net::Cidr::parse);
+  value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
+  const std::uint64_t mtu = fields.number("mtu_bytes", 0);
+  if (mtu > std::numeric_limits<std::uint16_t>::max()) {
+    fields.fail("mtu_bytes", Error(Errc::invalid_argument, fmt::format("{} is above 65535", mtu)));
+  }
+  value.mtu_bytes = static_cast<std::uint32_t>(mtu);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Pool> pool_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Pool value;
+  value.name = entry.key;
+  value.subnet = fields.string("subnet");
+  for (const std::string& text : fields.strings("ranges")) {
+    value.ranges.push_back(fields.take("ranges", net::AddressRange::parse(text)));
+  }
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Node> node_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Node value{entry.key, fields.parsed("vtep", &net::Ipv4Address::parse)};
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Gateway> gateway_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Gateway value;
+  value.name = entry.key;
+  value.vtep = fields.parsed("vtep", &net::Ipv4Address::parse);
+  value.network = fields.string("network", "");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+}  // namespace mooring::directory

@@ -1,0 +1,27 @@
+// The values of directory entries (docs/api/watch.md "Entries"), read from JSON. Fields that this version does not know
+// are ignored; the first field that is wrong is named. Threading: values.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "mooring/directory/directory.hpp"
+
+namespace mooring::directory {
+
+struct PortValue {
+  std::string node, network, attachment;
+  net::MacAddress mac;
+  PortState state = PortState::pending;
+};
+
+// "10.0.0.5/32" in shard = VNI.
+Result<PortKey> port_key_from(const ipam_api::Entry& entry);
+Result<PortValue> port_value_from(const ipam_api::Entry& entry);
+Result<Network> network_from(const ipam_api::Entry& entry);
+Result<Subnet> subnet_from(const ipam_api::Entry& entry);
+Result<Pool> pool_from(const ipam_api::Entry& entry);
+Result<Node> node_from(const ipam_api::Entry& entry);
+Result<Gateway> gateway_from(const ipam_api::Entry& entry);
+
+}  // namespace mooring::directory
