@@ -99,10 +99,12 @@ class State {
 
  private:
   struct Shard;  // the ports and bindings of one VNI
-  template <class T>
-  Write put_named(Named<T>& all, const T& object);
-  template <class T>
-  Write erase_named(Named<T>& all, const std::string& key);
+  class Recount;
+  struct Allocator {
+    AddressPool addresses;
+    std::uint64_t allocated = 0;
+    std::uint64_t bound = 0;
+  };
 
   Write put(const Network& network);
   Write put(const Subnet& subnet);
@@ -112,24 +114,24 @@ class State {
   Write put(const FencedUid& fenced);
   Write put(const Node& node);
   Write put(const Gateway& gateway);
-  Write erase(const Erase<Network>& erased);
-  Write erase(const Erase<Subnet>& erased);
-  Write erase(const Erase<Pool>& erased);
-  Write erase(const Erase<Binding>& erased);
-  Write erase(const Erase<Port>& erased);
-  Write erase(const Erase<FencedUid>& erased);
-  Write erase(const Erase<Node>& erased);
-  Write erase(const Erase<Gateway>& erased);
+  Write put(const Erase<Network>& erased);
+  Write put(const Erase<Subnet>& erased);
+  Write put(const Erase<Pool>& erased);
+  Write put(const Erase<Binding>& erased);
+  Write put(const Erase<Port>& erased);
+  Write put(const Erase<FencedUid>& erased);
+  Write put(const Erase<Node>& erased);
+  Write put(const Erase<Gateway>& erased);
 
-  void index_port(const Port& port);
-  void unindex_port(const Port& port);
-  void index_binding(const Binding& binding);
-  void unindex_binding(const Binding& binding);
-  // Counts and the pool's bit follow from "has a port?" and "has a binding?".
-  struct Occupancy;
-  class Recount;
+  void index(const Port& port);
+  void unindex(const Port& port);
+  void index(const Binding& binding);
+  void unindex(const Binding& binding);
+  PortAddress address_of(const Binding& binding) const;
+  // Throws std::logic_error: rows that refer to what is not there are a broken store, or a bug.
   Shard& shard(net::Vni vni);
-  AddressPool* allocator(const std::string& pool);
+  Allocator* allocator_around(PortAddress address);
+  void build_allocator(const Subnet& subnet, const Pool& pool);
 
   Named<Network> networks_;
   Named<Subnet> subnets_;
@@ -147,7 +149,8 @@ class State {
   std::unordered_map<PortAddress, const Binding*> binding_by_address_;
   std::unordered_map<std::string, std::unordered_set<const Port*>> ports_by_node_;
   std::map<std::uint32_t, std::unique_ptr<Shard>> shards_;
-  std::map<std::string, AddressPool, std::less<>> allocators_;
+  std::map<std::string, Allocator, std::less<>> allocators_;       // by pool
+  std::map<std::string, std::string, std::less<>> default_pools_;  // network -> pool
 };
 
 }  // namespace mooring::controller
