@@ -31,6 +31,11 @@ constexpr std::array table{
     ErrcInfo{Errc::timeout, "timeout", 504, 11, 1, true},
     ErrcInfo{Errc::io, "io", 500, 5, 1, true},
     ErrcInfo{Errc::storage, "storage", 507, 110, 1, true},
+    ErrcInfo{Errc::undecodable, "undecodable", 400, 6, 2, false},
+    ErrcInfo{Errc::unknown_container, "unknown-container", 404, 3, 1, false},
+    ErrcInfo{Errc::not_ready, "not-ready", 503, 50, 1, true},
+    ErrcInfo{Errc::degraded, "degraded", 503, 51, 1, true},
+    ErrcInfo{Errc::check_failed, "check-failed", 409, 111, 1, false},
 };
 
 }  // namespace

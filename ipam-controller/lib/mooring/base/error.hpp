@@ -32,8 +32,13 @@ enum class Errc {
   too_large,
   unavailable,  // a peer (agent, controller, OVSDB, vswitchd) is away or not ready
   timeout,
-  io,       // a system call on a local resource failed (netlink, file)
-  storage,  // the store could not make it durable (disk full …)
+  io,                 // a system call on a local resource failed (netlink, file)
+  storage,            // the store could not make it durable (disk full …)
+  undecodable,        // CNI: the input is not JSON
+  unknown_container,  // CNI: the container's namespace is gone; nothing of it needs cleaning up
+  not_ready,          // CNI STATUS: new containers cannot be attached now
+  degraded,           // CNI STATUS: neither can they, and existing ones may have lost connectivity
+  check_failed,       // CNI CHECK: something is not as ADD left it
 };
 
 struct ErrcInfo {
