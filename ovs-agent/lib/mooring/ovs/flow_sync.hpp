@@ -86,33 +86,42 @@ class FlowSync {
   };
 
   void on_connected();
-  void on_disconnected(const Error& why);
+  void on_disconnected();
   void start_read_back();
-  void on_dump(Result<std::vector<FlowEntry>> flows);
+  void on_dump(const Result<std::vector<FlowEntry>>& entries);
   void touch(const FlowKey& key);
   void pump();
+  void make_plan();
   std::vector<FlowChange> next_bundle();
-  void on_applied(std::vector<FlowChange> changes, ApplyOutcome outcome);
-  void retry_later();
-  void note_in_line();
+  std::optional<FlowChange> step_for(const FlowKey& key);
+  void on_applied(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome);
+  void note(const std::vector<FlowChange>& changes);
+  void set_aside(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome);
+  void distrust();
+  void tell_in_line();
   void answer_waiters();
+  Result<void> refusal_for(const Concerns& concerns) const;
+  void expire(std::uint64_t waiter, std::chrono::milliseconds deadline);
 
   Options options_;
   DesiredFlows desired_;
   DesiredFlows actual_;
-  std::unordered_set<FlowKey> dirty_;  // keys where desired and actual may differ
+  std::unordered_set<FlowKey> dirty_;  // touched since the plan was made
+  std::vector<FlowKey> plan_;          // still to be looked at, last one first; additions come before deletions
   std::unordered_set<FlowKey> held_;
   std::unordered_map<FlowKey, Error> refused_;
   std::vector<Waiter> waiters_;
-  std::uint64_t next_waiter_ = 1;
+  std::uint64_t last_waiter_ = 0;
+  std::uint64_t given_ = 0;        // changes given so far
+  std::uint64_t plan_covers_ = 0;  // of them, those that are in the switch once the plan is carried out
+  std::uint64_t carried_out_ = 0;  // of them, those that are in the switch
   bool connected_ = false;
   bool known_ = false;  // actual_ is what the switch holds
   bool busy_ = false;   // a request is out
   bool read_back_wanted_ = false;
   bool was_in_line_ = false;
   Counters counters_;
-  std::shared_ptr<bool> alive_;
-  std::unique_ptr<FlowChannel> channel_;  // last: it goes first
+  std::unique_ptr<FlowChannel> channel_;  // last: it goes first, and with it all its callbacks
 };
 
 // A Dial for a real bridge.

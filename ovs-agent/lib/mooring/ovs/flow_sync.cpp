@@ -1,0 +1,312 @@
+#include "mooring/ovs/flow_sync.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace mooring::ovs {
+
+namespace {
+
+// Between a request that failed on a connection that stayed up and the next look at the switch.
+constexpr std::chrono::milliseconds second_look{200};
+
+}  // namespace
+
+FlowSync::FlowSync(const Dial& dial, Options options) : options_(std::move(options)) {
+  channel_ = dial(FlowChannel::Callbacks{[this] { on_connected(); }, [this](const Error&) { on_disconnected(); }});
+}
+
+FlowSync::~FlowSync() = default;
+
+void FlowSync::replace(DesiredFlows desired) {
+  ++given_;
+  std::swap(desired_, desired);
+  for (const auto& [key, flow] : desired) {
+    if (desired_.find(key) == nullptr) {
+      touch(key);
+    }
+  }
+  for (const auto& [key, flow] : desired_) {
+    const Flow* before = desired.find(key);
+    if (before == nullptr || *before != flow) {
+      touch(key);
+    }
+  }
+  pump();
+}
+
+void FlowSync::change(const std::vector<FlowChange>& changes) {
+  ++given_;
+  for (const FlowChange& change : changes) {
+    if (change.kind == FlowChange::Kind::add ? desired_.put(change.flow) : desired_.erase(change.flow.key)) {
+      touch(change.flow.key);
+    }
+  }
+  pump();
+}
+
+void FlowSync::reconsider() {
+  ++given_;
+  dirty_.insert(held_.begin(), held_.end());
+  held_.clear();
+  pump();
+}
+
+void FlowSync::read_back() {
+  read_back_wanted_ = true;
+  pump();
+}
+
+void FlowSync::settled(std::chrono::milliseconds deadline, Settled done, Concerns concerns) {
+  const std::uint64_t id = ++last_waiter_;
+  waiters_.push_back({id, given_, std::move(done), std::move(concerns)});
+  channel_->after(deadline, [this, id, deadline] { expire(id, deadline); });
+  // Never from inside the call: the caller has not finished its own sentence yet.
+  channel_->after(std::chrono::milliseconds(0), [this] { answer_waiters(); });
+}
+
+bool FlowSync::in_line() const {
+  return connected_ && known_ && !busy_ && !read_back_wanted_ && dirty_.empty() && plan_.empty();
+}
+
+FlowSync::Counters FlowSync::counters() const {
+  Counters now = counters_;
+  now.desired = desired_.size();
+  now.actual = actual_.size();
+  now.held = held_.size();
+  now.refused = refused_.size();
+  return now;
+}
+
+void FlowSync::on_connected() {
+  connected_ = true;
+  ++counters_.connects;
+  read_back_wanted_ = true;
+  pump();
+}
+
+void FlowSync::on_disconnected() {
+  connected_ = false;
+  known_ = false;
+  tell_in_line();
+}
+
+void FlowSync::start_read_back() {
+  read_back_wanted_ = false;
+  busy_ = true;
+  channel_->dump(options_.request_deadline,
+                 [this](const Result<std::vector<FlowEntry>>& entries) { on_dump(entries); });
+}
+
+void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries) {
+  busy_ = false;
+  if (!entries) {
+    distrust();
+    return;
+  }
+  ++counters_.read_backs;
+  actual_.clear();
+  for (const FlowEntry& entry : *entries) {
+    actual_.put(entry.flow);
+  }
+  known_ = true;
+  // Everything is open again: what was refused or held may have become possible.
+  refused_.clear();
+  held_.clear();
+  plan_.clear();
+  dirty_.clear();
+  for (const auto& [key, flow] : desired_) {
+    const Flow* have = actual_.find(key);
+    if (have == nullptr || *have != flow) {
+      dirty_.insert(key);
+    }
+  }
+  for (const auto& [key, flow] : actual_) {
+    if (desired_.find(key) == nullptr) {
+      dirty_.insert(key);
+    }
+  }
+  pump();
+}
+
+void FlowSync::touch(const FlowKey& key) {
+  dirty_.insert(key);
+  refused_.erase(key);
+}
+
+void FlowSync::pump() {
+  if (connected_ && !busy_ && (read_back_wanted_ || !known_)) {
+    start_read_back();
+  }
+  while (connected_ && known_ && !busy_) {
+    if (plan_.empty()) {
+      carried_out_ = std::max(carried_out_, plan_covers_);
+      make_plan();
+      if (plan_.empty()) {
+        carried_out_ = given_;
+        break;
+      }
+    }
+    std::vector<FlowChange> changes = next_bundle();
+    if (changes.empty()) {
+      continue;
+    }
+    busy_ = true;
+    ++counters_.bundles;
+    const auto deadline = options_.request_deadline;
+    auto sent = changes;
+    channel_->apply(std::move(sent), deadline, [this, changes = std::move(changes)](const ApplyOutcome& outcome) {
+      on_applied(changes, outcome);
+    });
+  }
+  answer_waiters();
+  tell_in_line();
+}
+
+void FlowSync::make_plan() {
+  plan_covers_ = given_;
+  plan_.assign(dirty_.begin(), dirty_.end());
+  dirty_.clear();
+  // Taken from the back: additions last, and the busiest tables' order is of no matter.
+  std::stable_partition(plan_.begin(), plan_.end(),
+                        [this](const FlowKey& key) { return desired_.find(key) == nullptr; });
+}
+
+std::optional<FlowChange> FlowSync::step_for(const FlowKey& key) {
+  const Flow* want = desired_.find(key);
+  const Flow* have = actual_.find(key);
+  if (want != nullptr) {
+    const bool missing = (have == nullptr || *have != *want) && !refused_.contains(key);
+    return missing ? std::optional(FlowChange{FlowChange::Kind::add, *want}) : std::nullopt;
+  }
+  if (have == nullptr) {
+    return std::nullopt;
+  }
+  if (options_.may_delete && !options_.may_delete(*have)) {
+    held_.insert(key);
+    return std::nullopt;
+  }
+  return FlowChange{FlowChange::Kind::remove, *have};
+}
+
+std::vector<FlowChange> FlowSync::next_bundle() {
+  std::vector<FlowChange> additions;
+  std::vector<FlowChange> deletions;
+  while (!plan_.empty() && additions.size() + deletions.size() < FlowChannel::max_bundle) {
+    const FlowKey key = std::move(plan_.back());
+    plan_.pop_back();
+    held_.erase(key);
+    if (std::optional<FlowChange> step = step_for(key)) {
+      (step->kind == FlowChange::Kind::add ? additions : deletions).push_back(std::move(*step));
+    }
+  }
+  additions.insert(additions.end(), std::make_move_iterator(deletions.begin()),
+                   std::make_move_iterator(deletions.end()));
+  return additions;
+}
+
+void FlowSync::on_applied(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome) {
+  busy_ = false;
+  if (outcome.result) {
+    note(changes);
+  } else if (!outcome.refused.empty()) {
+    set_aside(changes, outcome);
+  } else {
+    distrust();
+    return;
+  }
+  pump();
+}
+
+void FlowSync::note(const std::vector<FlowChange>& changes) {
+  for (const FlowChange& change : changes) {
+    if (change.kind == FlowChange::Kind::add) {
+      actual_.put(change.flow);
+      ++counters_.added;
+    } else {
+      actual_.erase(change.flow.key);
+      ++counters_.removed;
+    }
+  }
+}
+
+// The bundle changed nothing. Its bad flows are left out; the others go back to the head of the plan.
+void FlowSync::set_aside(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome) {
+  std::vector<bool> bad(changes.size());
+  for (const std::size_t index : outcome.refused) {
+    const Flow& flow = changes[index].flow;
+    bad[index] = true;
+    refused_.insert_or_assign(flow.key, outcome.result.error());
+    if (options_.refused) {
+      options_.refused(flow, outcome.result.error());
+    }
+  }
+  for (std::size_t i = changes.size(); i-- > 0;) {
+    if (!bad[i]) {
+      plan_.push_back(changes[i].flow.key);
+    }
+  }
+}
+
+// What the switch holds is not known any more. A lost connection comes back through on_connected.
+void FlowSync::distrust() {
+  ++counters_.failures;
+  known_ = false;
+  tell_in_line();
+  channel_->after(second_look, [this] { pump(); });
+}
+
+void FlowSync::tell_in_line() {
+  if (in_line() != was_in_line_) {
+    was_in_line_ = !was_in_line_;
+    if (options_.in_line_changed) {
+      options_.in_line_changed(was_in_line_);
+    }
+  }
+}
+
+Result<void> FlowSync::refusal_for(const Concerns& concerns) const {
+  for (const auto& [key, error] : refused_) {
+    const Flow* flow = desired_.find(key);
+    if (flow != nullptr && (!concerns || concerns(*flow))) {
+      return error;
+    }
+  }
+  return ok();
+}
+
+void FlowSync::answer_waiters() {
+  const auto waits = [this](const Waiter& waiter) { return waiter.given > carried_out_ || !known_; };
+  const auto ready = std::stable_partition(waiters_.begin(), waiters_.end(), waits);
+  std::vector<Waiter> answered(std::make_move_iterator(ready), std::make_move_iterator(waiters_.end()));
+  waiters_.erase(ready, waiters_.end());
+  for (Waiter& waiter : answered) {
+    waiter.done(refusal_for(waiter.concerns));
+  }
+}
+
+void FlowSync::expire(std::uint64_t id, std::chrono::milliseconds deadline) {
+  const auto waiter = std::find_if(waiters_.begin(), waiters_.end(), [id](const Waiter& w) { return w.id == id; });
+  if (waiter == waiters_.end()) {
+    return;
+  }
+  const Settled done = std::move(waiter->done);
+  waiters_.erase(waiter);
+  if (connected_) {
+    done(Error(Errc::timeout, fmt::format("waiting for the flows of {}: not in the switch after {} ms", options_.bridge,
+                                          deadline.count())));
+  } else {
+    done(Error(Errc::unavailable,
+               fmt::format("waiting for the flows of {}: no connection to the switch", options_.bridge),
+               "start ovs-vswitchd; the flows follow by themselves"));
+  }
+}
+
+FlowSync::Dial dial_openflow(std::string target, Post post) {
+  return [target = std::move(target), post = std::move(post)](FlowChannel::Callbacks callbacks) {
+    return std::make_unique<OpenFlow>(target, post, std::move(callbacks));
+  };
+}
+
+}  // namespace mooring::ovs
