@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ipam-controller/app/ports.hpp"
+#include "ipam-controller/app/requests.hpp"
 #include "ipam-controller/domain/change.hpp"
 #include "ipam-controller/domain/objects.hpp"
 #include "ipam-controller/domain/state.hpp"
@@ -28,33 +29,6 @@
 namespace mooring::controller {
 
 class Transaction;
-
-// What an admin writes; the empty fields are chosen by the controller (docs/api/rest.md, "Objects").
-struct NewSubnet {
-  std::string name;
-  std::string network = default_network;
-  net::Vni vni;
-  net::Cidr cidr;
-  std::optional<net::Ipv4Address> gateway;  // none: the first address
-  std::uint32_t mtu_bytes = 1450;
-  ipam_api::Dns dns;
-  std::vector<ipam_api::Route> routes;
-};
-struct NewPool {
-  std::string name;
-  std::string subnet;
-  std::vector<net::AddressRange> ranges;  // none: the whole subnet
-  std::vector<net::AddressRange> exclusions;
-  Kind kind = Kind::stateless;
-  bool is_default = false;  // the first pool of a network becomes the default anyway
-};
-struct NewBinding {
-  BindingKey owner;                         // owner.network: "default" unless said
-  std::string pool;                         // "": the pool around the address, or the network's default
-  std::optional<net::Ipv4Address> address;  // none: the next free of the pool
-  std::optional<net::MacAddress> mac;       // none: from the address
-  Kind kind = Kind::fixed_by_admin;
-};
 
 class Ipam {
  public:
@@ -122,6 +96,8 @@ class Ipam {
 
  private:
   struct Request;
+  template <class T>
+  struct TypedRequest;
   struct Flight;
 
   template <class T>
@@ -129,6 +105,7 @@ class Ipam {
   void schedule();
   void drain();
   void landed(Result<void> outcome);
+  void count_batch(bool durable);
   void run_reads();
 
   Store& store_;

@@ -1,0 +1,87 @@
+#include "ipam-controller/store/memory_store.hpp"
+
+#include <tuple>
+#include <utility>
+
+#include "ipam-controller/store/incarnation.hpp"
+
+namespace mooring::controller {
+
+struct MemoryDisk::Tables {
+  // In the order of loading: an object after those it refers to.
+  std::tuple<std::map<std::string, Network>, std::map<std::string, Subnet>, std::map<std::string, Pool>,
+             std::map<std::string, Node>, std::map<std::string, Gateway>, std::map<BindingKey, Binding>,
+             std::map<PortAddress, Port>, std::map<FencedUid::Key, FencedUid>>
+      all;
+
+  template <class T>
+  auto& table() {
+    return std::get<std::map<typename T::Key, T>>(all);
+  }
+  template <class T>
+  void apply(const T& object) {
+    table<T>().insert_or_assign(object.key(), object);
+  }
+  template <class T>
+  void apply(const Erase<T>& erased) {
+    table<T>().erase(erased.key);
+  }
+};
+
+MemoryDisk::MemoryDisk(std::size_t change_log_limit)
+    : incarnation_(new_incarnation()), tables_(std::make_unique<Tables>()), change_log_limit_(change_log_limit) {}
+
+MemoryDisk::~MemoryDisk() = default;
+
+MemoryStore::MemoryStore(MemoryDisk& disk, Post post) : disk_(disk), post_(std::move(post)) {}
+
+Result<StoreInfo> MemoryStore::load(const std::function<void(const Write&)>& each) {
+  const auto hand_out = [&](const auto& table) {
+    for (const auto& [key, object] : table) {
+      each(object);
+    }
+  };
+  std::apply([&](const auto&... tables) { (hand_out(tables), ...); }, disk_.tables_->all);
+  return StoreInfo{disk_.incarnation_, disk_.revision_};
+}
+
+void MemoryStore::commit(Batch batch, Callback<void> done) {
+  if (disk_.failure_) {
+    post_([done = std::move(done), error = *disk_.failure_] { done(error); });
+    return;
+  }
+  for (const Write& write : batch.writes) {
+    std::visit([this](const auto& row) { disk_.tables_->apply(row); }, write);
+  }
+  disk_.revision_ = batch.revision;
+  for (ChangeSet& changes : batch.changes) {
+    disk_.logged_changes_ += changes.changes.size();
+    disk_.log_.push_back(std::move(changes));
+  }
+  while (disk_.logged_changes_ > disk_.change_log_limit_) {
+    disk_.logged_changes_ -= disk_.log_.front().changes.size();
+    disk_.trimmed_up_to_ = disk_.log_.front().revision;
+    disk_.log_.pop_front();
+  }
+  post_([done = std::move(done)] { done(ok()); });
+}
+
+void MemoryStore::changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) {
+  ChangeLogPage page;
+  page.too_old = after < disk_.trimmed_up_to_;
+  std::size_t count = 0;
+  for (const ChangeSet& changes : disk_.log_) {
+    if (page.too_old || changes.revision <= after || changes.revision > up_to) {
+      continue;
+    }
+    if (count != 0 && count + changes.changes.size() > limit) {
+      page.more = true;
+      break;
+    }
+    count += changes.changes.size();
+    page.changes.push_back(changes);
+  }
+  post_([done = std::move(done), page = std::move(page)] { done(page); });
+}
+
+}  // namespace mooring::controller

@@ -1,0 +1,57 @@
+// A store that forgets with the process: for tests, and for trying things out. It keeps the same rows as the others and
+// can be opened again, and told to fail.
+//
+// Threading: as Store; no thread of its own, callbacks come by Post.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ipam-controller/app/ports.hpp"
+
+namespace mooring::controller {
+
+// What outlives a MemoryStore, as a file outlives a process.
+class MemoryDisk {
+ public:
+  explicit MemoryDisk(std::size_t change_log_limit = 1'000'000);
+  ~MemoryDisk();
+  MemoryDisk(const MemoryDisk&) = delete;
+  MemoryDisk& operator=(const MemoryDisk&) = delete;
+
+  // While set, commits fail with it.
+  void fail_with(std::optional<Error> error) { failure_ = std::move(error); }
+
+ private:
+  friend class MemoryStore;
+  struct Tables;
+
+  std::string incarnation_;
+  Revision revision_ = 0;
+  std::unique_ptr<Tables> tables_;
+  std::deque<ChangeSet> log_;
+  std::size_t logged_changes_ = 0;
+  std::size_t change_log_limit_;
+  Revision trimmed_up_to_ = 0;  // revisions up to here may be missing in the log
+  std::optional<Error> failure_;
+};
+
+class MemoryStore : public Store {
+ public:
+  // `disk` must outlive this.
+  MemoryStore(MemoryDisk& disk, Post post);
+
+  Result<StoreInfo> load(const std::function<void(const Write&)>& each) override;
+  void commit(Batch batch, Callback<void> done) override;
+  void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override;
+
+ private:
+  MemoryDisk& disk_;
+  Post post_;
+};
+
+}  // namespace mooring::controller
