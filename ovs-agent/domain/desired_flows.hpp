@@ -1,0 +1,88 @@
+// The flows that a node's two bridges should have, as a function of the directory, the local ports and the settings of
+// this host. docs/ovs-pipeline.md describes the tables; tests/golden/agent_* show the text.
+//
+// The flows come in groups that change together (all of one port, one remote destination, one peer …), so that a change
+// of one entry costs the flows of that entry and not of the whole directory.
+// Pure. Threading: one thread; a plan refers to directory and ports and asks them anew at each call.
+#pragma once
+
+#include <compare>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mooring/directory/directory.hpp"
+#include "ovs-agent/domain/gate.hpp"
+#include "ovs-agent/domain/local_ports.hpp"
+#include "ovs-agent/domain/pipeline.hpp"
+
+namespace mooring::agent {
+
+struct HostSettings {
+  std::string node;
+  net::Ipv4Address vtep;
+  std::vector<net::Cidr> allow_host_cidrs;  // what of the host pods may open connections to
+};
+
+// As ovs-ofctl add-flow reads them.
+struct FlowLines {
+  std::vector<std::string> br_int;
+  std::vector<std::string> br_tun;
+  bool operator==(const FlowLines&) const = default;
+};
+
+struct FlowGroup {
+  enum class Kind {
+    fixed,        // from the settings alone
+    sender,       // `name` = VTEP of a peer that may send to us
+    segment,      // `key.vni`: ARP, routing and the way out of one VNI
+    port,         // `attachment` of an own port
+    from_host,    // `key.address`: the host's way to a local pod
+    destination,  // `key`: a port elsewhere
+    hairpin,      // `key`: a port that was here
+  };
+  Kind kind = Kind::fixed;
+  PortKey key;
+  std::string name;
+  Attachment attachment;
+  auto operator<=>(const FlowGroup&) const = default;
+};
+using FlowGroups = std::set<FlowGroup>;
+
+class FlowPlan {
+ public:
+  FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings);
+
+  // The flows of a group now; none if it has no object (any more).
+  FlowLines lines(const FlowGroup& group) const;
+
+  FlowGroups all_groups() const;
+  // Those that may differ after a change of the directory. `nodes` moves all destinations of a node.
+  FlowGroups affected_by(const directory::Changes& changes) const;
+  // … after a change of the local ports at `key`; `segments` when LocalPorts::segments() changed.
+  FlowGroups affected_by_port(const LocalPort& port) const;
+  FlowGroups segment_groups() const;
+
+  const HostSettings& settings() const { return settings_; }
+
+ private:
+  FlowLines fixed_lines() const;
+  FlowLines sender_lines(const std::string& vtep) const;
+  FlowLines segment_lines(net::Vni vni) const;
+  FlowLines port_lines(const Attachment& attachment) const;
+  FlowLines from_host_lines(net::Ipv4Address address) const;
+  FlowLines destination_lines(PortKey key) const;
+  FlowLines hairpin_lines(PortKey key) const;
+  std::set<net::Vni> vnis_in_use() const;
+  std::set<std::string> peers() const;
+
+  const directory::Directory& directory_;
+  const LocalPorts& ports_;
+  HostSettings settings_;
+};
+
+// The gateway that `node` uses of those of a network: each node picks one by a hash, so that the load spreads and one
+// gateway more or less moves few nodes. Null if there is none.
+const directory::Gateway* gateway_for(const std::string& node, const std::vector<directory::Gateway>& gateways);
+
+}  // namespace mooring::agent

@@ -1,0 +1,59 @@
+#include "ovs-agent/domain/gate.hpp"
+
+#include <fmt/format.h>
+
+namespace mooring::agent {
+
+Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
+  const PortRecord& record = port.record;
+  if (port.leaving) {
+    return {false, GateReason::leaving, {}, record.generation};
+  }
+  const auto entry = directory.find(record.key());
+  if (!entry) {
+    if (directory.known_absent(record.key(), record.generation)) {
+      return {false, GateReason::released, {}, 0};
+    }
+    return {true, GateReason::record_alone, {}, 0};
+  }
+  if (entry->generation > record.generation) {
+    return entry->own ? Gate{false, GateReason::replaced, {}, entry->generation}
+                      : Gate{false, GateReason::moved, std::string(entry->node), entry->generation};
+  }
+  if (entry->generation == record.generation) {
+    if (!entry->own) {
+      return {false, GateReason::moved, std::string(entry->node), entry->generation};
+    }
+    if (!entry->attachment.empty() && entry->attachment != record.attachment.str()) {
+      return {false, GateReason::replaced, {}, entry->generation};
+    }
+    return {true, GateReason::newest, {}, entry->generation};
+  }
+  // An older entry: of before this port was bound, unless the stream has already passed that point.
+  if (directory.complete() && directory.revision() >= record.generation) {
+    return {false, GateReason::unknown_past, std::string(entry->node), entry->generation};
+  }
+  return {true, GateReason::record_alone, {}, entry->generation};
+}
+
+std::string Gate::text() const {
+  switch (reason) {
+    case GateReason::newest:
+      return "open";
+    case GateReason::record_alone:
+      return "open: by its record in OVSDB, the directory is not complete";
+    case GateReason::leaving:
+      return "shut: being deleted";
+    case GateReason::moved:
+      return fmt::format("shut: moved to {} with generation {}", node, newest);
+    case GateReason::replaced:
+      return fmt::format("shut: another container of this node has the address, generation {}", newest);
+    case GateReason::released:
+      return "shut: the controller has released the address";
+    case GateReason::unknown_past:
+      return fmt::format("shut: the controller does not know this generation, it has {} on {}", newest, node);
+  }
+  return "shut";
+}
+
+}  // namespace mooring::agent

@@ -1,0 +1,153 @@
+#include "ovs-agent/domain/journal_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace mooring::agent {
+namespace {
+
+using ipam_api::Fields;
+using ipam_api::Json;
+
+std::uint32_t crc32(std::string_view text) {  // IEEE 802.3
+  std::uint32_t crc = 0xffffffffU;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) {
+      crc = crc >> 1 ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
+    }
+  }
+  return ~crc;
+}
+
+Json json_of(const AddBegun& record) {
+  return {{"type", "add-begun"},
+          {"attachment", record.attachment.str()},
+          {"pid", record.pid},
+          {"started", record.started},
+          {"boot", record.boot_id}};
+}
+Json json_of(const AddEnded& record) {
+  return {{"type", "add-ended"}, {"attachment", record.attachment.str()}};
+}
+Json json_of(const ReleaseOwed& record) {
+  Json json = {{"type", "release-owed"},
+               {"id", record.id},
+               {"attachment", record.attachment.str()},
+               {"generation", record.generation},
+               {"reason", record.reason}};
+  if (record.key) {
+    json["vni"] = record.key->vni.value();
+    json["address"] = record.key->address.str();
+  }
+  return json;
+}
+Json json_of(const ReleaseDone& record) {
+  return {{"type", "release-done"}, {"id", record.id}};
+}
+
+Result<JournalRecord> record_from(const Json& json) {
+  Fields fields(json, "journal", Fields::Unknown::ignore);
+  const std::string type = fields.string("type");
+  JournalRecord record;
+  if (type == "add-begun") {
+    AddBegun begun;
+    begun.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
+    begun.pid = static_cast<std::int32_t>(fields.number("pid"));
+    begun.started = fields.number("started");
+    begun.boot_id = fields.string("boot", "");
+    record = begun;
+  } else if (type == "add-ended") {
+    record = AddEnded{fields.parsed("attachment", &ipam_api::parse_attachment)};
+  } else if (type == "release-owed") {
+    ReleaseOwed owed;
+    owed.id = fields.number("id");
+    owed.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
+    owed.generation = fields.number("generation");
+    owed.reason = fields.string("reason", "");
+    if (fields.has("address")) {
+      owed.key = PortKey{fields.take("vni", net::Vni::from(fields.number("vni"))),
+                         fields.parsed("address", &net::Ipv4Address::parse)};
+    }
+    record = owed;
+  } else if (type == "release-done") {
+    record = ReleaseDone{fields.number("id")};
+  } else {
+    return Error(Errc::unsupported, fmt::format("reading the journal: record type '{}' is not known", type));
+  }
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return record;
+}
+
+Result<JournalRecord> read_line(std::string_view line) {
+  std::uint32_t crc = 0;
+  const auto bad = Error(Errc::invalid_argument, "reading the journal: a line is damaged");
+  if (line.size() < 10 || line[8] != ' ') {
+    return bad;
+  }
+  const auto [end, problem] = std::from_chars(line.data(), line.data() + 8, crc, 16);
+  if (problem != std::errc{} || end != line.data() + 8 || crc32(line.substr(9)) != crc) {
+    return bad;
+  }
+  const auto json = ipam_api::parse_json("journal", line.substr(9));
+  if (!json) {
+    return json.error();
+  }
+  return record_from(json.value());
+}
+
+}  // namespace
+
+std::string write_record(const JournalRecord& record) {
+  const std::string text = std::visit([](const auto& value) { return json_of(value); }, record).dump();
+  return fmt::format("{:08x} {}\n", crc32(text), text);
+}
+
+void JournalState::apply(const JournalRecord& record) {
+  if (const auto* begun = std::get_if<AddBegun>(&record)) {
+    in_flight.insert_or_assign(begun->attachment, *begun);
+  } else if (const auto* ended = std::get_if<AddEnded>(&record)) {
+    in_flight.erase(ended->attachment);
+  } else if (const auto* release = std::get_if<ReleaseOwed>(&record)) {
+    owed.insert_or_assign(release->id, *release);
+    last_id = std::max(last_id, release->id);
+  } else if (const auto* done = std::get_if<ReleaseDone>(&record)) {
+    owed.erase(done->id);
+    last_id = std::max(last_id, done->id);
+  }
+}
+
+std::string JournalState::text() const {
+  std::string text;
+  for (const auto& [attachment, begun] : in_flight) {
+    text += write_record(begun);
+  }
+  for (const auto& [id, release] : owed) {
+    text += write_record(release);
+  }
+  return text;
+}
+
+JournalState read_journal(std::string_view text) {
+  JournalState state;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) {
+      break;  // cut off by a crash: it was never acknowledged
+    }
+    if (const auto record = read_line(text.substr(0, end))) {
+      state.apply(record.value());
+    } else {
+      ++state.bad_lines;
+    }
+    text.remove_prefix(end + 1);
+  }
+  return state;
+}
+
+}  // namespace mooring::agent

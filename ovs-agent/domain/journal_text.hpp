@@ -1,0 +1,61 @@
+// The text of the agent's journal: what must survive the agent's death, and of which a part must survive power loss.
+// One record a line, "CRC32 JSON\n". A last line that is cut off is what a crash leaves and is left out silently; a bad
+// line before it is counted.
+// Pure. Threading: values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ovs-agent/domain/local_port.hpp"
+
+namespace mooring::agent {
+
+// An ADD has begun: its port must not be taken for a leftover while this process lives.
+struct AddBegun {
+  Attachment attachment;
+  std::int32_t pid = 0;
+  std::uint64_t started = 0;  // of the process, in the kernel's clock ticks since boot: pids are used again
+  std::string boot_id;
+  bool operator==(const AddBegun&) const = default;
+};
+struct AddEnded {
+  Attachment attachment;
+  bool operator==(const AddEnded&) const = default;
+};
+// The controller has to be told that the port is free.
+struct ReleaseOwed {
+  std::uint64_t id = 0;
+  Attachment attachment;
+  std::optional<PortKey> key;  // with it, the release is by VNI + address + generation
+  Generation generation = 0;   // 0: whatever the attachment holds
+  std::string reason;
+  bool operator==(const ReleaseOwed&) const = default;
+};
+struct ReleaseDone {
+  std::uint64_t id = 0;
+  bool operator==(const ReleaseDone&) const = default;
+};
+using JournalRecord = std::variant<AddBegun, AddEnded, ReleaseOwed, ReleaseDone>;
+
+std::string write_record(const JournalRecord& record);
+
+// What a journal adds up to.
+struct JournalState {
+  std::map<Attachment, AddBegun> in_flight;
+  std::map<std::uint64_t, ReleaseOwed> owed;
+  std::uint64_t last_id = 0;
+  std::size_t bad_lines = 0;
+  void apply(const JournalRecord& record);
+  // The shortest journal that adds up to the same.
+  std::string text() const;
+  bool operator==(const JournalState&) const = default;
+};
+JournalState read_journal(std::string_view text);
+
+}  // namespace mooring::agent

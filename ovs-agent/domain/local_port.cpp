@@ -1,0 +1,115 @@
+#include "ovs-agent/domain/local_port.hpp"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace mooring::agent {
+namespace {
+
+Result<std::uint64_t> decimal(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc{} || end != text.data() + text.size() || text.empty()) {
+    return Error(Errc::invalid_argument, fmt::format("'{}' is not a decimal number", text));
+  }
+  return value;
+}
+
+// Reads one record and keeps the first error.
+class Reading {
+ public:
+  explicit Reading(const ExternalIds& ids) : ids_(ids) {}
+
+  std::string optional(std::string_view key) const {
+    const auto found = ids_.find(key);
+    return found == ids_.end() ? std::string{} : found->second;
+  }
+  template <class T>
+  T required(std::string_view key, Result<T> (*parse)(std::string_view)) {
+    const auto found = ids_.find(key);
+    if (found == ids_.end()) {
+      fail(key, "is missing");
+      return T{};
+    }
+    auto value = parse(found->second);
+    if (!value) {
+      fail(key, value.error().message());
+      return T{};
+    }
+    return std::move(value).value();
+  }
+  void fail(std::string_view key, std::string_view why) {
+    if (!error_) {
+      error_ = Error(Errc::invalid_argument, fmt::format("reading a port's record in OVSDB: {}: {}", key, why));
+    }
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const ExternalIds& ids_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& attachment, const std::string& pod_uid,
+                     const std::string& netns, const std::string& boot_id) {
+  PortRecord record;
+  record.attachment = attachment;
+  record.pod = allocation.namespace_ + "/" + allocation.hostname;
+  record.uid = pod_uid;
+  record.network = allocation.network;
+  record.vni = allocation.vni;
+  record.address = allocation.address;
+  record.mac = allocation.mac;
+  record.generation = allocation.generation;
+  record.boot_id = boot_id;
+  record.netns = netns;
+  return record;
+}
+
+std::map<std::string, std::string> external_ids_of(const PortRecord& record) {
+  std::map<std::string, std::string> ids = {{"mooring.attachment", record.attachment.str()},
+                                            {"mooring.pod", record.pod},
+                                            {"mooring.network", record.network},
+                                            {"mooring.vni", record.vni.str()},
+                                            {"mooring.address", record.address.str()},
+                                            {"mooring.mac", record.mac.str()},
+                                            {"mooring.generation", std::to_string(record.generation)},
+                                            {"mooring.boot", record.boot_id},
+                                            {"mooring.netns", record.netns}};
+  if (!record.uid.empty()) {
+    ids["mooring.uid"] = record.uid;
+  }
+  return ids;
+}
+
+Result<PortRecord> record_from(const ExternalIds& external_ids) {
+  Reading reading(external_ids);
+  if (reading.optional("mooring.attachment").empty()) {
+    return Error(Errc::not_found, "reading a port's record in OVSDB: mooring.attachment is not there: not our port");
+  }
+  PortRecord record;
+  record.attachment = reading.required("mooring.attachment", &ipam_api::parse_attachment);
+  record.pod = reading.optional("mooring.pod");
+  record.uid = reading.optional("mooring.uid");
+  record.network = reading.optional("mooring.network");
+  const auto vni = net::Vni::from(reading.required("mooring.vni", &decimal));
+  if (vni) {
+    record.vni = vni.value();
+  } else {
+    reading.fail("mooring.vni", vni.error().message());
+  }
+  record.address = reading.required("mooring.address", &net::InterfaceAddress::parse);
+  record.mac = reading.required("mooring.mac", &net::MacAddress::parse);
+  record.generation = reading.required("mooring.generation", &decimal);
+  record.boot_id = reading.optional("mooring.boot");
+  record.netns = reading.optional("mooring.netns");
+  if (reading.error()) {
+    return *reading.error();
+  }
+  return record;
+}
+
+}  // namespace mooring::agent

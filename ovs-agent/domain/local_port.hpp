@@ -1,0 +1,56 @@
+// A container interface of this node, and its record in OVSDB (`external_ids` of the Interface row, docs/api/agent.md),
+// from which the agent rebuilds itself.
+// Pure. Threading: values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "mooring/base/error.hpp"
+#include "mooring/directory/port_table.hpp"
+#include "mooring/ipam_api/messages.hpp"
+
+namespace mooring::agent {
+
+using directory::PortKey;
+using ipam_api::Attachment;
+using ipam_api::Generation;
+
+// What the record says.
+struct PortRecord {
+  Attachment attachment;
+  std::string pod;  // "namespace/hostname"
+  std::string uid;  // "" where the runtime has none
+  std::string network;
+  net::Vni vni;
+  net::InterfaceAddress address;  // with the subnet's prefix length
+  net::MacAddress mac;
+  Generation generation = 0;
+  std::string boot_id;  // the kernel's, when the port was made
+  std::string netns;    // path of the namespace
+
+  PortKey key() const { return {vni, address.address}; }
+  bool operator==(const PortRecord&) const = default;
+};
+
+using ExternalIds = std::map<std::string, std::string, std::less<>>;
+
+PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& attachment, const std::string& pod_uid,
+                     const std::string& netns, const std::string& boot_id);
+std::map<std::string, std::string> external_ids_of(const PortRecord& record);
+// not_found: not one of our ports (no mooring.attachment). invalid_argument: ours, and a value cannot be read.
+Result<PortRecord> record_from(const ExternalIds& external_ids);
+
+// A port as the agent works with it.
+struct LocalPort {
+  PortRecord record;
+  std::string interface;     // host end of the veth pair, and name of the OVSDB port
+  std::uint32_t ofport = 0;  // reserved, or what vswitchd gave
+  bool in_ovsdb = false;     // the row is there
+  bool leaving = false;      // DEL has begun: shut, whatever the directory says
+  bool confirmed = false;    // its ADD is over (or it was found in OVSDB)
+};
+
+}  // namespace mooring::agent
