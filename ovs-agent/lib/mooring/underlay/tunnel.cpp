@@ -1,0 +1,50 @@
+#include "mooring/underlay/tunnel.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace mooring::underlay {
+
+std::string to_string(Datapath datapath) {
+  return datapath == Datapath::system ? "system" : "netdev";
+}
+
+Result<Datapath> choose_datapath(std::string_view wish, const ovs::OvsdbState& state) {
+  if (state.datapath_types.empty()) {
+    return Error(Errc::unavailable, "choosing the datapath: ovs-vswitchd has not said yet which ones it has",
+                 "is ovs-vswitchd running?");
+  }
+  const bool kernel = state.datapath_types.contains("system");
+  if (wish == "auto") {
+    return kernel ? Datapath::system : Datapath::netdev;
+  }
+  if (!state.datapath_types.contains(wish) || (wish != "system" && wish != "netdev")) {
+    return Error(
+        Errc::unavailable,
+        fmt::format("choosing the datapath '{}': ovs-vswitchd has {}", wish, fmt::join(state.datapath_types, ", ")),
+        wish == "system" ? "load the kernel module: modprobe openvswitch, or choose netdev" : "choose auto");
+  }
+  return wish == "system" ? Datapath::system : Datapath::netdev;
+}
+
+ovs::EnsureBridge flow_bridge(std::string name, Datapath datapath) {
+  ovs::EnsureBridge bridge;
+  bridge.name = std::move(name);
+  bridge.datapath_type = to_string(datapath);
+  bridge.fail_mode = "secure";
+  bridge.protocols = {"OpenFlow10", "OpenFlow11", "OpenFlow12", "OpenFlow13", "OpenFlow14", "OpenFlow15"};
+  return bridge;
+}
+
+ovs::AddPort tunnel_port(std::string bridge, std::uint32_t ofport, net::Ipv4Address vtep) {
+  ovs::AddPort port;
+  port.bridge = std::move(bridge);
+  port.name = tunnel_port_name;
+  port.type = "vxlan";
+  port.ofport_request = ofport;
+  port.options = {
+      {"remote_ip", "flow"}, {"key", "flow"}, {"local_ip", vtep.str()}, {"dst_port", std::to_string(vxlan_udp_port)}};
+  return port;
+}
+
+}  // namespace mooring::underlay

@@ -1,0 +1,178 @@
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "agent_world.hpp"
+#include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/library.hpp"
+#include "ovs-agent/domain/may_delete.hpp"
+
+using namespace mooring;
+using namespace mooring::agent;
+using namespace mooring::agent::test;
+
+namespace {
+
+// The two bridges as libopenvswitch understands them: what it would refuse, this refuses.
+std::string text_of(const FlowLines& lines) {
+  ovs::initialise("agent_unit_tests");
+  ovs::DesiredFlows br_int;
+  ovs::DesiredFlows br_tun;
+  for (const auto& line : lines.br_int) {
+    const auto added = br_int.add(line);
+    INFO(line);
+    REQUIRE((added ? "" : added.error().text()) == "");
+  }
+  for (const auto& line : lines.br_tun) {
+    const auto added = br_tun.add(line);
+    INFO(line);
+    REQUIRE((added ? "" : added.error().text()) == "");
+  }
+  return "# br-int\n" + br_int.text() + "\n# br-tun\n" + br_tun.text();
+}
+
+FlowLines everything(const FlowPlan& plan) {
+  FlowLines all;
+  for (const auto& group : plan.all_groups()) {
+    const auto lines = plan.lines(group);
+    all.br_int.insert(all.br_int.end(), lines.br_int.begin(), lines.br_int.end());
+    all.br_tun.insert(all.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
+  }
+  return all;
+}
+
+// Compares with tests/golden/NAME; MOORING_UPDATE_GOLDEN=1 writes it anew.
+void same_as_golden(const std::string& name, const std::string& text) {
+  const std::string path = std::string(MOORING_SOURCE_DIR) + "/tests/golden/" + name;
+  if (std::getenv("MOORING_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path) << text;
+  }
+  std::ifstream file(path);
+  std::stringstream golden;
+  golden << file.rdbuf();
+  REQUIRE(text == golden.str());
+}
+
+}  // namespace
+
+TEST_CASE("flows of a node that has no ports and knows nobody") {
+  World world;
+  LocalPorts ports;
+  same_as_golden("agent_flows_empty.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
+}
+
+TEST_CASE("flows of a node with a port, a peer's port and a moved port") {
+  World world;
+  world.begin();
+  world.layout();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "10.0.0.6", "h2", 42);
+  world.port(100, "10.0.0.7", "h3", 57);  // was c2's, generation 43
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  ports.put(local_port("c2", 100, "10.0.0.7", 43, 8));
+  same_as_golden("agent_flows_ports.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
+}
+
+TEST_CASE("only the flows of what changed are computed anew") {
+  World world;
+  world.begin();
+  world.layout();
+  world.port(100, "10.0.0.6", "h2", 42);
+  world.end(60);
+  world.directory.take_changes();
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  FlowPlan plan(world.directory, ports, h1());
+
+  world.port(100, "10.0.0.6", "h3", 61);
+  const auto groups = plan.affected_by(world.directory.take_changes());
+  REQUIRE(groups.size() == 2);
+  FlowGroup destination;
+  destination.kind = FlowGroup::Kind::destination;
+  destination.key = key(100, "10.0.0.6");
+  REQUIRE(groups.contains(destination));
+  REQUIRE(plan.lines(destination).br_tun.size() == 1);
+  REQUIRE(plan.lines(destination).br_tun.front().find("172.31.0.3") != std::string::npos);
+}
+
+TEST_CASE("a node's new VTEP moves all its destinations") {
+  World world;
+  world.begin();
+  world.layout();
+  world.port(100, "10.0.0.6", "h2", 42);
+  world.port(100, "10.0.0.8", "h2", 43);
+  world.end(60);
+  world.directory.take_changes();
+  LocalPorts ports;
+  FlowPlan plan(world.directory, ports, h1());
+  world.object("node", "h2", R"({"vtep":"172.31.0.22"})");
+  int moved = 0;
+  for (const auto& group : plan.affected_by(world.directory.take_changes())) {
+    for (const auto& line : plan.lines(group).br_tun) {
+      moved += group.kind == FlowGroup::Kind::destination && line.find("172.31.0.22") != std::string::npos ? 1 : 0;
+    }
+  }
+  REQUIRE(moved == 2);
+}
+
+TEST_CASE("an isolated network routes nothing between its subnets") {
+  World world;
+  world.begin();
+  world.layout();
+  world.object("network", "default", R"({"isolated":true})");
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  const auto text = text_of(everything(FlowPlan(world.directory, ports, h1())));
+  REQUIRE(text.find("nw_dst=10.0.1.0/24 cookie=0x4d00000000000004 actions=drop") != std::string::npos);
+  REQUIRE(text.find("dec_ttl") == std::string::npos);
+}
+
+TEST_CASE("flows are deleted on knowledge only") {
+  ovs::initialise("agent_unit_tests");
+  World world;
+  LocalPorts ports;
+  const auto destination = ovs::parse_flow(
+                               "table=20,priority=100,cookie=0x4d00000000002a03,ip,pkt_mark=100,nw_dst=10.0.0.6,"
+                               "actions=set_field:172.31.0.2->tun_dst,output:2")
+                               .value();
+  REQUIRE(generation_of(destination.cookie) == 42);
+  REQUIRE(destination_of(destination.key.match) == key(100, "10.0.0.6"));
+  const auto layout = ovs::parse_flow("table=10,cookie=0x4d00000000000004,tun_src=1.2.3.4,actions=drop").value();
+  const auto local = ovs::parse_flow("table=0,cookie=0x4d00000000002902,in_port=7,actions=drop").value();
+  const auto foreign = ovs::parse_flow("table=0,priority=0,actions=NORMAL").value();
+
+  SECTION("nothing is known") {
+    REQUIRE_FALSE(may_delete(destination, world.directory, true));
+    REQUIRE_FALSE(may_delete(layout, world.directory, true));
+    REQUIRE_FALSE(may_delete(local, world.directory, false));
+    REQUIRE(may_delete(local, world.directory, true));
+    REQUIRE(may_delete(foreign, world.directory, false));
+  }
+  SECTION("the snapshot ended without it") {
+    world.begin();
+    world.layout();
+    REQUIRE_FALSE(may_delete(destination, world.directory, true));
+    world.end(60);
+    REQUIRE(may_delete(destination, world.directory, true));
+    REQUIRE(may_delete(layout, world.directory, true));
+    REQUIRE_FALSE(may_delete(layout, world.directory, false));
+  }
+  SECTION("it has moved") {
+    world.begin();
+    world.layout();
+    world.port(100, "10.0.0.6", "h3", 43);
+    REQUIRE(may_delete(destination, world.directory, true));
+  }
+  SECTION("a snapshot older than the flow proves nothing") {
+    world.begin();
+    world.layout();
+    world.end(41);
+    REQUIRE_FALSE(may_delete(destination, world.directory, true));
+  }
+}
