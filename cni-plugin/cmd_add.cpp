@@ -1,0 +1,161 @@
+// CNI ADD (docs/life-of-an-add.md). While the agent asks the controller, the veth pair is made; while vswitchd adds the
+// port, the container end is configured; nothing is told before the agent says that the port forwards.
+#include <fmt/format.h>
+
+#include "cni-plugin/agent_client.hpp"
+#include "cni-plugin/attach_request.hpp"
+#include "cni-plugin/cni_result.hpp"
+#include "cni-plugin/commands.hpp"
+#include "cni-plugin/container_end.hpp"
+#include "cni-plugin/ovs_port.hpp"
+
+namespace mooring::cni {
+namespace {
+
+// For each step that is taken back, beyond the time of the ADD itself.
+constexpr std::chrono::seconds undo_time{5};
+
+const Interruption& uninterrupted() {
+  static const Interruption never;
+  return never;
+}
+
+Result<void> give_address_back(const std::string& agent_socket, const agent_api::Attachment& attachment) {
+  auto agent = AgentClient::connect(agent_socket, Clock::now() + undo_time, uninterrupted());
+  if (!agent) {
+    return agent.error();
+  }
+  const auto answer = agent->detach({attachment, "cni-add-failed"});
+  return answer ? ok() : Result<void>(answer.error());
+}
+
+Result<void> remove_port(const std::string& ovsdb_endpoint, const agent_api::Attachment& attachment) {
+  auto ovsdb = OvsdbClient::connect(ovsdb_endpoint, Clock::now() + undo_time, uninterrupted());
+  return ovsdb ? remove_ports_of(*ovsdb, attachment) : Result<void>(ovsdb.error());
+}
+
+Result<void> remove_link(const std::string& name) {
+  auto host = netlink::NetlinkSocket::open();
+  return host ? host->delete_link(name) : Result<void>(host.error());
+}
+
+Result<void> same_name(const std::string& by_agent, const std::string& by_plugin) {
+  if (by_agent == by_plugin) {
+    return ok();
+  }
+  return Error(Errc::unsupported, fmt::format("the agent calls the host end {}, this plugin {}", by_agent, by_plugin),
+               "install mooring and mooring-agent of the same or neighbouring versions");
+}
+
+// One ADD under way: its connections, and what to take back.
+class Adding {
+ public:
+  Adding(const Call& call, const NetConf& conf, const Interruption& interruption)
+      : call_(call),
+        conf_(conf),
+        interruption_(interruption),
+        deadline_(Clock::now() + conf.timeout),
+        host_interface_(agent_api::host_interface_name(call.attachment)) {}
+
+  Result<Added> run() {
+    const auto wishes = wishes_of(conf_);
+    if (!wishes) {
+      return wishes.error();
+    }
+    const auto request = attach_request_for(call_, *wishes);
+    if (!request) {
+      return request.error();
+    }
+    const auto netns = open_container(call_.netns);
+    if (!netns) {
+      return netns.error();
+    }
+    auto host = netlink::NetlinkSocket::open();
+    auto container = netlink::NetlinkSocket::open_in(*netns);
+    if (!host || !container) {
+      return host ? container.error() : host.error();
+    }
+    if (const auto is_free = require_free_name(*container, call_.attachment.ifname); !is_free) {
+      return is_free.error();
+    }
+    return attach(*request, *netns, *host, *container);
+  }
+
+ private:
+  Result<Added> attach(const agent_api::AttachRequest& request, const netlink::NetworkNamespace& netns,
+                       netlink::NetlinkSocket& host, netlink::NetlinkSocket& container) {
+    auto agent = AgentClient::connect(conf_.agent_socket, deadline_, interruption_);
+    if (!agent) {
+      return agent.error();
+    }
+    // From here on the agent may have allocated, whether we hear its answer or not.
+    undo_.add("giving the address back", [socket = conf_.agent_socket, attachment = call_.attachment] {
+      return give_address_back(socket, attachment);
+    });
+    if (const auto sent = agent->send_attach(request); !sent) {
+      return sent.error();
+    }
+    if (const auto created = create_pair(host, netns, call_.attachment); !created) {
+      return created.error();
+    }
+    undo_.add("deleting link " + host_interface_, [name = host_interface_] { return remove_link(name); });
+
+    const auto answer = agent->receive_attach();
+    if (!answer) {
+      return answer.error();
+    }
+    if (const auto agreed = same_name(answer->host_interface, host_interface_); !agreed) {
+      return agreed.error();
+    }
+    return join_bridge(*answer, *agent, netns, host, container);
+  }
+
+  Result<Added> join_bridge(const agent_api::AttachAnswer& answer, AgentClient& agent,
+                            const netlink::NetworkNamespace& netns, netlink::NetlinkSocket& host,
+                            netlink::NetlinkSocket& container) {
+    // vswitchd reads the MTU when it opens the port.
+    const auto host_end = dress_host_end(host, answer);
+    if (!host_end) {
+      return host_end.error();
+    }
+    auto ovsdb = OvsdbClient::connect(answer.ovsdb, deadline_, interruption_);
+    if (!ovsdb) {
+      return ovsdb.error().within(fmt::format("adding port {} to bridge {}", host_interface_, answer.bridge));
+    }
+    const OvsPort port{answer.bridge, host_interface_, answer.ofport, answer.external_ids};
+    undo_.add("removing OVS port " + host_interface_,
+              [endpoint = answer.ovsdb, attachment = call_.attachment] { return remove_port(endpoint, attachment); });
+    if (const auto begun = begin_adding(*ovsdb, port); !begun) {
+      return begun.error();
+    }
+    if (const auto dressed = dress_container_end(container, netns, call_.attachment.ifname, answer); !dressed) {
+      return dressed.error();
+    }
+    if (const auto finished = finish_adding(*ovsdb, port); !finished) {
+      return finished.error();
+    }
+    if (const auto confirmed = agent.confirm({call_.attachment, answer.allocation.generation}); !confirmed) {
+      return confirmed.error();
+    }
+    if (interruption_.requested()) {
+      return interrupted(fmt::format("attaching {}", call_.attachment.str()));
+    }
+    const Attached attached{answer.allocation, host_interface_, host_end->mac, call_.attachment.ifname, call_.netns};
+    return Added{result_for(conf_.cni_version, attached, conf_.prev_result), std::move(undo_)};
+  }
+
+  const Call& call_;
+  const NetConf& conf_;
+  const Interruption& interruption_;
+  Deadline deadline_;
+  std::string host_interface_;
+  Undo undo_;
+};
+
+}  // namespace
+
+Result<Added> add(const Call& call, const NetConf& conf, const Interruption& interruption) {
+  return Adding(call, conf, interruption).run();
+}
+
+}  // namespace mooring::cni

@@ -1,0 +1,149 @@
+// CNI CHECK: is everything as ADD left it? All that is wrong is told at once.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cni-plugin/agent_client.hpp"
+#include "cni-plugin/cni_result.hpp"
+#include "cni-plugin/commands.hpp"
+#include "cni-plugin/container_end.hpp"
+#include "cni-plugin/ovs_port.hpp"
+
+namespace mooring::cni {
+namespace {
+
+constexpr const char* first_with_check = "0.4.0";
+
+// Appends one sentence for each thing that is not as `wanted` says.
+Result<void> check_container_end(const Call& call, const ResultInterface& wanted,
+                                 const std::vector<ResultRoute>& wanted_routes, std::vector<std::string>& problems) {
+  const std::string& ifname = call.attachment.ifname;
+  const auto netns = open_container(call.netns);
+  if (!netns) {
+    return netns.error();
+  }
+  auto container = netlink::NetlinkSocket::open_in(*netns);
+  if (!container) {
+    return container.error();
+  }
+  const auto link = container->find_link(ifname);
+  if (!link) {
+    if (link.error().code() != Errc::not_found) {
+      return link.error();
+    }
+    problems.push_back(fmt::format("the container has no interface {}", ifname));
+    return ok();
+  }
+  if (!link->up) {
+    problems.push_back(fmt::format("{} is down", ifname));
+  }
+  const std::string mac = link->mac ? link->mac->str() : "none";
+  if (!wanted.mac.empty() && wanted.mac != mac) {
+    problems.push_back(fmt::format("the MAC of {} is {}, not {}", ifname, mac, wanted.mac));
+  }
+  const auto addresses = container->list_addresses(link->index);
+  const auto routes = container->list_routes();
+  if (!addresses || !routes) {
+    return addresses ? routes.error() : addresses.error();
+  }
+  for (const net::InterfaceAddress& address : wanted.addresses) {
+    if (std::none_of(addresses->begin(), addresses->end(), [&](const auto& has) { return has.address == address; })) {
+      problems.push_back(fmt::format("{} does not have the address {}", ifname, address.str()));
+    }
+  }
+  for (const ResultRoute& route : wanted_routes) {
+    const bool there = std::any_of(routes->begin(), routes->end(), [&](const netlink::Route& has) {
+      return has.destination == route.destination && (!route.via || has.via == route.via);
+    });
+    if (!there) {
+      problems.push_back(fmt::format("the route to {}{} is missing", route.destination.str(),
+                                     route.via ? " via " + route.via->str() : ""));
+    }
+  }
+  return ok();
+}
+
+Result<void> check_host_end(const Call& call, const NetConf& conf, Deadline deadline, const Interruption& interruption,
+                            std::vector<std::string>& problems) {
+  const std::string name = agent_api::host_interface_name(call.attachment);
+  auto host = netlink::NetlinkSocket::open();
+  if (!host) {
+    return host.error();
+  }
+  const auto link = host->find_link(name);
+  if (!link && link.error().code() != Errc::not_found) {
+    return link.error();
+  }
+  if (!link || !link->up) {
+    problems.push_back(fmt::format("the host end {} is {}", name, link ? "down" : "missing"));
+  }
+  auto ovsdb = OvsdbClient::connect(conf.ovsdb, deadline, interruption);
+  if (!ovsdb) {
+    return ovsdb.error();
+  }
+  const auto ports = ports_of(*ovsdb, call.attachment);
+  if (!ports) {
+    return ports.error();
+  }
+  if (ports->empty()) {
+    problems.push_back(fmt::format("Open vSwitch has no port {}", name));
+  }
+  return ok();
+}
+
+Result<void> ask_agent(const Call& call, const NetConf& conf, const ResultInterface& wanted, Deadline deadline,
+                       const Interruption& interruption, std::vector<std::string>& problems) {
+  auto agent = AgentClient::connect(conf.agent_socket, deadline, interruption);
+  if (!agent) {
+    return agent.error();
+  }
+  const std::string address = wanted.addresses.empty() ? "" : wanted.addresses.front().str();
+  const auto answer = agent->check({call.attachment, address, wanted.mac});
+  if (!answer) {
+    return answer.error();
+  }
+  problems.insert(problems.end(), answer->problems.begin(), answer->problems.end());
+  return ok();
+}
+
+}  // namespace
+
+Result<void> check(const Call& call, const NetConf& conf, const Interruption& interruption) {
+  if (is_before(conf.cni_version, first_with_check)) {
+    return Error(Errc::incompatible_version, fmt::format("cniVersion {} has no CHECK", conf.cni_version),
+                 "0.4.0 or later");
+  }
+  if (!conf.prev_result.is_object()) {
+    return Error(Errc::invalid_config, "CHECK: prevResult is missing", "the result of ADD");
+  }
+  const auto wanted = interface_in(conf.prev_result, call.attachment.ifname);
+  if (!wanted) {
+    return wanted.error();
+  }
+  const auto routes = routes_in(conf.prev_result);
+  if (!routes) {
+    return routes.error();
+  }
+  if (wanted->addresses.empty() || wanted->mac.empty()) {
+    return Error(Errc::invalid_config, "CHECK: prevResult gives no address or no MAC of " + call.attachment.ifname,
+                 "the result of ADD, as it was");
+  }
+  const Deadline deadline = Clock::now() + conf.timeout;
+  std::vector<std::string> problems;
+  if (const auto done = check_container_end(call, *wanted, *routes, problems); !done) {
+    return done;
+  }
+  if (const auto done = check_host_end(call, conf, deadline, interruption, problems); !done) {
+    return done;
+  }
+  if (const auto done = ask_agent(call, conf, *wanted, deadline, interruption, problems); !done) {
+    return done;
+  }
+  if (problems.empty()) {
+    return ok();
+  }
+  return Error(Errc::check_failed, fmt::format("checking {}: {}", call.attachment.str(), fmt::join(problems, "; ")),
+               "recreate the container, or see mooring-agent's log on this node");
+}
+
+}  // namespace mooring::cni

@@ -1,0 +1,136 @@
+#include "cni-plugin/cni_result.hpp"
+
+#include <fmt/format.h>
+
+#include "cni-plugin/net_conf.hpp"
+
+namespace mooring::cni {
+namespace {
+
+constexpr const char* first_without_ip_version = "1.0.0";
+constexpr const char* first_with_mtu = "1.1.0";
+
+Json& list_in(Json& result, const char* key) {
+  Json& list = result[key];
+  if (!list.is_array()) {
+    list = Json::array();
+  }
+  return list;
+}
+
+std::string text_in(const Json& object, const char* key) {
+  if (!object.is_object()) {
+    return {};
+  }
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+const Json& list_of(const Json& result, const char* key) {
+  static const Json none = Json::array();
+  if (!result.is_object()) {
+    return none;
+  }
+  const auto it = result.find(key);
+  return it != result.end() && it->is_array() ? *it : none;
+}
+
+void put_mtu(Json& interface, const std::string& cni_version, std::uint32_t mtu_bytes) {
+  if (!is_before(cni_version, first_with_mtu)) {
+    interface["mtu"] = mtu_bytes;
+  }
+}
+
+Error malformed(const std::string& what, const Error& cause) {
+  return Error(Errc::invalid_config, fmt::format("prevResult: {}: {}", what, cause.message()), cause.hint());
+}
+
+}  // namespace
+
+Json result_for(const std::string& cni_version, const Attached& attached, const Json& prev_result) {
+  const ipam_api::Allocation& allocation = attached.allocation;
+  Json result = prev_result.is_object() ? prev_result : Json::object();
+  result["cniVersion"] = cni_version;
+
+  Json host = {{"name", attached.host_interface}};
+  if (attached.host_mac) {
+    host["mac"] = attached.host_mac->str();
+  }
+  put_mtu(host, cni_version, allocation.mtu_bytes);
+  Json container = {{"name", attached.container_interface}, {"mac", allocation.mac.str()}, {"sandbox", attached.netns}};
+  put_mtu(container, cni_version, allocation.mtu_bytes);
+  Json& interfaces = list_in(result, "interfaces");
+  interfaces.push_back(std::move(host));
+  interfaces.push_back(std::move(container));
+
+  Json ip = {{"address", allocation.address.str()},
+             {"gateway", allocation.gateway.str()},
+             {"interface", interfaces.size() - 1}};
+  if (is_before(cni_version, first_without_ip_version)) {
+    ip["version"] = "4";
+  }
+  list_in(result, "ips").push_back(std::move(ip));
+
+  Json& routes = list_in(result, "routes");
+  routes.push_back({{"dst", "0.0.0.0/0"}, {"gw", allocation.gateway.str()}});
+  for (const ipam_api::Route& route : allocation.routes) {
+    routes.push_back({{"dst", route.destination.str()}, {"gw", route.via.value_or(allocation.gateway).str()}});
+  }
+  if (!result.contains("dns") || !result["dns"].is_object() || result["dns"].empty()) {
+    result["dns"] = to_json(allocation.dns);
+  }
+  return result;
+}
+
+Result<ResultInterface> interface_in(const Json& result, const std::string& ifname) {
+  const Json& interfaces = list_of(result, "interfaces");
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    if (text_in(interfaces[i], "name") != ifname || text_in(interfaces[i], "sandbox").empty()) {
+      continue;
+    }
+    ResultInterface found;
+    found.mac = text_in(interfaces[i], "mac");
+    for (const Json& ip : list_of(result, "ips")) {
+      const std::string address = text_in(ip, "address");
+      const bool of_this = ip.is_object() && ip.contains("interface") && ip["interface"] == i;
+      if (!of_this || address.find(':') != std::string::npos) {
+        continue;
+      }
+      const auto parsed = net::InterfaceAddress::parse(address);
+      if (!parsed) {
+        return malformed("ips", parsed.error());
+      }
+      found.addresses.push_back(*parsed);
+    }
+    return found;
+  }
+  return Error(Errc::invalid_config, fmt::format("prevResult names no interface {} with a sandbox", ifname),
+               "CHECK gets the result of ADD as prevResult");
+}
+
+Result<std::vector<ResultRoute>> routes_in(const Json& result) {
+  std::vector<ResultRoute> routes;
+  for (const Json& route : list_of(result, "routes")) {
+    const std::string destination = text_in(route, "dst");
+    const std::string via = text_in(route, "gw");
+    if (destination.find(':') != std::string::npos) {
+      continue;
+    }
+    const auto parsed = net::Cidr::parse(destination);
+    if (!parsed) {
+      return malformed("routes", parsed.error());
+    }
+    ResultRoute found{*parsed, std::nullopt};
+    if (!via.empty()) {
+      const auto gateway = net::Ipv4Address::parse(via);
+      if (!gateway) {
+        return malformed("routes", gateway.error());
+      }
+      found.via = *gateway;
+    }
+    routes.push_back(found);
+  }
+  return routes;
+}
+
+}  // namespace mooring::cni

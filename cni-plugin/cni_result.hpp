@@ -1,0 +1,41 @@
+// Results of ADD in the shape of the caller's cniVersion, and what CHECK reads back out of one.
+// Source: CNI spec 1.1, "Section 5: Result Types"; 0.3.x and 0.4.0 carry ips[].version.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mooring/agent_api/messages.hpp"
+#include "mooring/netlink/types.hpp"
+
+namespace mooring::cni {
+
+using ipam_api::Json;
+
+// What an ADD made.
+struct Attached {
+  ipam_api::Allocation allocation;
+  std::string host_interface;
+  std::optional<net::MacAddress> host_mac;
+  std::string container_interface;
+  std::string netns;
+};
+
+// Where plugins before us in the chain left a result, ours is added to it; what they wrote stays as it is.
+Json result_for(const std::string& cni_version, const Attached& attached, const Json& prev_result);
+
+// One container interface out of a result.
+struct ResultInterface {
+  std::string mac;  // "" where the result does not say
+  std::vector<net::InterfaceAddress> addresses;
+};
+struct ResultRoute {
+  net::Cidr destination;
+  std::optional<net::Ipv4Address> via;
+};
+// Errc::invalid_config if the result does not name `ifname` inside a sandbox, or is malformed. IPv6 is passed over.
+Result<ResultInterface> interface_in(const Json& result, const std::string& ifname);
+Result<std::vector<ResultRoute>> routes_in(const Json& result);
+
+}  // namespace mooring::cni

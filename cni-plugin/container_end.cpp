@@ -1,0 +1,123 @@
+#include "cni-plugin/container_end.hpp"
+
+#include <fmt/format.h>
+
+#include "mooring/netlink/interface_settings.hpp"
+
+namespace mooring::cni {
+namespace {
+
+constexpr int loopback_index = 1;  // the kernel makes it first, in every namespace
+
+netlink::Route route_by(const ipam_api::Allocation& allocation, const net::Cidr& destination, net::Ipv4Address via,
+                        int link_index) {
+  netlink::Route route;
+  route.destination = destination;
+  route.via = via;
+  route.link_index = link_index;
+  // A gateway outside the subnet is reached all the same: every ARP question is answered.
+  const net::Cidr subnet(allocation.address.address, allocation.address.prefix_length);
+  route.onlink = !subnet.contains(via);
+  return route;
+}
+
+}  // namespace
+
+Result<netlink::NetworkNamespace> open_container(const std::string& netns) {
+  auto container = netlink::NetworkNamespace::open(netns);
+  if (!container) {
+    const Error& error = container.error();
+    if (error.code() == Errc::not_found) {
+      return Error(Errc::unknown_container, "CNI_NETNS: " + error.message(), "the container is gone");
+    }
+    return Error(Errc::bad_environment, "CNI_NETNS: " + error.message(), error.hint());
+  }
+  const auto own = netlink::NetworkNamespace::current();
+  if (!own) {
+    return own.error();
+  }
+  if (container->same_as(*own)) {
+    return Error(Errc::bad_environment, fmt::format("CNI_NETNS {} is the namespace of the node itself", netns),
+                 "containers in the node's network need no CNI call");
+  }
+  return container;
+}
+
+Result<void> require_free_name(netlink::NetlinkSocket& container, const std::string& ifname) {
+  const auto taken = container.find_link(ifname);
+  if (taken) {
+    return Error(Errc::already_exists, fmt::format("adding interface {}: the container has one of that name", ifname),
+                 "CNI DEL of the earlier ADD, or another CNI_IFNAME");
+  }
+  return taken.error().code() == Errc::not_found ? ok() : Result<void>(taken.error());
+}
+
+Result<void> create_pair(netlink::NetlinkSocket& host, const netlink::NetworkNamespace& container,
+                         const agent_api::Attachment& attachment) {
+  netlink::VethPair pair;
+  pair.here.name = agent_api::host_interface_name(attachment);
+  pair.peer.name = attachment.ifname;
+  pair.peer_namespace_fd = container.fd();
+  const auto created = host.create_veth(pair);
+  if (!created && created.error().code() == Errc::already_exists) {
+    return Error(Errc::already_exists, created.error().message(),
+                 "a link of an earlier ADD of this attachment is left: CNI DEL removes it");
+  }
+  return created;
+}
+
+Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_api::AttachAnswer& answer) {
+  auto link = host.find_link(answer.host_interface);
+  if (!link || link->mtu_bytes == answer.allocation.mtu_bytes) {
+    return link;
+  }
+  netlink::LinkChange change;
+  change.mtu_bytes = answer.allocation.mtu_bytes;
+  if (const auto changed = host.change_link(link->index, change); !changed) {
+    return changed.error().within("setting the MTU of " + answer.host_interface);
+  }
+  link->mtu_bytes = answer.allocation.mtu_bytes;
+  return link;
+}
+
+Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlink::NetworkNamespace& netns,
+                                 const std::string& ifname, const agent_api::AttachAnswer& answer) {
+  const ipam_api::Allocation& allocation = answer.allocation;
+  const auto link = container.find_link(ifname);
+  if (!link) {
+    return link.error();
+  }
+  if (answer.disable_tx_checksum) {
+    if (const auto off = netlink::set_transmit_checksum_offload(netns, ifname, false); !off) {
+      return off;
+    }
+  }
+  netlink::LinkChange dressed;
+  dressed.mac = allocation.mac;
+  dressed.mtu_bytes = allocation.mtu_bytes;
+  dressed.up = true;
+  if (const auto changed = container.change_link(link->index, dressed); !changed) {
+    return changed.error().within(
+        fmt::format("setting MAC {} and MTU {} of {}", allocation.mac.str(), allocation.mtu_bytes, ifname));
+  }
+  if (const auto added = container.add_address({link->index, allocation.address}); !added) {
+    return added;
+  }
+  const net::Cidr everything;
+  if (const auto added = container.add_route(route_by(allocation, everything, allocation.gateway, link->index));
+      !added) {
+    return added;
+  }
+  for (const ipam_api::Route& route : allocation.routes) {
+    const net::Ipv4Address via = route.via.value_or(allocation.gateway);
+    if (const auto added = container.add_route(route_by(allocation, route.destination, via, link->index)); !added) {
+      return added;
+    }
+  }
+  netlink::LinkChange up;
+  up.up = true;
+  const auto loopback = container.change_link(loopback_index, up);
+  return loopback ? loopback : Result<void>(loopback.error().within("bringing lo up"));
+}
+
+}  // namespace mooring::cni

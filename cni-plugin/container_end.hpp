@@ -1,0 +1,28 @@
+// The veth pair of an attachment: born with its far end in the container, then dressed with what the agent answered.
+// Errors: those of mooring::netlink; Errc::already_exists if the container has an interface of that name.
+#pragma once
+
+#include "mooring/agent_api/messages.hpp"
+#include "mooring/netlink/socket.hpp"
+
+namespace mooring::cni {
+
+// The container's namespace as the runtime names it. Errc::unknown_container if it is gone, bad_environment if it is
+// no network namespace or the one that the plugin itself runs in.
+Result<netlink::NetworkNamespace> open_container(const std::string& netns);
+
+// Fails before anything is made.
+Result<void> require_free_name(netlink::NetlinkSocket& container, const std::string& ifname);
+
+// Both ends, with the kernel's MAC and MTU for now; the container end is down.
+Result<void> create_pair(netlink::NetlinkSocket& host, const netlink::NetworkNamespace& container,
+                         const agent_api::Attachment& attachment);
+
+// The host end as it is after its MTU was set.
+Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_api::AttachAnswer& answer);
+
+// MAC, MTU, up, address, routes, `lo`; transmit checksum offload off if the datapath needs that.
+Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlink::NetworkNamespace& netns,
+                                 const std::string& ifname, const agent_api::AttachAnswer& answer);
+
+}  // namespace mooring::cni

@@ -1,0 +1,53 @@
+// The standard-input half of a CNI call: the network configuration (docs/reference/cni.md lists the keys).
+// Read in two steps, because DEL must work whatever the wishes for an ADD look like.
+// Errors: Errc::undecodable (not JSON), incompatible_version, invalid_config, unsupported; each names the key.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mooring/ipam_api/json_fields.hpp"
+
+namespace mooring::cni {
+
+using ipam_api::Json;
+
+// Oldest first.
+inline constexpr std::array supported_versions{"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
+inline constexpr const char* newest_version = supported_versions.back();
+bool is_supported(std::string_view version);
+// Both supported: "0.4.0" is not before "0.4.0".
+bool is_before(std::string_view version, std::string_view other);
+
+// What every command needs.
+struct NetConf {
+  std::string cni_version;
+  std::string name;  // of the CNI network
+  std::string agent_socket;
+  std::string ovsdb;  // endpoint, for DEL without an agent
+  std::chrono::seconds timeout{30};
+  Json prev_result;  // null if there is none
+  Json json;         // all of it
+};
+
+// Wishes by the configuration and by the runtime, for ADD; strings are still to be parsed.
+struct ConfiguredWishes {
+  std::string network, subnet, pool, namespace_, kind;
+  std::vector<std::string> ips;
+  std::string mac;
+  std::map<std::string, std::string> annotations;  // of the pod: mooring.io/… without the prefix
+};
+
+// The text as JSON; the version of an answer to whatever it is ("" = none was given).
+Result<Json> parse_input(std::string_view text);
+std::string version_in(const Json& json);
+
+Result<NetConf> net_conf_from(Json json);
+Result<ConfiguredWishes> wishes_of(const NetConf& conf);
+
+}  // namespace mooring::cni
