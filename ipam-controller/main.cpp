@@ -1,1 +1,195 @@
-int main() {}
+// Wiring: which store, which doors, in which order things start and end.
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "ipam-controller/api/api.hpp"
+#include "ipam-controller/api/watch_hub.hpp"
+#include "ipam-controller/app/ipam.hpp"
+#include "ipam-controller/config.hpp"
+#include "ipam-controller/store/sqlite_store.hpp"
+#include "mooring/http/server.hpp"
+
+namespace mooring::controller {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr int could_not_run = 1;
+constexpr auto goodbye_patience = 2s;  // for readers of watch streams to take their last line
+
+void start_log(spdlog::level::level_enum level) {
+  auto log = spdlog::stderr_logger_st("mooring-controller");
+  log->set_level(level);
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_default_logger(std::move(log));
+}
+
+// Each watch stream is a file descriptor, and the usual soft limit is 1024.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+Result<void> ensure_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code failure;
+  if (!folder.empty() && !std::filesystem::create_directories(folder, failure) && failure) {
+    return Error(Errc::io, fmt::format("making the folder {}: {}", folder.string(), failure.message()));
+  }
+  return ok();
+}
+
+Result<void> listen(http::Server& server, const Config& config) {
+  if (auto made = ensure_folder_of(config.unix_path); !made) {
+    return made.error().within("option --listen-unix");
+  }
+  if (auto open = server.listen_unix(config.unix_path); !open) {
+    return open.error().within("option --listen-unix");
+  }
+  for (const TcpListen& tcp : config.tcp) {
+    if (auto open = server.listen_tcp(tcp.address, tcp.port); !open) {
+      return open.error().within("option --listen-tcp");
+    }
+    spdlog::info("listening on {} port {}", tcp.address, server.tcp_port());
+  }
+  spdlog::info("listening on {}", config.unix_path);
+  return ok();
+}
+
+// Ends in order: readers are told, then the doors close, then whatever still runs comes to its end.
+class Shutdown {
+ public:
+  Shutdown(asio::io_context& io, WatchHub& hub, http::Server& server)
+      : hub_(hub), server_(server), signals_(io, SIGTERM, SIGINT), timer_(io) {
+    signals_.async_wait([this](const boost::system::error_code& failure, int signal) {
+      if (!failure) {
+        spdlog::info("ending: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        begin();
+      }
+    });
+  }
+
+  void begin() {
+    hub_.shutdown();
+    give_up_ = std::chrono::steady_clock::now() + goodbye_patience;
+    look();
+  }
+
+ private:
+  void look() {
+    if (hub_.streams() == 0 || std::chrono::steady_clock::now() >= give_up_) {
+      server_.stop();
+      signals_.cancel();
+      return;
+    }
+    timer_.expires_after(10ms);
+    timer_.async_wait([this](const boost::system::error_code&) { look(); });
+  }
+
+  WatchHub& hub_;
+  http::Server& server_;
+  asio::signal_set signals_;
+  asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point give_up_;
+};
+
+int run(const Config& config) {
+  asio::io_context io(1);
+  const Post post = [&io](std::function<void()> work) { asio::post(io, std::move(work)); };
+
+  SqliteOptions store_options;
+  store_options.path = config.store_path;
+  store_options.change_log_limit = config.change_log_changes;
+  if (auto made = ensure_folder_of(config.store_path); !made) {
+    spdlog::critical("option --store: {}", made.error().text());
+    return could_not_run;
+  }
+  const auto store = SqliteStore::open(store_options, post);
+  if (!store) {
+    spdlog::critical("option --store {}: {}", config.store_path, store.error().text());
+    return could_not_run;
+  }
+  Ipam ipam(**store, post);
+  if (auto started = ipam.start(); !started) {
+    spdlog::critical("option --store {}: {}", config.store_path, started.error().text());
+    return could_not_run;
+  }
+  spdlog::info("store {}: incarnation {}, revision {}", config.store_path, ipam.incarnation(),
+               ipam.committed_revision());
+
+  WatchOptions watch_options;
+  watch_options.heartbeat = config.heartbeat;
+  watch_options.outbox_bytes = config.watch_buffer_bytes;
+  WatchHub hub(io.get_executor(), ipam, watch_options);
+  hub.start();
+
+  Api api(Services{ipam, hub}, config.tokens);
+  http::Server server(io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); });
+  server.on_fault([](const std::string& fault) { spdlog::error("http: {}", fault); });
+  Shutdown shutdown(io, hub, server);
+
+  int status = 0;
+  const auto open_doors = [&] {
+    if (auto open = listen(server, config); !open) {
+      spdlog::critical("{}", open.error().text());
+      status = could_not_run;
+      shutdown.begin();
+      return;
+    }
+    spdlog::info("ready");
+  };
+  if (ipam.committed_revision() == 0) {
+    Network network;
+    network.name = default_network;
+    ipam.create_network(network, [&](Result<Network> made) {
+      if (!made) {
+        spdlog::critical("making the network '{}' at the first start: {}", default_network, made.error().text());
+        status = could_not_run;
+        shutdown.begin();
+        return;
+      }
+      open_doors();
+    });
+  } else {
+    open_doors();
+  }
+  io.run();
+  spdlog::info("ended");
+  return status;
+}
+
+}  // namespace
+}  // namespace mooring::controller
+
+int main(int argc, char** argv) {
+  using namespace mooring::controller;
+  const Parsed parsed = parse_options(argc, argv);
+  fmt::print(stdout, "{}", parsed.output);
+  fmt::print(stderr, "{}", parsed.errors);
+  if (!parsed.run) {
+    return parsed.exit_code;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  start_log(parsed.config.log_level);
+  raise_file_limit();
+  try {
+    return run(parsed.config);
+  } catch (const std::exception& broken) {
+    spdlog::critical("broken: {}", broken.what());
+    return could_not_run;
+  }
+}

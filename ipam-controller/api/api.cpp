@@ -1,0 +1,118 @@
+#include "ipam-controller/api/api.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "ipam-controller/api/problem.hpp"
+
+namespace mooring::controller {
+namespace {
+
+// Takes the first segment off `path`.
+std::string_view next_segment(std::string_view& path) {
+  const auto slash = path.find('/');
+  const std::string_view segment = path.substr(0, slash);
+  path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+  return segment;
+}
+
+// What a request may do is decided before its body is looked at.
+struct Found {
+  const Route* route = nullptr;
+  std::vector<std::string> parameters;
+  std::string allowed;  // methods of the path, when the method is none of them
+};
+
+Found find_route(const std::vector<Route>& routes, const http::Request& request) {
+  Found found;
+  for (const Route& route : routes) {
+    PathMatch match = match_path(route.pattern, request.path);
+    if (!match.fits) {
+      continue;
+    }
+    if (route.method == request.method) {
+      found.route = &route;
+      found.parameters = std::move(match.parameters);
+      return found;
+    }
+    found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  return found;
+}
+
+}  // namespace
+
+PathMatch match_path(std::string_view pattern, std::string_view path) {
+  PathMatch match;
+  // A trailing or double slash would be an empty segment: no pattern has one.
+  while (!pattern.empty() && !path.empty()) {
+    const bool last_of_pattern = pattern.find('/') == std::string_view::npos;
+    const bool last_of_path = path.find('/') == std::string_view::npos;
+    if (last_of_pattern != last_of_path) {
+      return {};
+    }
+    const std::string_view expected = next_segment(pattern);
+    std::string_view segment = next_segment(path);
+    if (!expected.starts_with('{')) {
+      if (expected != segment) {
+        return {};
+      }
+    } else {
+      const std::string_view verb = expected.substr(expected.find('}') + 1);  // "" or ":verb"
+      if (!segment.ends_with(verb)) {
+        return {};
+      }
+      segment.remove_suffix(verb.size());
+      if (segment.empty() || segment.find(':') != std::string_view::npos) {
+        return {};
+      }
+      match.parameters.emplace_back(segment);
+    }
+    match.fits = last_of_pattern;
+  }
+  return match.fits && pattern.empty() && path.empty() ? match : PathMatch{};
+}
+
+Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::move(tokens)) {
+  for (const auto part : {network_routes(), subnet_routes(), pool_routes(), binding_routes(), port_routes(),
+                          node_routes(), watch_routes()}) {
+    routes_.insert(routes_.end(), part.begin(), part.end());
+  }
+}
+
+asio::awaitable<http::Answer> Api::answer(http::Request request) {
+  const Result<Access> caller = access_of(request, tokens_);
+  if (!caller) {
+    spdlog::warn("api: {} {} from {}: {}", request.method, request.path, request.peer.str(), caller.error().message());
+    co_return problem(caller.error());
+  }
+  Found found = find_route(routes_, request);
+  if (found.route == nullptr) {
+    if (!found.allowed.empty()) {
+      co_return method_not_allowed(request.method, request.path, found.allowed);
+    }
+    const Error nothing(Errc::not_found, fmt::format("there is nothing at {}", request.path), "see docs/api/rest.md");
+    co_return problem(nothing);
+  }
+  if (found.route->needs == Access::admin && *caller != Access::admin) {
+    const Error refused(Errc::permission_denied,
+                        fmt::format("{} {} needs the admin token", request.method, request.path),
+                        "a node token is for what nodes and gateways call");
+    spdlog::warn("api: from {}: {}", request.peer.str(), refused.message());
+    co_return problem(refused);
+  }
+  const Call call{request, std::move(found.parameters)};
+  Answered result = co_await found.route->run(services_, call);
+  if (!result) {
+    if (result.error().info().http_status >= 500 && result.error().code() != Errc::unavailable) {
+      spdlog::error("api: {} {}: {}", request.method, request.path, result.error().text());
+    }
+    co_return problem(result.error());
+  }
+  co_return std::move(*result);
+}
+
+}  // namespace mooring::controller

@@ -1,0 +1,193 @@
+// /v1/nodes and /v1/gateways: registration, who is there, questions to them.
+#include <chrono>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "ipam-controller/api/filters.hpp"
+#include "ipam-controller/api/routes.hpp"
+#include "ipam-controller/api/views.hpp"
+
+namespace mooring::controller {
+namespace {
+
+using ipam_api::Fields;
+using ipam_api::Json;
+using ipam_api::Role;
+
+constexpr std::uint64_t default_query_seconds = 5;
+constexpr std::uint64_t max_query_seconds = 60;
+
+asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
+  const auto name = ipam_api::parse_name("name", call.parameters[0]);
+  const Result<Json> body = body_of(call);
+  if (!name || !body) {
+    co_return name ? body.error() : name.error();
+  }
+  const auto asked = ipam_api::registration_from(*body);
+  if (!asked) {
+    co_return asked.error();
+  }
+  const auto live = services.hub.live_machine(role, *name);
+  if (live && *live != asked->machine_id) {
+    co_return Error(
+        Errc::conflict,
+        fmt::format("registering {} {}: the machine {} holds that name and is live", to_string(role), *name, *live),
+        "give this host another name (--name), or stop the other one's daemon and delete its registration");
+  }
+  using Registered = ipam_api::RegistrationAnswer;
+  const Start<Registered> start = [&](Callback<Registered> done) {
+    if (role == Role::node) {
+      services.ipam.register_node(*name, *asked, std::move(done));
+    } else {
+      services.ipam.register_gateway(*name, *asked, std::move(done));
+    }
+  };
+  const Result<Registered> registered = co_await when_done(start);
+  if (!registered) {
+    spdlog::warn("api: {}", registered.error().text());
+    co_return registered.error();
+  }
+  services.hub.heard(role, *name);
+  spdlog::info("api: {} {} registered from {}: vtep {}, version {}", to_string(role), *name, call.request.peer.str(),
+               asked->vtep.str(), asked->version);
+  co_return answered(200, to_json(*registered));
+}
+
+asio::awaitable<Answered> query(Services& services, const Call& call, Role role) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  Fields fields(*body, "query");
+  const std::string question = fields.string("question");
+  const Json* given = fields.object("arguments");
+  const std::uint64_t seconds = fields.number("deadline_seconds", default_query_seconds);
+  if (question.size() > 64) {
+    fields.fail("question", Error(Errc::invalid_argument, "is longer than 64 bytes"));
+  }
+  if (seconds < 1 || seconds > max_query_seconds) {
+    fields.fail("deadline_seconds",
+                Error(Errc::invalid_argument, fmt::format("is {}, expected 1 to {}", seconds, max_query_seconds)));
+  }
+  if (auto bad = fields.finish()) {
+    co_return *bad;
+  }
+  Json arguments = given == nullptr ? Json::object() : *given;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  const Result<Json> answer =
+      co_await services.hub.ask(role, call.parameters[0], question, std::move(arguments), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  Json shown = {{"name", call.parameters[0]}, {"question", question}};
+  shown["answer"] = *answer;
+  co_return answered(200, shown);
+}
+
+asio::awaitable<Answered> put_node(Services& services, const Call& call) {
+  return put(services, call, Role::node);
+}
+asio::awaitable<Answered> put_gateway(Services& services, const Call& call) {
+  return put(services, call, Role::gateway);
+}
+asio::awaitable<Answered> query_node(Services& services, const Call& call) {
+  return query(services, call, Role::node);
+}
+asio::awaitable<Answered> query_gateway(Services& services, const Call& call) {
+  return query(services, call, Role::gateway);
+}
+
+asio::awaitable<Answered> list_nodes(Services& services, const Call& call) {
+  if (const auto known = only_parameters(call, {}); !known) {
+    co_return known.error();
+  }
+  const LookAtAll look = [&services](const State& state) {
+    Json items = Json::array();
+    for (const auto& [name, node] : state.nodes()) {
+      items.push_back(view_of(node, services.hub.presence(Role::node, name)));
+    }
+    return items;
+  };
+  co_return co_await list_of(services, look);
+}
+
+asio::awaitable<Answered> list_gateways(Services& services, const Call& call) {
+  const Result<Filters> filters = filters_of(call, {"network"});
+  if (!filters) {
+    co_return filters.error();
+  }
+  const LookAtAll look = [&services, &filters](const State& state) {
+    Json items = Json::array();
+    for (const auto& [name, gateway] : state.gateways()) {
+      if (filters->network_fits(gateway.network)) {
+        items.push_back(view_of(gateway, services.hub.presence(Role::gateway, name)));
+      }
+    }
+    return items;
+  };
+  co_return co_await list_of(services, look);
+}
+
+asio::awaitable<Answered> get_node(Services& services, const Call& call) {
+  const Look look = [&services, &call](const State& state) -> Result<Json> {
+    const Node* node = state.node(call.parameters[0]);
+    if (node == nullptr) {
+      return no_such("node", "nodes", call.parameters[0]);
+    }
+    return view_of(*node, services.hub.presence(Role::node, node->name));
+  };
+  co_return co_await look_at(services, look);
+}
+
+asio::awaitable<Answered> get_gateway(Services& services, const Call& call) {
+  const Look look = [&services, &call](const State& state) -> Result<Json> {
+    const Gateway* gateway = state.gateway(call.parameters[0]);
+    if (gateway == nullptr) {
+      return no_such("gateway", "gateways", call.parameters[0]);
+    }
+    return view_of(*gateway, services.hub.presence(Role::gateway, gateway->name));
+  };
+  co_return co_await look_at(services, look);
+}
+
+asio::awaitable<Answered> remove_node(Services& services, const Call& call) {
+  const Result<bool> force = force_of(call);
+  if (!force) {
+    co_return force.error();
+  }
+  const Start<void> start = [&](Callback<void> done) {
+    services.ipam.delete_node(call.parameters[0], *force, std::move(done));
+  };
+  const Result<void> gone = co_await when_done(start);
+  co_return done_or(gone);
+}
+
+asio::awaitable<Answered> remove_gateway(Services& services, const Call& call) {
+  const Start<void> start = [&](Callback<void> done) {
+    services.ipam.delete_gateway(call.parameters[0], std::move(done));
+  };
+  const Result<void> gone = co_await when_done(start);
+  co_return done_or(gone);
+}
+
+constexpr Route routes[] = {
+    {"PUT", "/v1/nodes/{name}", Access::node, &put_node},
+    {"GET", "/v1/nodes", Access::admin, &list_nodes},
+    {"GET", "/v1/nodes/{name}", Access::admin, &get_node},
+    {"DELETE", "/v1/nodes/{name}", Access::admin, &remove_node},
+    {"POST", "/v1/nodes/{name}:query", Access::admin, &query_node},
+    {"PUT", "/v1/gateways/{name}", Access::node, &put_gateway},
+    {"GET", "/v1/gateways", Access::admin, &list_gateways},
+    {"GET", "/v1/gateways/{name}", Access::admin, &get_gateway},
+    {"DELETE", "/v1/gateways/{name}", Access::admin, &remove_gateway},
+    {"POST", "/v1/gateways/{name}:query", Access::admin, &query_gateway},
+};
+
+}  // namespace
+
+std::span<const Route> node_routes() {
+  return routes;
+}
+
+}  // namespace mooring::controller

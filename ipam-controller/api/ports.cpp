@@ -1,0 +1,122 @@
+// /v1/ports: what nodes ask for on behalf of containers, and what admins see of it.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ipam-controller/api/filters.hpp"
+#include "ipam-controller/api/routes.hpp"
+#include "ipam-controller/api/views.hpp"
+
+namespace mooring::controller {
+namespace {
+
+using ipam_api::Json;
+
+asio::awaitable<Answered> allocate(Services& services, const Call& call) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  const auto asked = ipam_api::allocate_request_from(*body);
+  if (!asked) {
+    co_return asked.error();
+  }
+  const Start<ipam_api::Allocation> start = [&](Callback<ipam_api::Allocation> done) {
+    services.ipam.allocate(*asked, std::move(done));
+  };
+  const Result<ipam_api::Allocation> given = co_await when_done(start);
+  if (!given) {
+    co_return given.error();
+  }
+  services.hub.heard(ipam_api::Role::node, asked->node);
+  co_return answered(200, to_json(*given));
+}
+
+asio::awaitable<Answered> confirm(Services& services, const Call& call) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  const auto asked = ipam_api::confirm_request_from(*body);
+  if (!asked) {
+    co_return asked.error();
+  }
+  const Start<void> start = [&](Callback<void> done) { services.ipam.confirm(*asked, std::move(done)); };
+  const Result<void> confirmed = co_await when_done(start);
+  co_return done_or(confirmed);
+}
+
+asio::awaitable<Answered> release(Services& services, const Call& call) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  const auto asked = ipam_api::release_request_from(*body);
+  if (!asked) {
+    co_return asked.error();
+  }
+  const Start<ipam_api::ReleaseAnswer> start = [&](Callback<ipam_api::ReleaseAnswer> done) {
+    services.ipam.release(*asked, std::move(done));
+  };
+  const Result<ipam_api::ReleaseAnswer> released = co_await when_done(start);
+  if (!released) {
+    co_return released.error();
+  }
+  co_return answered(200, to_json(*released));
+}
+
+asio::awaitable<Answered> list(Services& services, const Call& call) {
+  const Result<Filters> filters = filters_of(call, {"network", "namespace", "node"});
+  if (!filters) {
+    co_return filters.error();
+  }
+  const LookAtAll look = [&filters](const State& state) {
+    std::vector<const Port*> fitting;
+    for (const auto& [address, port] : state.ports()) {
+      if (filters->network_fits(port.owner.network) && filters->namespace_fits(port.owner.namespace_) &&
+          filters->node_fits(port.node)) {
+        fitting.push_back(&port);
+      }
+    }
+    std::sort(fitting.begin(), fitting.end(), [](const Port* a, const Port* b) { return a->owner < b->owner; });
+    Json items = Json::array();
+    for (const Port* port : fitting) {
+      items.push_back(view_of(*port));
+    }
+    return items;
+  };
+  co_return co_await list_of(services, look);
+}
+
+asio::awaitable<Answered> get(Services& services, const Call& call) {
+  const Look look = [&call](const State& state) -> Result<Json> {
+    const Port* port = state.port_by_id(call.parameters[0]);
+    if (port == nullptr) {
+      return no_such("port", "ports", call.parameters[0]);
+    }
+    return view_of(*port);
+  };
+  co_return co_await look_at(services, look);
+}
+
+asio::awaitable<Answered> remove(Services& services, const Call& call) {
+  const Start<void> start = [&](Callback<void> done) {
+    services.ipam.delete_port(call.parameters[0], std::move(done));
+  };
+  const Result<void> gone = co_await when_done(start);
+  co_return done_or(gone);
+}
+
+constexpr Route routes[] = {
+    {"POST", "/v1/ports:allocate", Access::node, &allocate}, {"POST", "/v1/ports:confirm", Access::node, &confirm},
+    {"POST", "/v1/ports:release", Access::node, &release},   {"GET", "/v1/ports", Access::admin, &list},
+    {"GET", "/v1/ports/{id}", Access::admin, &get},          {"DELETE", "/v1/ports/{id}", Access::admin, &remove},
+};
+
+}  // namespace
+
+std::span<const Route> port_routes() {
+  return routes;
+}
+
+}  // namespace mooring::controller

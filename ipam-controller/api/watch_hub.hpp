@@ -1,0 +1,112 @@
+// The watch streams (docs/api/watch.md): every committed change to every reader, each encoded once; snapshots; resuming
+// by revision from the change log; heartbeats with the digest; who is live; questions to nodes.
+//
+// A stream first sends from the change log (or a snapshot and then the log) until it stands where the directory stands,
+// and only then has an outbox that changes are pushed to: catching up takes no memory here, however slow the reader.
+// A reader that follows but does not take its bytes is ended when its outbox is full, or by the server's write
+// deadline.
+//
+// Threading: everything on the thread of the executor, which is Ipam's. It must outlive its streams: stop the server
+// and run the executor until it is out of work before destroying this.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "ipam-controller/api/directory_image.hpp"
+#include "ipam-controller/api/node_queries.hpp"
+#include "ipam-controller/api/outbox.hpp"
+#include "ipam-controller/app/ipam.hpp"
+#include "mooring/http/server.hpp"
+#include "mooring/ipam_api/watch.hpp"
+
+namespace mooring::controller {
+
+struct WatchOptions {
+  std::chrono::seconds heartbeat{5};
+  std::size_t outbox_bytes = std::size_t{8} * 1024 * 1024;  // that may wait for one reader
+};
+
+class WatchHub {
+ public:
+  using WallClock = std::chrono::system_clock;
+
+  struct Presence {
+    bool live = false;                                // has an open stream
+    std::optional<WallClock::time_point> last_heard;  // nothing since this controller started: none
+  };
+
+  WatchHub(asio::any_io_executor executor, Ipam& ipam, WatchOptions options = WatchOptions());
+  ~WatchHub();
+  WatchHub(const WatchHub&) = delete;
+  WatchHub& operator=(const WatchHub&) = delete;
+
+  // Reads the directory and subscribes to its changes. Once, after Ipam::start() and before the first request.
+  void start();
+
+  // The answer to GET /v1/watch. Errors: not_found (the name is not registered), unavailable (shutting down).
+  asio::awaitable<Result<http::Stream>> open(ipam_api::WatchRequest request);
+
+  // Something came from that node or gateway.
+  void heard(ipam_api::Role role, const std::string& name);
+  Presence presence(ipam_api::Role role, const std::string& name) const;
+  // Of the machine that holds the name's open stream; none: no stream is open.
+  std::optional<std::string> live_machine(ipam_api::Role role, const std::string& name) const;
+
+  // Asks down the stream of that name and waits for the answer. Errors: unavailable (no stream), timeout.
+  asio::awaitable<Result<ipam_api::Json>> ask(ipam_api::Role role, std::string name, std::string question,
+                                              ipam_api::Json arguments, NodeQueries::Deadline deadline);
+  Result<void> answer(const std::string& id, ipam_api::Json body) { return queries_.answer(id, std::move(body)); }
+
+  // Says goodbye to every reader; no new stream is opened. Done when streams() is 0.
+  void shutdown();
+  std::size_t streams() const { return readers_.size(); }
+
+ private:
+  struct Reader;
+  class Enrolled;
+  using Name = std::pair<ipam_api::Role, std::string>;
+  struct Known {
+    std::shared_ptr<Reader> stream;  // none: not live
+    std::optional<WallClock::time_point> last_heard;
+  };
+
+  void on_changes(const ChangeSet& changes);
+  // Hands the frames of the last commits, as one block, to all who follow.
+  void flush();
+  void push(Reader& reader, const Block& block);
+  void end(Reader& reader, std::string title, std::string detail);
+  void beat();
+
+  asio::awaitable<void> serve(std::shared_ptr<Reader> reader, http::LineSink& sink);
+  // Until the reader stands where the directory stands; false: the stream is over.
+  asio::awaitable<bool> catch_up(Reader& reader, http::LineSink& sink);
+  asio::awaitable<bool> send_snapshot(Reader& reader, http::LineSink& sink);
+  asio::awaitable<void> follow(Reader& reader, http::LineSink& sink);
+  asio::awaitable<bool> send(Reader& reader, http::LineSink& sink, Block block);
+  asio::awaitable<Result<ChangeLogPage>> log_after(Revision after);
+
+  asio::any_io_executor executor_;
+  Ipam& ipam_;
+  WatchOptions options_;
+  DirectoryImage image_;
+  NodeQueries queries_;
+  std::unordered_set<Reader*> readers_;
+  std::map<Name, Known> known_;
+  std::string pending_;  // CHANGES frames not handed out yet
+  asio::steady_timer heartbeat_;
+  bool stopping_ = false;
+  std::shared_ptr<WatchHub*> self_;  // posted work holds it weakly
+};
+
+}  // namespace mooring::controller
