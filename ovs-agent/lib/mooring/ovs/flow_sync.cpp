@@ -54,6 +54,7 @@ void FlowSync::reconsider() {
 }
 
 void FlowSync::read_back() {
+  ++given_;
   read_back_wanted_ = true;
   pump();
 }

@@ -244,7 +244,8 @@ class Ovsdb::Connection {
         continue;
       }
       const OvsInterface* interface = newest_->interface(added->bridge, added->name);
-      if (interface != nullptr && (!interface->error.empty() || !interface->ofport)) {
+      // An error beside a port number is a state that may pass, such as a patch port's missing peer.
+      if (interface != nullptr && !interface->ofport) {
         const std::string cause = interface->error.empty() ? "it got no OpenFlow port number" : interface->error;
         return problem(request, Errc::io, fmt::format("vswitchd could not add port {}: {}", added->name, cause));
       }

@@ -20,7 +20,7 @@ struct OvsInterface {
   std::string type;  // "" = system
   // None: vswitchd has not decided yet, or could not open the device (then `error` says why).
   std::optional<std::uint32_t> ofport;
-  std::string error;
+  std::string error;  // may also tell of a passing state while there is an ofport: a patch port without its peer
   std::string mac_in_use;
   StringMap external_ids;
   StringMap options;

@@ -138,7 +138,8 @@ static char *through_the_switch(const struct ofpbuf *flow_mod, mo_flow *out)
     struct ofpbuf heard_ofpacts = OFPBUF_STUB_INITIALIZER(heard_stub);
     struct ofputil_flow_stats heard;
     ofpmsg_update_length(reply);
-    int failed = ofputil_decode_flow_stats_reply(&heard, reply, true, &heard_ofpacts);
+    struct ofpbuf on_the_wire = ofpbuf_const_initializer(reply->data, reply->size);
+    int failed = ofputil_decode_flow_stats_reply(&heard, &on_the_wire, true, &heard_ofpacts);
     if (!failed) {
         mo_flow_from_stats(&heard, out);
     }
