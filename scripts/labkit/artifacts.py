@@ -56,14 +56,22 @@ def _tool(argv):
         raise LabError(f"'{' '.join(argv)}' failed: {done.stderr.strip()}")
 
 
-def pause_image():
-    """The container that holds a pod's namespaces open: one static program that waits and reaps."""
+def pause_program():
+    """A static program that waits, reaps and ends when asked to: process 1 of lab machines and of the lab's pods."""
     source = f"{_HERE}/pause.c"
 
     def make(folder):
         _tool(["gcc", "-static", "-Os", "-s", "-Wall", "-Werror", "-o", f"{folder}/pause", source])
-        write_image(f"{folder}/image.tar", PAUSE_IMAGE, ["/pause"], {"pause": f"{folder}/pause"})
-    return _made_once("pause-image", [source], make) + "/image.tar"
+    return _made_once("pause", [source], make) + "/pause"
+
+
+def pause_image():
+    """The container that holds a pod's namespaces open."""
+    program = pause_program()
+
+    def make(folder):
+        write_image(f"{folder}/image.tar", PAUSE_IMAGE, ["/pause"], {"pause": program})
+    return _made_once("pause-image", [program], make) + "/image.tar"
 
 
 def busybox_image():

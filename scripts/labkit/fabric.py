@@ -3,6 +3,7 @@ pairs that are born in their final namespaces. The root network namespace sees n
 import os
 import subprocess
 
+from . import artifacts
 from .errors import LabError
 from .layout import BRIDGES
 from .namespaces import Place, daemon_environment
@@ -20,7 +21,7 @@ def start_holder(lab, machine, log):
     with open(log, "ab") as output:
         unshare = subprocess.Popen(
             ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--propagation", "private", "--",
-             "/bin/sh", _INIT, machine.name],
+             "/bin/sh", _INIT, machine.name, artifacts.pause_program()],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd="/", start_new_session=True)
     return unshare
 

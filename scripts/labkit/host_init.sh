@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs as process 1 of a new lab machine (unshare --net --mount --uts --pid --fork): gives it private file systems where
-# daemons keep state on their default paths, so that nothing reaches the real /run, /etc, /var or /opt; then becomes tini,
-# which reaps orphans and whose end ends the machine.
+# daemons keep state on their default paths, so that nothing reaches the real /run, /etc, /var or /opt; then becomes the
+# program INIT (pause.c), which reaps orphans and whose end ends the machine. usage: host_init.sh NAME INIT
 set -eu
 name=$1
+init=$2
 
 mount -t proc proc /proc
 mount -t tmpfs -o mode=0755,size=2g mooring-lab /run
@@ -38,4 +39,4 @@ for pair in net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.default.arp_ignore=1 \
 done
 
 : >/run/.lab/ready
-exec tini -g -- sleep infinity
+exec "$init"

@@ -105,7 +105,7 @@ class Lab:
     def _check_machine(self, options):
         if os.geteuid() != 0:
             raise LabError("the lab makes network namespaces and needs root", "run it with sudo")
-        for tool in ("unshare", "ip", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "tini", "ethtool", "sysctl"):
+        for tool in ("unshare", "ip", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ethtool", "sysctl"):
             if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
                 raise LabError(f"{tool} is not installed", "run scripts/deps")
         if not options["bare"]:
@@ -212,7 +212,6 @@ class Lab:
         with locked(self.state.name), _uninterrupted():
             self.state.load()
             there = self._remove(None)
-            os.unlink(f"{state.BASE}/{self.state.name}.lock")
         return there
 
     def _remove(self, say, keep_logs=False):

@@ -6,6 +6,7 @@ A host is held by process 1 of its pid namespace; its network, mount and UTS nam
 import ctypes
 import os
 import signal
+import socket
 import struct
 import subprocess
 
@@ -150,39 +151,48 @@ class Place:
         os.makedirs(os.path.dirname(log), exist_ok=True)
         environment = daemon_environment()
         environment[MEMBER] = f"{lab}/{self.name}"
-        ours, theirs = os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        # Three generations: the first enters, the second is inside and ends at once, so that the third, the daemon, becomes a
+        # child of the host's process 1 (which reaps it at once) and not of whatever is process 1 out here.
         middle = os.fork()
         if middle == 0:
             try:
-                os.close(ours)
-                os.setsid()
+                ours.close()
                 output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
                 nothing = os.open("/dev/null", os.O_RDONLY)
                 os.chdir("/")
                 self.enter()
-                daemon = os.fork()
-                if daemon:
-                    os.write(theirs, struct.pack("i", daemon))
+                inside = os.fork()
+                if inside:
+                    os.waitpid(inside, 0)
                     os._exit(0)
+                if os.fork():
+                    os._exit(0)
+                os.setsid()
+                theirs.send(b"+")  # the kernel adds our pid, as the receiver sees it
                 for source, target in ((nothing, 0), (output, 1), (output, 2)):
                     os.dup2(source, target)
-                # The caller reads end-of-file from this close-on-exec pipe once exec has worked.
-                os.setsid()
                 os.execvpe(argv[0], argv, environment)
             except BaseException as error:  # nothing may return from here
-                os.write(theirs, b"!" + str(error).encode())
+                theirs.send(b"!" + str(error).encode())
                 os._exit(127)
-        os.close(theirs)
-        answer = b""
-        while chunk := os.read(ours, 4096):
-            answer += chunk
-        os.close(ours)
+        theirs.close()
+        pid, failure = None, None
+        with ours:
+            while True:  # until all other ends are closed: exec worked, or everybody is gone
+                message, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_SPACE(12))
+                if not message:
+                    break
+                if message.startswith(b"!"):
+                    failure = message[1:].decode(errors="replace")
+                for _, kind, data in ancillary:
+                    if kind == socket.SCM_CREDENTIALS and message == b"+":
+                        pid = struct.unpack("iii", data)[0]
         os.waitpid(middle, 0)
-        pid_bytes, failure = answer[:4], answer[4:]
-        if answer.startswith(b"!") or failure or len(pid_bytes) < 4:
-            reason = answer.lstrip(b"!") if answer.startswith(b"!") else failure.lstrip(b"!")
-            raise LabError(f"on {self.name}: {argv[0]} cannot be started: {reason.decode(errors='replace')}")
-        process = Process.of(struct.unpack("i", pid_bytes)[0])
+        if failure or not pid:
+            raise LabError(f"on {self.name}: {argv[0]} cannot be started: {failure or 'it vanished'}")
+        process = Process.of(pid)
         if not process:
             raise LabError(f"on {self.name}: {argv[0]} ended at once", f"its output is in {log}")
         return process

@@ -1,4 +1,4 @@
-// The first process of a lab pod: holds its namespaces open, reaps orphans, ends when asked to.
+// Process 1 of lab machines and of the lab's pods: holds namespaces open, reaps orphans, ends when asked to.
 #include <signal.h>
 #include <stddef.h>
 #include <sys/wait.h>

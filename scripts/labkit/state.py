@@ -30,7 +30,8 @@ def boot_id():
 
 @contextlib.contextmanager
 def locked(name):
-    """Serialises commands on one lab (or on all, with a name that begins with a dot). May be removed by its holder."""
+    """Serialises commands on one lab (or on all, with a name that begins with a dot). The holder removes
+    the file; who waited for it notices and begins anew."""
     os.makedirs(BASE, mode=0o755, exist_ok=True)
     path = f"{BASE}/{name}.lock"
     while True:
@@ -46,7 +47,10 @@ def locked(name):
                     continue  # removed while we waited: another file is the lock now
             except FileNotFoundError:
                 continue
-            yield
+            try:
+                yield
+            finally:
+                os.unlink(path)
             return
 
 

@@ -1,0 +1,37 @@
+"""Watching packets on the lab's underlay."""
+import subprocess
+
+from .waiting import eventually
+
+class Capture:
+    """tcpdump on the underlay's bridge; `lines` is what it has seen so far."""
+
+    def __init__(self, lab, expression="udp port 4789"):
+        self._process = lab.places["fabric"].popen(
+            ["tcpdump", "--immediate-mode", "-U", "-l", "-n", "-i", "br-underlay", expression],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # It says "listening on ..." when packets are caught from now on.
+        while "listening on" not in (line := self._process.stderr.readline()):
+            if not line:
+                raise RuntimeError("tcpdump did not start")
+
+    def stop(self):
+        """Ends it and returns the lines."""
+        self._process.kill()
+        out, _ = self._process.communicate(timeout=10)
+        return out.splitlines()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self.stop()
+
+def vxlan_lines(lines):
+    """`a > b: inner` of each VXLAN packet: tcpdump prints outer and inner header on two lines."""
+    found = []
+    for outer, inner in zip(lines, lines[1:]):
+        if "VXLAN" in outer:
+            found.append((outer.split(" IP ", 1)[-1], inner.strip()))
+    return found

@@ -1,0 +1,68 @@
+"""Real packets between two places: pings, and TCP with the checksum of what arrived."""
+import json
+import re
+import subprocess
+
+from .errors import LabError
+
+# Serves one connection: sends N bytes, reads N bytes, prints the SHA-256 of both. The client does the same.
+_PEER = """
+import hashlib, json, os, socket, sys, threading
+role, address, port, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+socket.setdefaulttimeout(30)
+if role == "serve":
+    listener = socket.create_server((address, port))
+    print("listening", flush=True)
+    peer, _ = listener.accept()
+else:
+    peer = socket.create_connection((address, port), timeout=5)
+peer.settimeout(30)
+data = os.urandom(size)
+sender = threading.Thread(target=lambda: (peer.sendall(data), peer.shutdown(socket.SHUT_WR)))
+sender.start()
+got = hashlib.sha256()
+count = 0
+while chunk := peer.recv(1 << 16):
+    got.update(chunk)
+    count += len(chunk)
+sender.join()
+print(json.dumps({"sent": hashlib.sha256(data).hexdigest(), "got": got.hexdigest(), "count": count}), flush=True)
+"""
+
+
+def ping(place, address, count=3, wait_seconds=1, interval="0.1"):
+    """Returns (received, round trips in ms)."""
+    done = place.run(["ping", "-n", "-c", str(count), "-i", interval, "-W", str(wait_seconds), address], check=False, timeout=60)
+    times = [float(value) for value in re.findall(r"time=([0-9.]+) ms", done.stdout)]
+    return len(times), times
+
+
+def reaches(place, address, count=3):
+    """True if every ping was answered, the first one too."""
+    received, _ = ping(place, address, count)
+    return received == count
+
+
+def exchange(server, address, client, size=4 * 1024 * 1024, port=5201):
+    """`size` bytes each way over one TCP connection from `client` to `address`, where `server` listens. Raises LabError if
+    a byte is missing or wrong; returns the bytes that went over."""
+    peer = ["/usr/bin/python3", "-c", _PEER]
+    listening = server.popen([*peer, "serve", address, str(port), str(size)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        if listening.stdout.readline().strip() != "listening":
+            raise LabError(f"on {server.name}: nothing listens on {address}:{port}: {listening.stderr.read().strip()}")
+        ours = client.run([*peer, "connect", address, str(port), str(size)], check=False, timeout=90)
+        if ours.returncode:
+            raise LabError(f"TCP from {client.name} to {address}:{port}: {ours.stderr.strip().splitlines()[-1:]}")
+        out, err = listening.communicate(timeout=30)
+    finally:
+        if listening.poll() is None:
+            listening.kill()
+            listening.wait()
+        listening.stdout.close()
+        listening.stderr.close()
+    here = json.loads(ours.stdout)
+    there = json.loads(out) if out else {}
+    if (here["sent"], here["got"], here["count"]) != (there.get("got"), there.get("sent"), size):
+        raise LabError(f"TCP between {client.name} and {address}: what arrived is not what was sent ({here}, {there}) {err}")
+    return 2 * size
