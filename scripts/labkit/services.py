@@ -162,7 +162,7 @@ class Services:
         if component == "vswitchd":
             return ["ovs-vswitchd", "unix:/run/openvswitch/db.sock", "--pidfile", "-vconsole:info", "-vsyslog:off", "-vfile:off"]
         if component == "controller":
-            return [program(build, "mooring-controller"), "--listen", f"{machine.address('mgmt0')}:{CONTROLLER_PORT}",
+            return [program(build, "mooring-controller"), "--listen-tcp", f"{machine.address('mgmt0')}:{CONTROLLER_PORT}",
                     "--node-token-file", NODE_TOKEN, "--admin-token-file", ADMIN_TOKEN]
         node = ["--name", machine.name, "--machine-id", self.machine_id(machine)] if machine.has_ovs else []
         if component in ("agent", "gateway"):
