@@ -24,7 +24,7 @@ TEST_CASE("every error code has a row of its own") {
     CHECK((row.exit_code == 1 || row.exit_code == 2));
     CHECK(row.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos);
   }
-  CHECK(expected == static_cast<int>(Errc::storage) + 1);
+  CHECK(expected == static_cast<int>(Errc::check_failed) + 1);
 }
 
 TEST_CASE("CNI codes that the specification fixes") {
@@ -37,7 +37,7 @@ TEST_CASE("CNI codes that the specification fixes") {
   CHECK(info(Errc::unavailable).cni_code == 11);
   for (const ErrcInfo& row : all_errors()) {
     INFO(row.id);
-    CHECK((row.cni_code <= 11 || row.cni_code >= 100));
+    CHECK((row.cni_code <= 11 || row.cni_code == 50 || row.cni_code == 51 || row.cni_code >= 100));
   }
 }
 
