@@ -1,1 +1,92 @@
-int main() {}
+// mooring-gateway: the wiring.
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "mooring/ovs/library.hpp"
+#include "overlay-gateway/app/gateway.hpp"
+#include "overlay-gateway/app/status_door.hpp"
+#include "overlay-gateway/config.hpp"
+
+namespace {
+
+using namespace mooring;
+using namespace mooring::gateway;
+
+Result<net::Ipv4Address> find_vtep(const Config& config) {
+  if (!config.vtep.empty()) {
+    return net::Ipv4Address::parse(config.vtep);
+  }
+  underlay::PhysicalBridgeSettings settings;
+  settings.nic = config.underlay_interface;
+  settings.state_file = config.state_dir + "/underlay.json";
+  return underlay::address_of(settings);
+}
+
+int refuse_to_start(const Error& error) {
+  std::cerr << "mooring-gateway: " << error.text() << "\n";
+  return 1;
+}
+
+int run(const Config& config) {
+  boost::asio::io_context io(1);
+  std::filesystem::create_directories(config.state_dir);
+  std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path());
+  const auto vtep = find_vtep(config);
+  if (!vtep) {
+    return refuse_to_start(vtep.error().within("option --vtep"));
+  }
+  if (const auto present = KernelFoot(config.physical_interface).check(); !present) {
+    return refuse_to_start(present.error());
+  }
+
+  Gateway gateway(io, config, *vtep);
+  StatusDoor door(io.get_executor(), gateway);
+  int exit_code = 0;
+  const auto stop = [&] {
+    door.close();
+    gateway.stop();
+  };
+  gateway.start([&] {
+    if (const auto open = door.open(config.socket); !open) {
+      exit_code = refuse_to_start(open.error());
+      boost::asio::post(io, [&io] { io.stop(); });
+      return;
+    }
+    spdlog::info("ready: {} joins network {} (VTEP {}) and {}", config.name, config.network, vtep->str(),
+                 config.physical_interface);
+  });
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&](boost::system::error_code, int) {
+    spdlog::info("stopping; switch and kernel stay as they are");
+    stop();
+    io.stop();
+  });
+  io.run();
+  stop();
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const ParsedConfig parsed = parse_config(argc, argv);
+  if (parsed.exit_code) {
+    return *parsed.exit_code;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("mooring-gateway"));
+  spdlog::set_level(spdlog::level::from_str(parsed.config.log_level));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  ovs::initialise("mooring-gateway");
+  try {
+    return run(parsed.config);
+  } catch (const std::exception& broken) {
+    spdlog::critical("{}", broken.what());
+    return 1;
+  }
+}

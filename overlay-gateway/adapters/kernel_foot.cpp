@@ -1,0 +1,225 @@
+#include "overlay-gateway/adapters/kernel_foot.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "mooring/netlink/interface_settings.hpp"
+#include "overlay-gateway/domain/pipeline.hpp"
+
+namespace mooring::gateway {
+namespace {
+
+constexpr const char* physical_medium = "77";  // any number of its own that is neither 0 nor that of mooring-gw0
+constexpr const char* no_proxy_medium = "-1";
+
+net::Ipv4Address parsed(const char* text) {
+  return net::Ipv4Address::parse(text).value();
+}
+
+netlink::NetlinkSocket opened() {
+  auto socket = netlink::NetlinkSocket::open();
+  if (!socket) {
+    throw std::runtime_error("opening a netlink socket: " + socket.error().text());
+  }
+  return std::move(*socket);
+}
+
+void note(Result<void> result, KernelFoot::Outcome& outcome) {
+  if (result) {
+    outcome.changed = true;
+  } else {
+    outcome.problems.push_back(result.error());
+  }
+}
+
+// Reads first: a setting that is right may well be on a read-only /proc/sys.
+void ensure_sysctl(const std::string& name, std::string_view value, std::string_view why,
+                   KernelFoot::Outcome& outcome) {
+  const auto now = netlink::read_sysctl(name);
+  if (now && *now == value) {
+    return;
+  }
+  const auto written = netlink::write_sysctl(name, value);
+  if (written) {
+    outcome.changed = true;
+    return;
+  }
+  outcome.problems.push_back(
+      Error(written.error().code(), written.error().message(),
+            fmt::format("{}: set {} = {} on this host, or run the gateway where it may do so", why, name, value)));
+}
+
+netlink::Route kernel_route(const netlink::Link& link, const OverlayRoute& route) {
+  netlink::Route wanted;
+  wanted.destination = route.destination;
+  wanted.via = parsed(overlay_next_hop);
+  wanted.link_index = link.index;
+  wanted.source = route.source;
+  wanted.onlink = true;
+  wanted.protocol = netlink::route_protocol_mooring;
+  wanted.mtu_bytes = route.mtu_bytes;
+  return wanted;
+}
+
+}  // namespace
+
+KernelFoot::KernelFoot(std::string physical_interface) : physical_(std::move(physical_interface)), socket_(opened()) {}
+
+Result<void> KernelFoot::check() {
+  const auto link = socket_.find_link(physical_);
+  if (!link) {
+    std::string names;
+    if (const auto links = socket_.list_links()) {
+      for (const auto& one : *links) {
+        names += (names.empty() ? "" : ", ") + one.name;
+      }
+    }
+    return Error(Errc::not_found, fmt::format("taking {} as the physical side: {}", physical_, link.error().message()),
+                 "name a network interface of this host with --physical-interface: " + names);
+  }
+  return ok();
+}
+
+std::optional<net::Ipv4Address> KernelFoot::physical_address() {
+  const auto link = socket_.find_link(physical_);
+  const auto addresses = link ? socket_.list_addresses(link->index) : Result<std::vector<netlink::Address>>({});
+  if (!addresses || addresses->empty()) {
+    return std::nullopt;
+  }
+  return addresses->front().address.address;
+}
+
+KernelFoot::Outcome KernelFoot::ensure(const FootPlan& plan) {
+  Outcome outcome;
+  const auto link = socket_.find_link(foot_name);
+  if (!link) {
+    outcome.problems.push_back(link.error());
+    return outcome;
+  }
+  ensure_link(*link, plan, outcome);
+  ensure_address(*link, outcome);
+  ensure_neighbour(*link, outcome);
+  ensure_routes(*link, plan, outcome);
+  if (const auto present = check(); !present) {
+    outcome.problems.push_back(present.error());
+    return outcome;
+  }
+  ensure_forwarding(outcome);
+  ensure_proxy_arp(outcome);
+  return outcome;
+}
+
+void KernelFoot::ensure_link(const netlink::Link& link, const FootPlan& plan, Outcome& outcome) {
+  netlink::LinkChange change;
+  if (plan.mtu_bytes != 0 && link.mtu_bytes != plan.mtu_bytes) {
+    change.mtu_bytes = plan.mtu_bytes;
+  }
+  if (!link.up) {
+    change.up = true;
+  }
+  if (change.mtu_bytes || change.up) {
+    note(socket_.change_link(link.index, change), outcome);
+  }
+}
+
+void KernelFoot::ensure_address(const netlink::Link& link, Outcome& outcome) {
+  const netlink::Address wanted{link.index, {parsed(foot_address), 32}};
+  const auto present = socket_.list_addresses(link.index);
+  if (!present || std::find(present->begin(), present->end(), wanted) == present->end()) {
+    note(socket_.replace_address(wanted), outcome);
+  }
+}
+
+void KernelFoot::ensure_neighbour(const netlink::Link& link, Outcome& outcome) {
+  const netlink::Neighbour wanted{link.index, parsed(overlay_next_hop), net::MacAddress::parse(virtual_mac).value()};
+  const auto present = socket_.list_neighbours(link.index);
+  if (!present || std::find(present->begin(), present->end(), wanted) == present->end()) {
+    note(socket_.replace_neighbour(wanted), outcome);
+  }
+}
+
+void KernelFoot::ensure_routes(const netlink::Link& link, const FootPlan& plan, Outcome& outcome) {
+  const auto listed = socket_.list_routes(link.index);
+  if (!listed) {
+    outcome.problems.push_back(listed.error());
+    return;
+  }
+  std::vector<OverlayRoute> present;
+  for (const netlink::Route& route : *listed) {
+    if (route.protocol == netlink::route_protocol_mooring && route.table == netlink::route_table_main) {
+      present.push_back(OverlayRoute{route.destination, route.mtu_bytes, route.source});
+    }
+  }
+  const RouteSteps steps = route_steps(plan, present);
+  for (const OverlayRoute& route : steps.add) {
+    const auto added = socket_.add_route(kernel_route(link, route));
+    if (added) {
+      outcome.changed = true;
+    } else {
+      outcome.problems.push_back(with_route_holder(added.error(), route.destination));
+    }
+  }
+  for (const OverlayRoute& route : steps.replace) {
+    note(socket_.replace_route(kernel_route(link, route)), outcome);
+  }
+  for (const OverlayRoute& route : steps.remove) {
+    note(socket_.delete_route(kernel_route(link, route)), outcome);
+  }
+}
+
+Error KernelFoot::with_route_holder(const Error& error, const net::Cidr& destination) {
+  if (error.code() != Errc::already_exists) {
+    return error;
+  }
+  std::string holder = "another link";
+  const auto routes = socket_.list_routes();
+  for (const netlink::Route& route : routes ? *routes : std::vector<netlink::Route>()) {
+    if (route.destination == destination) {
+      const auto link = socket_.find_link(route.link_index);
+      holder = link ? link->name : fmt::format("link number {}", route.link_index);
+    }
+  }
+  return Error(
+      Errc::already_exists,
+      fmt::format("routing subnet {} to the overlay: this host has a route to it over {}", destination.str(), holder),
+      "overlay and physical addresses must differ: remove that route, or give the subnet another CIDR");
+}
+
+void KernelFoot::ensure_forwarding(Outcome& outcome) {
+  // For these two links alone: the switch net/ipv4/ip_forward would open every other one too.
+  for (const std::string& name : {std::string(foot_name), physical_}) {
+    ensure_sysctl("net/ipv4/conf/" + name + "/forwarding", "1", "a gateway forwards packets", outcome);
+  }
+  // A container's packet must come from an address of the overlay: strict reverse path filtering says so, because
+  // exactly the subnets are routed to mooring-gw0.
+  ensure_sysctl(std::string("net/ipv4/conf/") + foot_name + "/rp_filter", "1", "a gateway guards sources", outcome);
+  const std::string no_ipv6 = std::string("net/ipv6/conf/") + foot_name + "/disable_ipv6";
+  if (netlink::read_sysctl(no_ipv6)) {
+    ensure_sysctl(no_ipv6, "1", "mooring-gw0 carries IPv4", outcome);
+  }
+}
+
+void KernelFoot::ensure_proxy_arp(Outcome& outcome) {
+  constexpr const char* why = "a gateway answers ARP for overlay addresses";
+  const std::string conf = "net/ipv4/conf/";
+  const auto medium = netlink::read_sysctl(conf + physical_ + "/medium_id");
+  if (medium && *medium == "0") {
+    ensure_sysctl(conf + physical_ + "/medium_id", physical_medium, why, outcome);
+  }
+  const auto links = socket_.list_links();
+  for (const netlink::Link& link : links ? *links : std::vector<netlink::Link>()) {
+    if (link.name == physical_ || link.name == foot_name) {
+      continue;
+    }
+    const auto own_proxy = netlink::read_sysctl(conf + link.name + "/proxy_arp");
+    const auto its_medium = netlink::read_sysctl(conf + link.name + "/medium_id");
+    if (own_proxy && *own_proxy == "0" && its_medium && *its_medium == "0") {
+      ensure_sysctl(conf + link.name + "/medium_id", no_proxy_medium, why, outcome);
+    }
+  }
+  ensure_sysctl("net/ipv4/neigh/" + physical_ + "/proxy_delay", "0", why, outcome);
+  ensure_sysctl(conf + physical_ + "/proxy_arp", "1", why, outcome);
+}
+
+}  // namespace mooring::gateway

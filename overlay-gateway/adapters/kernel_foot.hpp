@@ -1,0 +1,56 @@
+// The gateway's foot in the kernel: mooring-gw0 with its address, the permanent neighbour behind which the overlay
+// lies, routes to the subnets, forwarding between it and the physical NIC, and proxy ARP there.
+//
+//   KernelFoot foot("eth1");
+//   foot.check()                 // at the start: is the NIC there?
+//   foot.ensure(plan)            // whenever something may have changed; what is right is left alone
+//
+// mooring-gw0 is made by vswitchd; with the userspace datapath it goes with that process, and everything said here with
+// it: ensure() again as soon as it is back. Only routes with our protocol number on mooring-gw0 are ever touched.
+//
+// Proxy ARP answers for what is routed to mooring-gw0 and for nothing else: the physical NIC gets a medium id of its
+// own, other links the "no proxy" one (-1; links that do proxy ARP themselves are left alone).
+//
+// Errors: not_found (the NIC, or mooring-gw0, is not there), already_exists (somebody else's route to a subnet), and
+// those of mooring::netlink. Threading: one thread; about a millisecond a call.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mooring/netlink/socket.hpp"
+#include "overlay-gateway/domain/foot_plan.hpp"
+
+namespace mooring::gateway {
+
+class KernelFoot {
+ public:
+  // Of the calling thread's network namespace. Throws if there is no netlink socket to be had.
+  explicit KernelFoot(std::string physical_interface);
+
+  Result<void> check();
+  // The first IPv4 address of the physical NIC.
+  std::optional<net::Ipv4Address> physical_address();
+
+  struct Outcome {
+    std::vector<Error> problems;  // empty: all is as it should be
+    bool changed = false;
+  };
+  // Goes on after a problem: one subnet's clash does not stop the others.
+  Outcome ensure(const FootPlan& plan);
+
+ private:
+  void ensure_link(const netlink::Link& link, const FootPlan& plan, Outcome& outcome);
+  void ensure_address(const netlink::Link& link, Outcome& outcome);
+  void ensure_neighbour(const netlink::Link& link, Outcome& outcome);
+  void ensure_routes(const netlink::Link& link, const FootPlan& plan, Outcome& outcome);
+  void ensure_forwarding(Outcome& outcome);
+  void ensure_proxy_arp(Outcome& outcome);
+  Error with_route_holder(const Error& error, const net::Cidr& destination);
+
+  std::string physical_;
+  netlink::NetlinkSocket socket_;
+};
+
+}  // namespace mooring::gateway

@@ -1,0 +1,307 @@
+#include "overlay-gateway/app/gateway.hpp"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "mooring/underlay/peer_warmup.hpp"
+#include "overlay-gateway/adapters/switch_setup.hpp"
+
+namespace mooring::gateway {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds healthy_interval{1000};
+constexpr std::chrono::milliseconds repair_interval{50};
+constexpr std::chrono::milliseconds switch_deadline{5000};
+
+GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
+  GatewaySettings settings;
+  settings.name = config.name;
+  settings.network = config.network;
+  settings.vtep = vtep;
+  return settings;
+}
+
+underlay::PhysicalBridgeSettings bridge_settings(const Config& config) {
+  underlay::PhysicalBridgeSettings settings;
+  settings.nic = config.underlay_interface;
+  settings.state_file = config.state_dir + "/underlay.json";
+  return settings;
+}
+
+directory::WatchClientSettings watch_settings(const Config& config, net::Ipv4Address vtep) {
+  directory::WatchClientSettings settings;
+  settings.role = ipam_api::Role::gateway;
+  settings.name = config.name;
+  settings.registration.machine_id = config.machine_id;
+  settings.registration.vtep = vtep;
+  settings.registration.version = MOORING_VERSION;
+  settings.registration.network = config.network;
+  settings.controller = config.controller;
+  settings.token = config.token;
+  return settings;
+}
+
+}  // namespace
+
+Gateway::Gateway(asio::io_context& io, const Config& config, net::Ipv4Address vtep)
+    : io_(io),
+      config_(config),
+      vtep_(vtep),
+      directory_(""),
+      plan_(directory_, settings_of(config, vtep)),
+      foot_(config.physical_interface),
+      physical_bridge_(bridge_settings(config)),
+      timer_(io) {}
+
+Gateway::~Gateway() = default;
+
+void Gateway::start(std::function<void()> on_ready) {
+  on_ready_ = std::move(on_ready);
+  const ovs::Post post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
+  ovsdb_ = std::make_unique<ovs::Ovsdb>(config_.ovsdb, post,
+                                        [this](const std::shared_ptr<const ovs::OvsdbState>&) { look_soon(); });
+  ovs::FlowSync::Options options;
+  options.bridge = tunnel_bridge;
+  options.may_delete = [this](const ovs::Flow& flow) { return may_delete(flow, directory_); };
+  options.refused = [](const ovs::Flow& flow, const Error& error) {
+    spdlog::error("{} refuses flow '{}': {}", tunnel_bridge, flow.str(), error.text());
+  };
+  options.in_line_changed = [this](bool in_line) {
+    if (in_line) {
+      warm_tunnels(true);  // vswitchd may have been started anew, with an empty cache of tunnel peers
+    }
+    look_soon();
+  };
+  flows_ = std::make_unique<ovs::FlowSync>(
+      ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post), std::move(options));
+  program_ = std::make_unique<FlowProgram>(plan_, *flows_);
+  program_->update(plan_.all_groups());
+
+  directory::WatchClientCallbacks callbacks;
+  callbacks.changed = [this](const directory::Changes& changes) { on_directory(changes); };
+  callbacks.refused = [](const Error& error) { spdlog::error("{}", error.text()); };
+  watch_ = std::make_unique<directory::WatchClient>(io_.get_executor(), directory_, watch_settings(config_, vtep_),
+                                                    std::move(callbacks));
+  asio::co_spawn(io_, watch_->run(), asio::detached);
+  look_soon();
+}
+
+void Gateway::stop() {
+  stopped_ = true;
+  timer_.cancel();
+  if (watch_) {
+    watch_->stop();
+  }
+  program_.reset();
+  flows_.reset();
+  ovsdb_.reset();
+}
+
+void Gateway::on_directory(const directory::Changes& changes) {
+  if (stopped_) {
+    return;
+  }
+  program_->update(plan_.affected_by(changes));
+  if (changes.completeness) {
+    flows_->reconsider();
+  }
+  if (!changes.nodes.empty() || !changes.gateways.empty()) {
+    warm_tunnels(true);
+  }
+  if (changes.layout || changes.completeness) {
+    look_soon();
+  }
+}
+
+void Gateway::look_soon() {
+  if (!look_posted_ && !stopped_) {
+    look_posted_ = true;
+    asio::post(io_, [this] {
+      look_posted_ = false;
+      look();
+    });
+  }
+}
+
+void Gateway::look() {
+  if (stopped_) {
+    return;
+  }
+  foot_plan_ = foot_plan(plan_.subnets(), directory_.complete(), foot_.physical_address());
+  look_at_switch();
+  if (switch_whole_) {
+    look_at_kernel();
+  }
+  warm_tunnels(false);
+  const bool whole = switch_whole_ && problems_.empty() && flows_->in_line();
+  if (whole && !ready_) {
+    ready_ = true;
+    on_ready_();
+  }
+  timer_.expires_after(whole ? healthy_interval : repair_interval);
+  timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) {
+      look();
+    }
+  });
+}
+
+void Gateway::look_at_switch() {
+  const auto state = ovsdb_->state();
+  if (!state->connected) {
+    settle("ovsdb", Error(Errc::unavailable, "reading " + config_.ovsdb + ": no connection to the database",
+                          "is ovsdb-server running? systemctl start openvswitch-switch"));
+    return;
+  }
+  settle("ovsdb", ok());
+  const auto datapath = underlay::choose_datapath(config_.datapath, *state);
+  settle("datapath", datapath ? ok() : Result<void>(datapath.error()));
+  if (!datapath) {
+    return;
+  }
+  const auto is_free = bridge_is_free(*state);
+  settle("bridge", is_free);
+  if (!is_free) {
+    return;
+  }
+  datapath_ = *datapath;
+  const bool bridged = *datapath == underlay::Datapath::netdev;
+  switch_whole_ = switch_is_whole(*state, bridged ? bridge_settings(config_).bridge : std::string());
+  const bool mtu_differs = foot_plan_.mtu_bytes != 0 && foot_plan_.mtu_bytes != committed_mtu_;
+  if ((!switch_whole_ || mtu_differs) && !committing_) {
+    set_up_switch(*datapath);
+  }
+}
+
+void Gateway::set_up_switch(underlay::Datapath datapath) {
+  SwitchWish wish;
+  wish.datapath = datapath;
+  wish.vtep = vtep_;
+  wish.foot_mtu_bytes = foot_plan_.mtu_bytes;
+  ovs::OvsdbTransaction transaction;
+  transaction.purpose = fmt::format("making {}", tunnel_bridge);
+  transaction.deadline = switch_deadline;
+  if (datapath == underlay::Datapath::netdev) {
+    const auto remembered = underlay_remembered_ ? ok() : physical_bridge_.remember();
+    settle("underlay", remembered);
+    if (!remembered) {
+      return;
+    }
+    underlay_remembered_ = true;
+    transaction.operations = physical_bridge_.operations();
+  }
+  for (ovs::OvsdbOperation& operation : switch_operations(wish)) {
+    transaction.operations.push_back(std::move(operation));
+  }
+  committing_ = true;
+  ovsdb_->commit(std::move(transaction), [this, mtu = wish.foot_mtu_bytes](const Result<void>& done) {
+    committing_ = false;
+    settle("switch", done);
+    if (done) {
+      committed_mtu_ = mtu;
+      look_soon();
+    }
+  });
+}
+
+void Gateway::look_at_kernel() {
+  if (datapath_ == underlay::Datapath::netdev) {
+    const auto taken_over = physical_bridge_.take_over();
+    settle("underlay", taken_over ? ok() : Result<void>(taken_over.error()));
+  }
+  const KernelFoot::Outcome outcome = foot_.ensure(foot_plan_);
+  std::string texts;
+  for (const Error& error : outcome.problems) {
+    texts += (texts.empty() ? "" : "; ") + error.text();
+  }
+  settle("kernel", texts.empty() ? ok() : Result<void>(Error(outcome.problems.front().code(), texts)));
+  if (outcome.changed && texts.empty()) {
+    spdlog::info("{}: {} overlay routes, MTU {}", foot_name, foot_plan_.routes.size(), foot_plan_.mtu_bytes);
+  }
+}
+
+void Gateway::warm_tunnels(bool now) {
+  const auto time = Clock::now();
+  if (datapath_ != underlay::Datapath::netdev || !switch_whole_ ||
+      (!now && time < warmed_at_ + underlay::warmup_interval)) {
+    return;
+  }
+  warmed_at_ = time;
+  const auto peers = plan_.peers();
+  underlay::warm_up_peers(vtep_, {peers.begin(), peers.end()});
+}
+
+// Logged once when it begins, when it changes and when it ends.
+void Gateway::settle(const std::string& area, const Result<void>& result) {
+  const auto known = problems_.find(area);
+  if (result) {
+    if (known != problems_.end()) {
+      spdlog::info("{}: in order again", area);
+      problems_.erase(known);
+    }
+    return;
+  }
+  const std::string text = result.error().text();
+  if (known == problems_.end() || known->second != text) {
+    spdlog::warn("{}: {}", area, text);
+    problems_[area] = text;
+  }
+}
+
+ipam_api::Json Gateway::status() const {
+  ipam_api::Json routes = ipam_api::Json::array();
+  for (const OverlayRoute& route : foot_plan_.routes) {
+    routes.push_back({{"destination", route.destination.str()}, {"mtu_bytes", route.mtu_bytes}});
+  }
+  ipam_api::Json problems = ipam_api::Json::array();
+  for (const auto& [area, text] : problems_) {
+    problems.push_back({{"area", area}, {"problem", text}});
+  }
+  const directory::WatchStatus watch = watch_ ? watch_->status() : directory::WatchStatus();
+  const ovs::FlowSync::Counters flows = flows_ ? flows_->counters() : ovs::FlowSync::Counters();
+  return {
+      {"name", config_.name},
+      {"version", MOORING_VERSION},
+      {"network", config_.network},
+      {"vtep", vtep_.str()},
+      {"physical_interface", config_.physical_interface},
+      {"datapath", datapath_ ? underlay::to_string(*datapath_) : ""},
+      {"ready", ready_ && problems_.empty()},
+      {"problems", problems},
+      {"routes", routes},
+      {"mtu_bytes", foot_plan_.mtu_bytes},
+      {"controller",
+       {{"endpoint", config_.controller.str()},
+        {"registered", watch.registered},
+        {"connected", watch.connected},
+        {"last_error", watch.last_error},
+        {"streams", watch.counters.streams},
+        {"drifts", watch.counters.drifts}}},
+      {"directory",
+       {{"complete", watch.complete},
+        {"incarnation", watch.incarnation},
+        {"revision", watch.revision},
+        {"ports", directory_.port_count()},
+        {"nodes", directory_.nodes().size()},
+        {"ignored_older", directory_.counters().ignored_older}}},
+      {"flows",
+       {{"in_line", flows_ && flows_->in_line()},
+        {"desired", flows.desired},
+        {"actual", flows.actual},
+        {"held", flows.held},
+        {"refused", flows.refused}}},
+  };
+}
+
+std::string Gateway::desired_flows() const {
+  return flows_ ? flows_->desired().text() : std::string();
+}
+
+}  // namespace mooring::gateway

@@ -1,0 +1,87 @@
+// The gateway: directory in, Open vSwitch and kernel kept as the directory says.
+//
+// Everything is desired state: whenever something changed (directory, OVSDB, OpenFlow connection) and once a second
+// besides, what should be is compared with what is, and the difference repaired. What cannot be repaired is a problem
+// by name, logged once and shown in the status; the rest goes on.
+//
+// A restart of this program changes nothing in switch and kernel: what is right is left alone, and nothing is removed
+// before the directory is whole. Threading: one thread, that of `io`.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "mooring/directory/watch_client.hpp"
+#include "mooring/ipam_api/json_fields.hpp"
+#include "mooring/ovs/flow_sync.hpp"
+#include "mooring/ovs/ovsdb.hpp"
+#include "mooring/underlay/physical_bridge.hpp"
+#include "mooring/underlay/tunnel.hpp"
+#include "overlay-gateway/adapters/kernel_foot.hpp"
+#include "overlay-gateway/app/flow_program.hpp"
+#include "overlay-gateway/config.hpp"
+#include "overlay-gateway/domain/flow_plan.hpp"
+
+namespace mooring::gateway {
+
+class Gateway {
+ public:
+  // `vtep`: config.vtep, or what was found on the underlay interface.
+  Gateway(boost::asio::io_context& io, const Config& config, net::Ipv4Address vtep);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Connects to everything; `on_ready` runs once, when switch and kernel are as they should be.
+  void start(std::function<void()> on_ready);
+  // Lets go of the connections; switch and kernel stay as they are.
+  void stop();
+
+  ipam_api::Json status() const;
+  std::string desired_flows() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void on_directory(const directory::Changes& changes);
+  void look_soon();
+  void look();
+  void look_at_switch();
+  void set_up_switch(underlay::Datapath datapath);
+  void look_at_kernel();
+  void warm_tunnels(bool now);
+  void settle(const std::string& area, const Result<void>& result);
+
+  boost::asio::io_context& io_;
+  Config config_;
+  net::Ipv4Address vtep_;
+  directory::Directory directory_;
+  FlowPlan plan_;
+  KernelFoot foot_;
+  underlay::PhysicalBridge physical_bridge_;
+  std::unique_ptr<ovs::Ovsdb> ovsdb_;
+  std::unique_ptr<ovs::FlowSync> flows_;
+  std::unique_ptr<FlowProgram> program_;
+  std::unique_ptr<directory::WatchClient> watch_;
+  boost::asio::steady_timer timer_;
+  std::function<void()> on_ready_;
+
+  std::optional<underlay::Datapath> datapath_;
+  bool look_posted_ = false;
+  bool committing_ = false;
+  bool switch_whole_ = false;
+  bool underlay_remembered_ = false;
+  bool ready_ = false;
+  bool stopped_ = false;
+  std::uint32_t committed_mtu_ = 0;
+  FootPlan foot_plan_;
+  Clock::time_point warmed_at_{};
+  std::map<std::string, std::string> problems_;  // by area, sorted: what is wrong now
+};
+
+}  // namespace mooring::gateway

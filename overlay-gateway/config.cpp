@@ -1,0 +1,121 @@
+#include "overlay-gateway/config.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "mooring/ipam_api/names.hpp"
+
+namespace mooring::gateway {
+namespace {
+
+constexpr const char* default_controller = "unix:/run/mooring/controller.sock";
+
+std::string first_word_of(const std::string& path) {
+  std::ifstream file(path);
+  std::string word;
+  file >> word;
+  return word;
+}
+
+std::string own_host_name() {
+  std::string name(256, '\0');
+  if (::gethostname(name.data(), name.size() - 1) != 0) {
+    return {};
+  }
+  name.resize(std::min(name.find('\0'), name.find('.')));
+  return name;
+}
+
+// As a validator of CLI11: "" is fine.
+template <class Parse>
+std::string problem_with(Parse parse, const std::string& text) {
+  const auto parsed = parse(text);
+  return parsed ? std::string() : parsed.error().text();
+}
+
+// An Error in the words of this option.
+std::string wrong_option(const std::string& option, const Error& error) {
+  return fmt::format("mooring-gateway: option --{}: {}", option, error.text());
+}
+
+}  // namespace
+
+ParsedConfig parse_config(int argc, const char* const* argv) {
+  ParsedConfig parsed;
+  Config& config = parsed.config;
+  config.name = own_host_name();
+  config.machine_id = first_word_of("/etc/machine-id");
+  std::string controller = default_controller;
+  std::string token_file;
+
+  CLI::App app(
+      "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
+      "mooring-gateway");
+  app.set_config("--config", "", "Options from a file, NAME=VALUE a line");
+  app.set_version_flag("--version", std::string("mooring-gateway " MOORING_VERSION));
+  app.add_option("--name", config.name, "This gateway's name in the controller")->capture_default_str();
+  app.add_option("--machine-id", config.machine_id, "Stable id of this machine (default: that of /etc/machine-id)");
+  app.add_option("--underlay-interface", config.underlay_interface,
+                 "Interface towards the nodes; it has the VTEP address")
+      ->required();
+  app.add_option("--vtep", config.vtep,
+                 "Address of the tunnels' end (default: the first one of the underlay interface)")
+      ->check([](const std::string& text) { return problem_with(&net::Ipv4Address::parse, text); });
+  app.add_option("--network", config.network, "Overlay network that the physical side reaches")->capture_default_str();
+  app.add_option("--physical-interface", config.physical_interface, "Interface of the physical network")->required();
+  app.add_option("--controller", controller, "unix:PATH or http://HOST:PORT")->capture_default_str();
+  app.add_option("--token-file", token_file, "File with the node token for a controller over TCP");
+  app.add_option("--ovsdb", config.ovsdb, "unix:PATH of Open vSwitch's database")->capture_default_str();
+  app.add_option("--ovs-rundir", config.ovs_rundir, "Folder with br-tun.mgmt")->capture_default_str();
+  app.add_option("--datapath", config.datapath, "Datapath of the bridges: auto takes the kernel's if it is there")
+      ->check(CLI::IsMember({"auto", "system", "netdev"}))
+      ->capture_default_str();
+  app.add_option("--socket", config.socket, "Unix socket for status questions")->capture_default_str();
+  app.add_option("--state-dir", config.state_dir, "Folder for what must survive a reboot")->capture_default_str();
+  app.add_option("--log-level", config.log_level, "How much is logged")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    parsed.exit_code = app.exit(error) == 0 ? 0 : 2;
+    return parsed;
+  }
+
+  const auto refuse = [&parsed](const std::string& text) {
+    std::cerr << text << "\n";
+    parsed.exit_code = 2;
+    return parsed;
+  };
+  if (const auto name = ipam_api::parse_name("name", config.name); !name) {
+    return refuse(wrong_option("name", name.error()));
+  }
+  if (const auto network = ipam_api::parse_name("network", config.network); !network) {
+    return refuse(wrong_option("network", network.error()));
+  }
+  if (config.machine_id.empty()) {
+    return refuse("mooring-gateway: option --machine-id: /etc/machine-id is empty or missing (give an id that stays)");
+  }
+  auto endpoint = http::Endpoint::parse(controller);
+  auto resolved = endpoint ? http::resolved(*endpoint) : endpoint;
+  if (!resolved) {
+    return refuse(wrong_option("controller", resolved.error()));
+  }
+  config.controller = std::move(*resolved);
+  if (!token_file.empty()) {
+    config.token = first_word_of(token_file);
+    if (config.token.empty()) {
+      return refuse(
+          fmt::format("mooring-gateway: option --token-file: {} is empty or cannot be read (copy the node "
+                      "token of the controller there, mode 0600)",
+                      token_file));
+    }
+  }
+  return parsed;
+}
+
+}  // namespace mooring::gateway

@@ -1,0 +1,37 @@
+// What mooring-gateway is told at its start: options, or the same names in a file (--config).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "mooring/http/endpoint.hpp"
+#include "mooring/net/address.hpp"
+
+namespace mooring::gateway {
+
+struct Config {
+  std::string name;
+  std::string machine_id;
+  std::string vtep;  // "": the first address of underlay_interface
+  std::string underlay_interface;
+  std::string network = "default";
+  std::string physical_interface;
+  http::Endpoint controller;
+  std::string token;
+  std::string ovsdb = "unix:/run/openvswitch/db.sock";
+  std::string ovs_rundir = "/run/openvswitch";
+  std::string datapath = "auto";
+  std::string socket = "/run/mooring/gateway.sock";
+  std::string state_dir = "/var/lib/mooring/gateway";
+  std::string log_level = "info";
+};
+
+// Of main()'s arguments. `exit_code` is set when the program has nothing more to do (--help, --version, an error: the
+// text is already on stdout or stderr).
+struct ParsedConfig {
+  Config config;
+  std::optional<int> exit_code;
+};
+ParsedConfig parse_config(int argc, const char* const* argv);
+
+}  // namespace mooring::gateway

@@ -1,0 +1,197 @@
+#include "overlay-gateway/domain/flow_plan.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace mooring::gateway {
+namespace {
+
+using Kind = FlowGroup::Kind;
+
+std::string flow(int in_table, int priority, std::uint64_t cookie, std::string_view match, std::string_view actions) {
+  return fmt::format("table={},priority={},cookie=0x{:x},{}{}actions={}", in_table, priority, cookie, match,
+                     match.empty() ? "" : ",", actions);
+}
+std::string fixed(int in_table, int priority, std::string_view match, std::string_view actions) {
+  return flow(in_table, priority, cookie_of(FlowOwner::fixed), match, actions);
+}
+std::string layout(int in_table, int priority, std::string_view match, std::string_view actions) {
+  return flow(in_table, priority, cookie_of(FlowOwner::layout), match, actions);
+}
+std::string go(int to_table) {
+  return fmt::format("goto_table:{}", to_table);
+}
+
+std::vector<std::string> fixed_lines() {
+  std::vector<std::string> lines;
+  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::vxlan), go(table::known_senders)));
+  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::foot), go(table::from_kernel)));
+  lines.push_back(fixed(table::classify, 0, "", "drop"));
+  lines.push_back(fixed(table::known_senders, 0, "", "drop"));
+  // Relayed or hairpinned once already: a gateway delivers nothing, so it can only go round.
+  lines.push_back(fixed(table::from_tunnel, 200, fmt::format("dl_dst={}", hop_mac), "drop"));
+  lines.push_back(fixed(table::from_tunnel, 0, "", "drop"));
+  // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
+  lines.push_back(fixed(table::from_kernel, 100, "ip",
+                        fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
+                                    "set_field:{}->eth_dst,{}",
+                                    origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
+  lines.push_back(fixed(table::from_kernel, 0, "", "drop"));
+  // From the kernel nothing goes back to the kernel: no loop between the two.
+  lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_kernel)));
+  lines.push_back(fixed(table::destination, 0, "", "drop"));
+  // Not for the physical side: multicast and reserved, loopback, "this network", link-local; nor VXLAN, with which a
+  // container could speak to VTEPs from inside.
+  for (const char* block : {"224.0.0.0/3", "127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16"}) {
+    lines.push_back(fixed(table::to_kernel, 200, fmt::format("ip,nw_dst={}", block), "drop"));
+  }
+  lines.push_back(fixed(table::to_kernel, 200, "udp,tp_dst=4789", "drop"));
+  lines.push_back(
+      fixed(table::to_kernel, 100, "ip", fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot)));
+  lines.push_back(fixed(table::to_kernel, 0, "", "drop"));
+  return lines;
+}
+
+FlowGroup destination_group(PortKey key) {
+  FlowGroup group;
+  group.kind = Kind::destination;
+  group.key = key;
+  return group;
+}
+FlowGroup layout_group() {
+  FlowGroup group;
+  group.kind = Kind::layout;
+  return group;
+}
+
+}  // namespace
+
+FlowPlan::FlowPlan(const directory::Directory& directory, GatewaySettings settings)
+    : directory_(directory), settings_(std::move(settings)) {}
+
+std::vector<directory::Subnet> FlowPlan::subnets() const {
+  std::vector<directory::Subnet> found;
+  for (const auto& [name, subnet] : directory_.subnets()) {
+    if (subnet.network == settings_.network) {
+      found.push_back(subnet);
+    }
+  }
+  return found;
+}
+
+std::set<net::Ipv4Address> FlowPlan::peers() const {
+  std::set<net::Ipv4Address> vteps;
+  for (const auto& [name, node] : directory_.nodes()) {
+    vteps.insert(node.vtep);
+  }
+  for (const auto& [name, gateway] : directory_.gateways()) {
+    vteps.insert(gateway.vtep);
+  }
+  vteps.erase(settings_.vtep);
+  return vteps;
+}
+
+std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
+  switch (group.kind) {
+    case Kind::fixed:
+      return fixed_lines();
+    case Kind::layout:
+      return layout_lines();
+    case Kind::destination:
+      return destination_lines(group.key);
+  }
+  return {};
+}
+
+std::vector<std::string> FlowPlan::layout_lines() const {
+  std::vector<std::string> lines;
+  for (const net::Ipv4Address& vtep : peers()) {
+    lines.push_back(layout(table::known_senders, 100, fmt::format("tun_src={}", vtep.str()), go(table::from_tunnel)));
+  }
+  const auto known = directory_.networks().find(settings_.network);
+  const bool isolated = known != directory_.networks().end() && known->second.isolated;
+  const std::vector<directory::Subnet> ours = subnets();
+  std::set<net::Vni> vnis;
+  for (const directory::Subnet& subnet : ours) {
+    vnis.insert(subnet.vni);
+    // Lower than the ports' flows: an address of ours without a port. The kernel must not see it, it would send it
+    // back.
+    lines.push_back(layout(table::destination, 50, fmt::format("ip,nw_dst={}", subnet.cidr.str()), "drop"));
+  }
+  for (const net::Vni& vni : vnis) {
+    // in_port is cleared: OVS does not send a packet out of the port that it came from.
+    lines.push_back(layout(table::from_tunnel, 100, fmt::format("ip,tun_id={}", vni.value()),
+                           fmt::format("set_field:{}->reg1,set_field:{}->eth_dst,load:0->NXM_OF_IN_PORT[],{}",
+                                       origin::tunnel, hop_mac, go(table::destination))));
+    for (const directory::Subnet& subnet : ours) {
+      if (isolated && subnet.vni != vni) {
+        lines.push_back(layout(table::from_tunnel, 150,
+                               fmt::format("ip,tun_id={},nw_dst={}", vni.value(), subnet.cidr.str()), "drop"));
+      }
+    }
+  }
+  return lines;
+}
+
+std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
+  const auto entry = directory_.find(key);
+  if (!entry) {
+    return {};
+  }
+  // One flow an address: within a network subnets do not overlap, so a port outside of its own VNI's subnets is none.
+  const bool ours = std::any_of(directory_.subnets().begin(), directory_.subnets().end(), [&](const auto& named) {
+    const directory::Subnet& subnet = named.second;
+    return subnet.network == settings_.network && subnet.vni == key.vni && subnet.cidr.contains(key.address);
+  });
+  const auto vtep = directory_.vtep_of(entry->node);
+  if (!ours || !vtep || *vtep == settings_.vtep) {
+    return {};
+  }
+  return {flow(
+      table::destination, 100, cookie_of(FlowOwner::destination, entry->generation),
+      fmt::format("ip,nw_dst={}", key.address.str()),
+      fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(), key.vni.value(), port::vxlan))};
+}
+
+FlowGroups FlowPlan::all_groups() const {
+  FlowGroups groups{FlowGroup{}, layout_group()};
+  directory_.for_each_port([&](const directory::Port& entry) { groups.insert(destination_group(entry.key)); });
+  return groups;
+}
+
+FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
+  if (changes.layout) {
+    return all_groups();  // ports may have come into the network or left it
+  }
+  FlowGroups groups;
+  for (const PortKey& key : changes.ports) {
+    groups.insert(destination_group(key));
+  }
+  if (!changes.nodes.empty() || !changes.gateways.empty()) {
+    groups.insert(layout_group());
+  }
+  if (!changes.nodes.empty()) {
+    directory_.for_each_port([&](const directory::Port& entry) {
+      if (changes.nodes.contains(std::string(entry.node))) {
+        groups.insert(destination_group(entry.key));
+      }
+    });
+  }
+  return groups;
+}
+
+bool may_delete(const ovs::Flow& flow, const directory::Directory& directory) {
+  switch (owner_of(flow.cookie)) {
+    case FlowOwner::none:   // somebody else's on a bridge that is ours alone
+    case FlowOwner::fixed:  // follows from this program
+      return true;
+    case FlowOwner::layout:
+      return directory.complete();
+    case FlowOwner::destination:
+      return directory.complete() && directory.revision() >= generation_of(flow.cookie);
+  }
+  return false;
+}
+
+}  // namespace mooring::gateway

@@ -1,0 +1,67 @@
+// The flows that a gateway's bridge should have, as a function of the directory. docs/ovs-pipeline.md describes the
+// tables; tests/golden/gateway_* show the text.
+//
+// The flows come in groups that change together, so that a change of one entry costs the flows of that entry. All
+// ports of the gateway's network have one flow each, used both by packets from the physical side and by relayed ones.
+// Pure. Threading: one thread; a plan refers to the directory and asks it anew at each call.
+#pragma once
+
+#include <compare>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mooring/directory/directory.hpp"
+#include "mooring/ovs/flow.hpp"
+#include "overlay-gateway/domain/pipeline.hpp"
+
+namespace mooring::gateway {
+
+using directory::PortKey;
+
+struct GatewaySettings {
+  std::string name;
+  std::string network;  // of the foot: only its subnets are reachable from the physical side, only its ports relayed
+  net::Ipv4Address vtep;
+};
+
+struct FlowGroup {
+  enum class Kind {
+    fixed,        // the same on every gateway
+    layout,       // senders, VNIs and subnets of the network: few, and they change together
+    destination,  // `key`: a port
+  };
+  Kind kind = Kind::fixed;
+  PortKey key;
+  auto operator<=>(const FlowGroup&) const = default;
+};
+using FlowGroups = std::set<FlowGroup>;
+
+class FlowPlan {
+ public:
+  FlowPlan(const directory::Directory& directory, GatewaySettings settings);
+
+  // The flows of a group now, as ovs-ofctl add-flow reads them; none if its object is not (or no longer) there.
+  std::vector<std::string> lines(const FlowGroup& group) const;
+  FlowGroups all_groups() const;
+  // Those that may differ after a change of the directory.
+  FlowGroups affected_by(const directory::Changes& changes) const;
+
+  // The subnets of the gateway's network, by name.
+  std::vector<directory::Subnet> subnets() const;
+  // VTEPs of all nodes and gateways but this one.
+  std::set<net::Ipv4Address> peers() const;
+
+ private:
+  std::vector<std::string> layout_lines() const;
+  std::vector<std::string> destination_lines(PortKey key) const;
+
+  const directory::Directory& directory_;
+  GatewaySettings settings_;
+};
+
+// Which flows of the switch may go although nothing desires them: those of ports only if the whole directory is known
+// at or after the generation that they were made from, so that "not desired" is knowledge and not ignorance.
+bool may_delete(const ovs::Flow& flow, const directory::Directory& directory);
+
+}  // namespace mooring::gateway

@@ -1,0 +1,56 @@
+// The numbers of a gateway's bridge, as docs/ovs-pipeline.md gives them out: change both together.
+// Pure. Threading: constants.
+#pragma once
+
+#include <cstdint>
+
+namespace mooring::gateway {
+
+inline constexpr const char* tunnel_bridge = "br-tun";
+inline constexpr const char* foot_name = "mooring-gw0";  // where packets change between Open vSwitch and the kernel
+
+// Inner source of what goes to containers, and what the kernel's routes point at.
+inline constexpr const char* virtual_mac = "0a:6d:6f:6f:72:01";
+// Inner destination of a packet that was relayed once: deliver or drop, never forward again.
+inline constexpr const char* hop_mac = "0a:6d:6f:6f:72:02";
+inline constexpr const char* foot_mac = "0a:6d:6f:6f:72:04";
+inline constexpr const char* overlay_next_hop =
+    "169.254.77.1";                                          // "via" of the kernel's overlay routes; its MAC is VMAC
+inline constexpr const char* foot_address = "169.254.77.3";  // node-local, never on a tunnel
+
+namespace port {
+inline constexpr std::uint32_t vxlan = 2, foot = 3;
+inline constexpr const char* agents_patch = "patch-int";  // on br-tun: an agent's, not a gateway's
+}  // namespace port
+
+namespace table {
+inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, from_kernel = 20, destination = 30,
+                     to_kernel = 40;
+}
+
+// reg1: where a packet came from.
+namespace origin {
+inline constexpr int tunnel = 2, kernel = 4;
+}
+
+// A cookie says whose a flow is and from which generation it was made: 0x4d, 48 bits of generation, owner.
+enum class FlowOwner : std::uint8_t {
+  none = 0,         // not ours
+  fixed = 1,        // the same on every gateway
+  destination = 3,  // of a port
+  layout = 4,       // of networks, subnets, nodes and gateways
+};
+inline constexpr std::uint64_t cookie_mark = 0x4d00'0000'0000'0000ULL;
+constexpr std::uint64_t cookie_of(FlowOwner owner, std::uint64_t generation = 0) {
+  return cookie_mark | (generation & 0xffff'ffff'ffffULL) << 8 | static_cast<std::uint8_t>(owner);
+}
+constexpr FlowOwner owner_of(std::uint64_t cookie) {
+  const auto owner = static_cast<std::uint8_t>(cookie & 0xffU);
+  const bool known = owner == 1 || owner == 3 || owner == 4;
+  return cookie >> 56 == cookie_mark >> 56 && known ? static_cast<FlowOwner>(owner) : FlowOwner::none;
+}
+constexpr std::uint64_t generation_of(std::uint64_t cookie) {
+  return cookie >> 8 & 0xffff'ffff'ffffULL;
+}
+
+}  // namespace mooring::gateway
