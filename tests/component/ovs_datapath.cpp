@@ -1,5 +1,5 @@
 // What the pipelines rely on, shown by the real userspace datapath: how the VNI crosses a patch port, and that a packet
-// which two nodes send to each other is forwarded once (docs/adr/0003, docs/ovs-pipeline.md).
+// which two nodes send to each other is forwarded once (docs/adr/0004, docs/ovs-pipeline.md).
 #include <chrono>
 #include <string>
 

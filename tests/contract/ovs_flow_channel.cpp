@@ -1,0 +1,167 @@
+// What FlowSync relies on, asked of the real switch and of the fake alike.
+#include <chrono>
+#include <optional>
+
+#include <catch2/catch.hpp>
+
+#include "fakes/fake_switch.hpp"
+#include "support/catch_result.hpp"
+#include "support/ovs_sandbox.hpp"
+#include "support/owner_loop.hpp"
+
+using mooring::Errc;
+using mooring::Error;
+using mooring::Result;
+using namespace mooring::ovs;
+using namespace mooring::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A bridge with a connected channel.
+class RealBridge {
+ public:
+  RealBridge() {
+    initialise("mooring-tests");
+    sandbox_.vsctl("add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure");
+    channel = dial_openflow(sandbox_.management("br0"),
+                            loop_.post())({[this] { ++connects; }, [this](const Error&) { ++losses; }});
+    REQUIRE(until([this] { return connects == 1; }));
+  }
+  bool until(const std::function<bool()>& condition) { return loop_.run_until(condition, 10s); }
+  // No such group.
+  Flow refused_flow() const { return *parse_flow("table=0,priority=66,arp,actions=group:4242"); }
+  void hang() { sandbox_.pause_vswitchd(); }
+  void resume() { sandbox_.resume_vswitchd(); }
+
+  int connects = 0, losses = 0;
+
+ private:
+  OvsSandbox sandbox_;
+  OwnerLoop loop_;
+
+ public:
+  std::unique_ptr<FlowChannel> channel;
+};
+
+class FakeBridge {
+ public:
+  FakeBridge() {
+    initialise("mooring-tests");
+    device_.refuses = [this](const Flow& flow) { return flow == refused_flow(); };
+    channel = device_.dial()({[this] { ++connects; }, [this](const Error&) { ++losses; }});
+    device_.connect();
+    REQUIRE(until([this] { return connects == 1; }));
+  }
+  bool until(const std::function<bool()>& condition) {
+    for (int i = 0; i < 1000 && !condition(); ++i) {
+      device_.run();
+      if (!condition()) {
+        device_.pass(10ms);
+      }
+    }
+    return condition();
+  }
+  Flow refused_flow() const { return *parse_flow("table=0,priority=66,arp,actions=group:4242"); }
+  void hang() { device_.answers = false; }
+  void resume() {
+    device_.answers = true;
+    device_.connect();
+  }
+
+  int connects = 0, losses = 0;
+
+ private:
+  FakeSwitch device_;
+
+ public:
+  std::unique_ptr<FlowChannel> channel;
+};
+
+FlowChange add(const std::string& text) {
+  return {FlowChange::Kind::add, *parse_flow(text)};
+}
+FlowChange take_out(const std::string& text) {
+  return {FlowChange::Kind::remove, *parse_flow(text)};
+}
+
+template <class Bridge>
+ApplyOutcome apply(Bridge& bridge, std::vector<FlowChange> changes, std::chrono::milliseconds deadline = 5s) {
+  std::optional<ApplyOutcome> outcome;
+  bridge.channel->apply(std::move(changes), deadline, [&](ApplyOutcome o) { outcome = std::move(o); });
+  REQUIRE(bridge.until([&] { return outcome.has_value(); }));
+  return *outcome;
+}
+
+template <class Bridge>
+std::string held(Bridge& bridge) {
+  std::optional<Result<std::vector<FlowEntry>>> flows;
+  bridge.channel->dump(5s, [&](Result<std::vector<FlowEntry>> f) { flows = std::move(f); });
+  REQUIRE(bridge.until([&] { return flows.has_value(); }));
+  REQUIRE(flows->has_value());
+  DesiredFlows set;
+  for (const FlowEntry& entry : **flows) {
+    set.put(entry.flow);
+  }
+  return set.text();
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) {
+  TestType bridge;
+
+  SECTION("applies a bundle in order: replace by key, delete strictly") {
+    REQUIRE(
+        apply(bridge, {add("table=1,priority=5,ip,actions=output:1"), add("table=1,priority=6,ip,actions=output:1")})
+            .result);
+    REQUIRE(
+        apply(bridge, {add("table=1,priority=5,ip,cookie=7,actions=output:2"),
+                       take_out("table=1,priority=6,ip,actions=drop"), take_out("table=1,priority=7,ip,actions=drop")})
+            .result);
+    CHECK(held(bridge) == "table=1,priority=5,ip cookie=0x7 actions=output:2\n");
+  }
+
+  SECTION("refuses a bundle whole, and names the bad flow") {
+    REQUIRE(apply(bridge, {add("table=0,priority=1,actions=drop")}).result);
+    const ApplyOutcome outcome =
+        apply(bridge, {take_out("table=0,priority=1,actions=drop"), add("table=0,priority=2,ip,actions=drop"),
+                       FlowChange{FlowChange::Kind::add, bridge.refused_flow()}});
+    REQUIRE(outcome.result.has_error());
+    CHECK(outcome.refused == std::vector<std::size_t>{2});
+    CHECK_THAT(outcome.result.error().message(), Catch::Contains(bridge.refused_flow().str()));
+    CHECK(held(bridge) == "table=0,priority=1 cookie=0x0 actions=drop\n");
+    CHECK(bridge.losses == 0);
+  }
+
+  SECTION("loses the connection when a deadline is missed, and comes back") {
+    bridge.hang();
+    const ApplyOutcome outcome = apply(bridge, {add("table=0,priority=1,actions=drop")}, 200ms);
+    REQUIRE(outcome.result.has_error());
+    CHECK(outcome.result.error().code() == Errc::timeout);
+    CHECK(outcome.refused.empty());
+    REQUIRE(bridge.until([&] { return bridge.losses == 1; }));
+    const ApplyOutcome away = apply(bridge, {add("table=0,priority=1,actions=drop")});
+    CHECK(away.result.error().code() == Errc::unavailable);
+    bridge.resume();
+    REQUIRE(bridge.until([&] { return bridge.connects == 2; }));
+    CHECK(apply(bridge, {add("table=0,priority=1,actions=drop")}).result);
+  }
+
+  SECTION("an empty bundle is a barrier") {
+    CHECK(apply(bridge, {}).result);
+  }
+
+  SECTION("answers in the order of the requests") {
+    std::vector<int> order;
+    bridge.channel->apply({add("table=0,priority=1,actions=drop")}, 5s, [&](const auto&) { order.push_back(1); });
+    bridge.channel->dump(5s, [&](const auto& flows) {
+      order.push_back(2);
+      CHECK(flows->size() == 1);
+    });
+    bridge.channel->apply({take_out("table=0,priority=1,actions=drop")}, 5s, [&](const auto&) { order.push_back(3); });
+    REQUIRE(bridge.until([&] { return order.size() == 3; }));
+    CHECK(order == std::vector<int>{1, 2, 3});
+    CHECK(held(bridge).empty());
+  }
+}

@@ -1,0 +1,166 @@
+// A switch in memory behind the FlowChannel interface: bundles are atomic, refusals and hangs are made by the test,
+// time is the test's. tests/contract/ovs_flow_channel.cpp holds it to the behaviour of the real one.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "mooring/ovs/flow_sync.hpp"
+
+namespace mooring::tests {
+
+// Outlives its channels; tests drive it: run() delivers what is due.
+class FakeSwitch {
+ public:
+  using Flow = ovs::Flow;
+
+  ovs::DesiredFlows flows;                         // what it holds
+  std::function<bool(const Flow&)> refuses;        // additions that it says no to
+  bool answers = true;                             // false: it hangs
+  std::vector<std::vector<ovs::FlowChange>> seen;  // bundles, also refused ones
+  int dumps = 0;
+
+  ovs::FlowSync::Dial dial() {
+    return [this](ovs::FlowChannel::Callbacks callbacks) {
+      callbacks_ = std::move(callbacks);
+      return std::make_unique<Channel>(*this);
+    };
+  }
+
+  void connect() {
+    up_ = true;
+    later([this] { callbacks_.connected(); });
+  }
+  void disconnect() {
+    up_ = false;
+    for (Pending& pending : std::exchange(pending_, {})) {
+      later([fail = std::move(pending.fail)] { fail(away()); });
+    }
+    later([this] { callbacks_.disconnected(away()); });
+  }
+
+  // Everything that is ready now, and what follows from it.
+  void run() {
+    for (int rounds = 0; rounds < 10000 && step(); ++rounds) {
+    }
+  }
+  void pass(std::chrono::milliseconds time) {
+    now_ += time;
+    run();
+  }
+
+ private:
+  struct Pending {
+    std::chrono::milliseconds deadline;
+    std::function<void()> carry_out;
+    std::function<void(const Error&)> fail;
+  };
+
+  class Channel final : public ovs::FlowChannel {
+   public:
+    explicit Channel(FakeSwitch& owner) : owner_(owner) {}
+    ~Channel() override {
+      owner_.pending_.clear();
+      owner_.timers_.clear();
+    }
+    void apply(std::vector<ovs::FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override {
+      owner_.request({owner_.now_ + deadline,
+                      [this, changes = std::move(changes), done] { done(owner_.carry_out(changes)); },
+                      [done](const Error& why) {
+                        done(ovs::ApplyOutcome{why, {}});
+                      }});
+    }
+    void dump(std::chrono::milliseconds deadline, Dumped done) override {
+      owner_.request(
+          {owner_.now_ + deadline, [this, done] { done(owner_.all()); }, [done](const Error& why) { done(why); }});
+    }
+    void after(std::chrono::milliseconds delay, std::function<void()> f) override {
+      owner_.timers_.emplace(owner_.now_ + delay, std::move(f));
+    }
+
+   private:
+    FakeSwitch& owner_;
+  };
+
+  static Error away() { return Error(Errc::unavailable, "talking to the fake switch: not connected"); }
+
+  void later(std::function<void()> f) { timers_.emplace(now_, std::move(f)); }
+
+  void request(Pending pending) {
+    if (!up_) {
+      later([fail = std::move(pending.fail)] { fail(away()); });
+    } else {
+      pending_.push_back(std::move(pending));
+    }
+  }
+
+  bool step() {
+    if (!timers_.empty() && timers_.begin()->first <= now_) {
+      const auto f = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+      f();
+      return true;
+    }
+    if (pending_.empty()) {
+      return false;
+    }
+    if (answers) {
+      const Pending pending = std::move(pending_.front());
+      pending_.erase(pending_.begin());
+      pending.carry_out();
+      return true;
+    }
+    if (pending_.front().deadline <= now_) {  // a missed deadline costs the connection
+      const Pending pending = std::move(pending_.front());
+      pending_.erase(pending_.begin());
+      pending.fail(Error(Errc::timeout, "talking to the fake switch: no answer in time"));
+      disconnect();
+      return true;
+    }
+    return false;
+  }
+
+  ovs::ApplyOutcome carry_out(const std::vector<ovs::FlowChange>& changes) {
+    seen.push_back(changes);
+    ovs::ApplyOutcome outcome;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (changes[i].kind == ovs::FlowChange::Kind::add && refuses && refuses(changes[i].flow)) {
+        outcome.refused.push_back(i);
+      }
+    }
+    if (!outcome.refused.empty()) {
+      outcome.result = Error(Errc::internal, "programming the fake switch: it refused \"" +
+                                                 changes[outcome.refused.front()].flow.str() + "\"");
+      return outcome;
+    }
+    for (const ovs::FlowChange& change : changes) {
+      if (change.kind == ovs::FlowChange::Kind::add) {
+        flows.put(change.flow);
+      } else {
+        flows.erase(change.flow.key);
+      }
+    }
+    return outcome;
+  }
+
+  std::vector<ovs::FlowEntry> all() {
+    ++dumps;
+    std::vector<ovs::FlowEntry> entries;
+    for (const auto& [key, flow] : flows) {
+      entries.push_back({flow, 0, 0, 0});
+    }
+    return entries;
+  }
+
+  bool up_ = false;
+  std::chrono::milliseconds now_{0};
+  std::multimap<std::chrono::milliseconds, std::function<void()>> timers_;
+  std::vector<Pending> pending_;
+  ovs::FlowChannel::Callbacks callbacks_;
+};
+
+}  // namespace mooring::tests
