@@ -23,6 +23,8 @@ std::string SqliteFailure::hint() const {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return "the file is damaged: restore a backup";
+    case SQLITE_CONSTRAINT:
+      return "this is a bug in mooring-controller: report it";
     default:
       return "look at the disk: dmesg";
   }

@@ -1,0 +1,348 @@
+// What every store promises, on every store: memory and SQLite. A "disk" outlives the stores that are opened on it.
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "ipam-controller/store/memory_store.hpp"
+#include "ipam-controller/store/sqlite_store.hpp"
+#include "tests/fakes/controller_engine.hpp"
+#include "tests/fakes/controller_state_text.hpp"
+
+using namespace mooring;
+using namespace mooring::controller;
+using namespace mooring::controller::fakes;
+
+namespace {
+
+constexpr std::size_t log_limit = 10;
+
+class MemoryStage {
+ public:
+  std::unique_ptr<Store> open(Loop& loop) { return std::make_unique<MemoryStore>(disk_, loop.post()); }
+  void break_disk() { disk_.fail_with(Error(Errc::storage, "writing to the store: full", "make space")); }
+  void mend_disk() { disk_.fail_with(std::nullopt); }
+
+ private:
+  MemoryDisk disk_{log_limit};
+};
+
+class SqliteStage {
+ public:
+  SqliteStage() : folder_(std::filesystem::temp_directory_path() / fmt::format("mooring-store-{}", ::getpid())) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directory(folder_);
+  }
+  ~SqliteStage() { std::filesystem::remove_all(folder_); }
+  std::unique_ptr<Store> open(Loop& loop) {
+    SqliteOptions options;
+    options.path = (folder_ / "controller.db").string();
+    options.change_log_limit = log_limit;
+    return SqliteStore::open(options, loop.post()).value();
+  }
+  // Needs nothing done to it: the test's batch breaks a rule of the schema half-way.
+  void break_disk() {}
+  void mend_disk() {}
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// A batch of everything, at one revision.
+Batch everything(Revision revision) {
+  Network network{"default", false, revision};
+  Subnet subnet;
+  subnet.name = "web";
+  subnet.network = "default";
+  subnet.vni = vni(100);
+  subnet.cidr = cidr("10.0.0.0/24");
+  subnet.gateway = ip("10.0.0.1");
+  subnet.mtu_bytes = 1400;
+  subnet.dns.nameservers = {"10.0.0.2"};
+  subnet.dns.search = {"shop.example"};
+  subnet.routes = {{cidr("192.168.0.0/16"), ip("10.0.0.254")}, {cidr("192.0.2.0/24"), std::nullopt}};
+  subnet.revision = revision;
+  Pool pool{"web", "web", {range("10.0.0.10-10.0.0.19")}, {range("10.0.0.12")}, Kind::stateful, true, revision};
+  Node node{"h1", "machine", ip("172.31.0.1"), "1.0", revision};
+  Gateway gateway{"gw1", "machine2", ip("172.31.0.9"), "1.0", "later", revision};
+  Binding binding{owner("db-0"), Kind::stateful, "web",   "web", ip("10.0.0.10"), mac("0a:58:0a:00:00:0a"),
+                  "A",           "h1",           revision};
+  Port port;
+  port.id = port_id_of(revision);
+  port.owner = owner("db-0");
+  port.kind = Kind::stateful;
+  port.subnet = "web";
+  port.pool = "web";
+  port.vni = vni(100);
+  port.address = ip("10.0.0.10");
+  port.mac = mac("0a:58:0a:00:00:0a");
+  port.node = "h1";
+  port.attachment = attachment("c1");
+  port.pod_uid = "A";
+  port.generation = revision;
+  port.state = PortState::active;
+  port.revision = revision;
+  FencedUid fenced{owner("db-0"), "Z", revision};
+  Batch batch;
+  batch.revision = revision;
+  batch.writes = {network, subnet, pool, node, gateway, binding, port, fenced};
+  batch.changes = {{revision, {entry_of(network), entry_of(subnet), entry_of(port)}}};
+  return batch;
+}
+
+Batch one_node(Revision revision, const std::string& name = "h1") {
+  Node node{name, "machine", ip("172.31.0.1"), "1.0", revision};
+  Batch batch;
+  batch.revision = revision;
+  batch.writes = {node};
+  batch.changes = {{revision, {entry_of(node)}}};
+  return batch;
+}
+
+Result<void> commit(Loop& loop, Store& store, Batch batch) {
+  std::optional<Result<void>> answer;
+  store.commit(std::move(batch), [&](Result<void> result) { answer = std::move(result); });
+  CHECK_FALSE(answer);  // never inside the call
+  loop.run_until([&] { return answer.has_value(); });
+  return *answer;
+}
+
+ChangeLogPage page(Loop& loop, Store& store, Revision after, Revision up_to, std::size_t limit = 100) {
+  std::optional<Result<ChangeLogPage>> answer;
+  store.changes_since(after, up_to, limit, [&](Result<ChangeLogPage> result) { answer = std::move(result); });
+  loop.run_until([&] { return answer.has_value(); });
+  return answer->value();
+}
+
+std::vector<Revision> revisions(const ChangeLogPage& of) {
+  std::vector<Revision> all;
+  for (const ChangeSet& changes : of.changes) {
+    all.push_back(changes.revision);
+  }
+  return all;
+}
+
+struct Loaded {
+  StoreInfo info;
+  std::unique_ptr<State> state = std::make_unique<State>();
+  std::string text() const { return state_text(*state); }
+};
+
+Loaded load(Store& store) {
+  Loaded loaded;
+  loaded.info = store.load([&](const Write& row) { loaded.state->apply(row); }).value();
+  return loaded;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a store begins empty, with an incarnation that stays", "[store]", MemoryStage, SqliteStage) {
+  TestType stage;
+  Loop loop;
+  std::string incarnation;
+  {
+    const auto store = stage.open(loop);
+    const Loaded loaded = load(*store);
+    CHECK(loaded.info.revision == 0);
+    CHECK(loaded.info.incarnation.size() == 32);
+    CHECK(loaded.text().empty());
+    incarnation = loaded.info.incarnation;
+  }
+  CHECK(load(*stage.open(loop)).info.incarnation == incarnation);
+  TestType other;
+  if constexpr (std::is_same_v<TestType, MemoryStage>) {
+    CHECK(load(*other.open(loop)).info.incarnation != incarnation);
+  }
+}
+
+TEMPLATE_TEST_CASE("what was committed is there when the store is opened again", "[store]", MemoryStage, SqliteStage) {
+  TestType stage;
+  Loop loop;
+  State expected;
+  for (const Write& row : everything(7).writes) {
+    expected.apply(row);
+  }
+  {
+    const auto store = stage.open(loop);
+    load(*store);
+    REQUIRE(commit(loop, *store, everything(7)));
+  }
+  const auto store = stage.open(loop);
+  const Loaded loaded = load(*store);
+  CHECK(loaded.info.revision == 7);
+  CHECK(loaded.text() == state_text(expected));
+  CHECK(*loaded.state->subnet("web") == *expected.subnet("web"));
+  CHECK(*loaded.state->pool("web") == *expected.pool("web"));
+  CHECK(*loaded.state->binding(owner("db-0")) == *expected.binding(owner("db-0")));
+  CHECK(*loaded.state->port({vni(100), ip("10.0.0.10")}) == *expected.port({vni(100), ip("10.0.0.10")}));
+  CHECK(*loaded.state->gateway("gw1") == *expected.gateway("gw1"));
+  CHECK(revisions(page(loop, *store, 0, 7)) == std::vector<Revision>{7});
+  CHECK(page(loop, *store, 0, 7).changes == everything(7).changes);
+}
+
+TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it", "[store]", MemoryStage, SqliteStage) {
+  TestType stage;
+  Loop loop;
+  {
+    const auto store = stage.open(loop);
+    load(*store);
+    Batch batch = everything(1);
+    Port port = std::get<Port>(batch.writes[6]);
+    REQUIRE(commit(loop, *store, batch));
+
+    port.node = "h1";
+    port.attachment = attachment("c2");
+    port.generation = 2;
+    port.id = "p2";
+    Batch second;
+    second.revision = 2;
+    second.writes = {port, Erase<FencedUid>{{owner("db-0"), "Z"}}, Erase<Gateway>{"gw1"}, Erase<Gateway>{"never"}};
+    REQUIRE(commit(loop, *store, second));
+    const Loaded loaded = load(*store);
+    CHECK(loaded.info.revision == 2);
+    CHECK(loaded.state->ports().size() == 1);
+    CHECK(loaded.state->port_by_id("p2") != nullptr);
+    CHECK(loaded.state->fenced_uids(owner("db-0")).empty());
+    CHECK(loaded.state->gateway("gw1") == nullptr);
+
+    Batch third;
+    third.revision = 3;
+    third.writes = {Erase<FencedUid>{{owner("db-0"), "Z"}},
+                    Erase<Port>{port.key()},
+                    Erase<Binding>{owner("db-0")},
+                    Erase<Node>{"h1"},
+                    Erase<Pool>{"web"},
+                    Erase<Subnet>{"web"},
+                    Erase<Network>{"default"}};
+    REQUIRE(commit(loop, *store, third));
+  }
+  CHECK(load(*stage.open(loop)).text().empty());
+}
+
+TEMPLATE_TEST_CASE("batches are called back in order, and by Post only", "[store]", MemoryStage, SqliteStage) {
+  TestType stage;
+  Loop loop;
+  const auto store = stage.open(loop);
+  load(*store);
+  std::vector<Revision> order;
+  for (Revision revision = 1; revision <= 20; ++revision) {
+    store->commit(one_node(revision), [&order, revision](Result<void> outcome) {
+      REQUIRE(outcome);
+      order.push_back(revision);
+    });
+  }
+  CHECK(order.empty());
+  loop.run_until([&] { return order.size() == 20; });
+  CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEMPLATE_TEST_CASE("callbacks that are due when the store is closed are still posted", "[store]", MemoryStage,
+                   SqliteStage) {
+  TestType stage;
+  Loop loop;
+  int answered = 0;
+  {
+    const auto store = stage.open(loop);
+    load(*store);
+    for (Revision revision = 1; revision <= 5; ++revision) {
+      store->commit(one_node(revision), [&](Result<void> outcome) { answered += outcome ? 1 : 0; });
+    }
+  }
+  loop.run_ready();
+  CHECK(answered == 5);
+  CHECK(load(*stage.open(loop)).info.revision == 5);
+}
+
+TEMPLATE_TEST_CASE("the change log is read by revision, whole revisions at a time", "[store]", MemoryStage,
+                   SqliteStage) {
+  TestType stage;
+  Loop loop;
+  const auto store = stage.open(loop);
+  load(*store);
+  REQUIRE(commit(loop, *store, everything(1)));  // three changes
+  REQUIRE(commit(loop, *store, one_node(2)));
+  Batch silent;  // a revision that changed nothing in the directory
+  silent.revision = 3;
+  silent.writes = {FencedUid{owner("db-0"), "Y", 3}};
+  REQUIRE(commit(loop, *store, silent));
+  Batch two;  // a batch of two requests
+  two = one_node(5);
+  two.changes.insert(two.changes.begin(), one_node(4).changes[0]);
+  REQUIRE(commit(loop, *store, two));
+
+  CHECK(revisions(page(loop, *store, 0, 5)) == std::vector<Revision>{1, 2, 4, 5});
+  CHECK(revisions(page(loop, *store, 2, 5)) == std::vector<Revision>{4, 5});
+  CHECK(revisions(page(loop, *store, 2, 4)) == std::vector<Revision>{4});
+  CHECK(revisions(page(loop, *store, 5, 5)).empty());
+  CHECK_FALSE(page(loop, *store, 5, 5).too_old);
+
+  const ChangeLogPage first = page(loop, *store, 0, 5, 1);
+  CHECK(revisions(first) == std::vector<Revision>{1});
+  CHECK(first.changes[0].changes.size() == 3);
+  CHECK(first.more);
+  const ChangeLogPage rest = page(loop, *store, 1, 5, 3);
+  CHECK(revisions(rest) == std::vector<Revision>{2, 4, 5});
+  CHECK_FALSE(rest.more);
+}
+
+TEMPLATE_TEST_CASE("the change log is bounded, and says when it does not reach back", "[store]", MemoryStage,
+                   SqliteStage) {
+  TestType stage;
+  Loop loop;
+  {
+    const auto store = stage.open(loop);
+    load(*store);
+    for (Revision revision = 1; revision <= 25; ++revision) {
+      REQUIRE(commit(loop, *store, one_node(revision)));
+    }
+  }
+  const auto store = stage.open(loop);  // also after a restart
+  load(*store);
+  CHECK(page(loop, *store, 0, 25).too_old);
+  CHECK(page(loop, *store, 14, 25).too_old);
+  const ChangeLogPage rest = page(loop, *store, 15, 25);
+  CHECK_FALSE(rest.too_old);
+  CHECK(revisions(rest).size() == 10);
+  CHECK(revisions(rest).front() == 16);
+  REQUIRE(commit(loop, *store, one_node(26)));
+  CHECK(page(loop, *store, 15, 26).too_old);
+  CHECK(revisions(page(loop, *store, 16, 26)).size() == 10);
+}
+
+TEMPLATE_TEST_CASE("a batch that fails leaves nothing, and the next one succeeds", "[store]", MemoryStage,
+                   SqliteStage) {
+  TestType stage;
+  Loop loop;
+  {
+    const auto store = stage.open(loop);
+    load(*store);
+    REQUIRE(commit(loop, *store, everything(1)));
+
+    Batch bad = one_node(2, "h2");
+    if constexpr (std::is_same_v<TestType, SqliteStage>) {
+      // Half-way into the transaction: a binding for an address that another hostname is bound to.
+      Binding thief = std::get<Binding>(everything(2).writes[5]);
+      thief.owner = owner("thief");
+      bad.writes.push_back(thief);
+    }
+    stage.break_disk();
+    const auto outcome = commit(loop, *store, bad);
+    stage.mend_disk();
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().code() == Errc::storage);
+    CHECK_FALSE(outcome.error().hint().empty());
+
+    REQUIRE(commit(loop, *store, one_node(3, "h3")));
+  }
+  const auto store = stage.open(loop);
+  const Loaded loaded = load(*store);
+  CHECK(loaded.info.revision == 3);
+  CHECK(loaded.state->node("h2") == nullptr);
+  CHECK(loaded.state->node("h3") != nullptr);
+  CHECK(loaded.state->bindings().size() == 1);
+  CHECK(revisions(page(loop, *store, 0, 3)) == std::vector<Revision>{1, 3});
+}

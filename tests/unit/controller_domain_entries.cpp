@@ -1,0 +1,63 @@
+// The directory's entries, as text: docs/api/watch.md is the contract.
+#include <catch2/catch.hpp>
+
+#include "ipam-controller/domain/change.hpp"
+#include "tests/fakes/controller_engine.hpp"
+
+using namespace mooring::controller;
+using namespace mooring::controller::fakes;
+
+namespace {
+
+std::string text(const Change& entry) {
+  return to_json(entry).dump();
+}
+
+}  // namespace
+
+TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
+  CHECK(text(entry_of(Network{"default", true, 3})) ==
+        R"({"key":"default","kind":"network","revision":3,"shard":0,"value":{"isolated":true}})");
+
+  Subnet subnet;
+  subnet.name = "web";
+  subnet.network = "default";
+  subnet.vni = vni(100);
+  subnet.cidr = cidr("10.0.0.0/24");
+  subnet.gateway = ip("10.0.0.1");
+  subnet.revision = 4;
+  CHECK(
+      text(entry_of(subnet)) ==
+      R"({"key":"web","kind":"subnet","revision":4,"shard":0,"value":{"cidr":"10.0.0.0/24","gateway":"10.0.0.1","mtu_bytes":1450,"network":"default","vni":100}})");
+
+  Pool pool;
+  pool.name = "web";
+  pool.subnet = "web";
+  pool.ranges = {range("10.0.0.10-10.0.0.19")};
+  pool.exclusions = {range("10.0.0.12")};
+  pool.revision = 5;
+  CHECK(
+      text(entry_of(pool)) ==
+      R"({"key":"web","kind":"pool","revision":5,"shard":0,"value":{"ranges":["10.0.0.10-10.0.0.11","10.0.0.13-10.0.0.19"],"subnet":"web"}})");
+
+  CHECK(text(entry_of(Node{"h1", "m", ip("172.31.0.1"), "1", 6})) ==
+        R"({"key":"h1","kind":"node","revision":6,"shard":0,"value":{"vtep":"172.31.0.1"}})");
+  CHECK(text(entry_of(Gateway{"gw1", "m", ip("172.31.0.9"), "1", "default", 7})) ==
+        R"({"key":"gw1","kind":"gateway","revision":7,"shard":0,"value":{"network":"default","vtep":"172.31.0.9"}})");
+
+  Port port;
+  port.owner = owner("db-0");
+  port.vni = vni(100);
+  port.address = ip("10.0.0.10");
+  port.mac = mac_from(port.address);
+  port.node = "h1";
+  port.attachment = attachment("c1");
+  port.generation = 8;
+  port.revision = 9;
+  port.state = PortState::active;
+  CHECK(
+      text(entry_of(port)) ==
+      R"({"generation":8,"key":"10.0.0.10/32","kind":"port","revision":9,"shard":100,"value":{"attachment":"c1/eth0","mac":"0a:58:0a:00:00:0a","network":"default","node":"h1","state":"active"}})");
+  CHECK(text(tombstone_of(entry_of(port), 11)) ==
+        R"({"deleted":true,"generation":8,"key":"10.0.0.10/32","kind":"port","revision":11,"shard":100})");
+}
