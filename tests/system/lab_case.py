@@ -1,4 +1,5 @@
 """What the system tests share: a lab for each test class, removed whatever happens, and its logs when something fails."""
+import json
 import os
 import sys
 import unittest
@@ -79,5 +80,4 @@ class LabCase(unittest.TestCase):
         self.assertEqual([], [port for port in self.ports() if (port["namespace"], port["hostname"]) == (namespace, pod_name)])
 
     def ports(self):
-        import json
         return json.loads(self.lab.ctl("get", "ports", "-o", "json").stdout)["items"]

@@ -1,0 +1,165 @@
+"""Everything that can be away is away once: what goes on, what is refused, and that nothing is left behind."""
+import json
+import os
+import subprocess
+import unittest
+
+from labkit import cni
+
+from lab_case import LabCase, eventually, inventory, traffic
+
+
+class Faults(LabCase):
+    def machine(self, name):
+        return self.lab.layout.machines[name]
+
+    def stop(self, machine, component, kill=False):
+        """Until the end of the test, or until start()."""
+        self.lab.services.stop(self.machine(machine), component, kill=kill)
+        self.addCleanup(self.start, machine, component)
+
+    def start(self, machine, component):
+        self.lab.services.start(self.machine(machine), component)
+
+    def restart(self, machine, component, kill=True):
+        self.lab.services.stop(self.machine(machine), component, kill=kill)
+        self.lab.services.start(self.machine(machine), component)
+
+    def expect_refused(self, host, name, mentions):
+        """An ADD fails for a reason that a retry can help, and leaves no namespace and no link."""
+        links = set(self._links(host))
+        with self.assertRaisesRegex(cni.CniError, mentions) as refused:
+            self.lab.pods.add(host, name)
+        self.assertEqual(11, refused.exception.error["code"], refused.exception)
+        self.assertEqual(links, set(self._links(host)))
+
+    def _links(self, host):
+        return os.listdir(f"{self.lab.places[host].root}/sys/class/net")
+
+    # -- something is away -----------------------------------------------------------------------------------------
+
+    def test_add_without_an_agent(self):
+        self.stop("h1", "agent")
+        self.expect_refused("h1", "web-0", "agent")
+        self.start("h1", "agent")
+        self.expect_nothing_left()
+
+    def test_add_without_a_controller(self):
+        self.stop("controller", "controller")
+        self.expect_refused("h1", "web-0", "controller")
+        self.start("controller", "controller")
+        self.expect_nothing_left()
+        self.add("h1", "web-0")
+
+    def test_add_without_open_vswitch(self):
+        self.stop("h1", "vswitchd")
+        self.stop("h1", "ovsdb")
+        with self.assertRaises(cni.CniError) as refused:
+            self.lab.pods.add("h1", "web-0")
+        self.assertIn(refused.exception.error["code"], (5, 11))
+        self.start("h1", "ovsdb")
+        self.start("h1", "vswitchd")
+        self.expect_nothing_left()
+        eventually(lambda: self._can_add("h1"), 20, "ADD to work again")
+
+    def _can_add(self, host):
+        try:
+            self.lab.pods.delete(self.lab.pods.add(host, "probe"))
+            return True
+        except cni.CniError:
+            return False
+
+    def test_del_without_a_controller_is_journaled(self):
+        pod = self.add("h1", "web-0")
+        self.stop("controller", "controller")
+        self.lab.pods.delete(pod)
+        self.assertNotIn(pod.attachment.result["interfaces"][0]["name"], self._links("h1"))
+        self.start("controller", "controller")
+        eventually(lambda: not self.ports(), 15, "the release to reach the controller")
+        self.expect_nothing_left()
+
+    def test_del_without_an_agent(self):
+        pod = self.add("h1", "web-0")
+        self.stop("h1", "agent", kill=True)
+        self.lab.pods.delete(pod)
+        self.assertNotIn(pod.attachment.result["interfaces"][0]["name"], self._links("h1"))
+        self.start("h1", "agent")
+        eventually(lambda: not self.ports(), 15, "the agent to find out and release")
+        self.expect_nothing_left()
+
+    def test_del_without_agent_controller_and_open_vswitch(self):
+        pod = self.add("h1", "web-0")
+        for machine, component in (("h1", "agent"), ("controller", "controller"), ("h1", "vswitchd"), ("h1", "ovsdb")):
+            self.stop(machine, component, kill=True)
+        self.lab.pods.delete(pod)
+        for machine, component in (("h1", "ovsdb"), ("h1", "vswitchd"), ("controller", "controller"), ("h1", "agent")):
+            self.start(machine, component)
+        eventually(lambda: not self.ports(), 20, "reconciliation to finish the DEL")
+        self.expect_nothing_left()
+
+    # -- restarts --------------------------------------------------------------------------------------------------
+
+    def test_existing_pods_do_not_need_agents_and_controller(self):
+        a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
+        for machine, component in (("h1", "agent"), ("h2", "agent"), ("controller", "controller")):
+            self.stop(machine, component, kill=True)
+        self.expect_ping(a, b)
+        self.expect_ping(a, c)
+        self.expect_ping("phys1", a)
+
+    def test_an_agent_restart_loses_no_packet(self):
+        a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
+        flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
+        pings = [self.place(a).popen(["ping", "-n", "-q", "-c", "150", "-i", "0.02", target.address], stdout=subprocess.PIPE, text=True)
+                 for target in (b, c)]
+        self.restart("h1", "agent")
+        for ping in pings:
+            out, _ = ping.communicate(timeout=60)
+            self.assertIn(" 0% packet loss", out)
+        self.assertEqual(flows, {line for line in inventory.take(self.lab) if line.startswith("h1: flow")})
+        self.lab.pods.delete(b)  # what it rebuilt is enough to go on
+        self.add("h1", "web-d")
+
+    def test_flows_are_replayed_after_a_vswitchd_restart(self):
+        a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
+        flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
+        self.restart("h1", "vswitchd")
+        eventually(lambda: traffic.reaches(self.place(a), b.address, 1), 10, "same-host traffic after a vswitchd restart")
+        eventually(lambda: traffic.reaches(self.place(a), c.address, 1), 10, "cross-host traffic after a vswitchd restart")
+        eventually(lambda: traffic.reaches(self.place("phys1"), a.address, 1), 10, "the physical machine to reach the pod")
+        self.assertEqual(flows, {line for line in inventory.take(self.lab) if line.startswith("h1: flow")})
+        self.assertEqual(2 << 20, traffic.exchange(self.place(c), c.address, self.place(a), 1 << 20))
+
+    def test_a_gateway_comes_back(self):
+        a = self.add("h1", "web-a")
+        self.expect_ping("phys1", a)
+        for component in ("gateway", "vswitchd"):
+            self.restart("gw1", component)
+            eventually(lambda: traffic.reaches(self.place("phys1"), a.address, 1), 10, f"the gateway after {component} was killed")
+        new = self.add("h2", "web-new")
+        self.expect_ping("phys1", new)
+
+    def test_an_ovsdb_restart_changes_nothing(self):
+        a, b = self.add("h1", "web-a"), self.add("h2", "web-b")
+        self.restart("h1", "ovsdb")
+        self.expect_ping(a, b)
+        eventually(lambda: self._can_add("h1"), 20, "ADD to work after an ovsdb-server restart")
+
+    def test_kill_of_the_controller_between_requests_loses_no_address(self):
+        acknowledged = {}
+        for i in range(6):
+            pod = self.add("h1" if i % 2 else "h2", f"web-{i}")
+            acknowledged[f"web-{i}"] = pod.address
+            self.restart("controller", "controller")
+            eventually(self._agents_are_back, 20, "agents to find the controller again")
+            listed = {port["hostname"]: port["address"] for port in self.ports()}
+            self.assertEqual(acknowledged, listed)
+        self.assertEqual(len(acknowledged), len(set(acknowledged.values())))
+
+    def _agents_are_back(self):
+        nodes = json.loads(self.lab.ctl("get", "nodes", "-o", "json").stdout)["items"]
+        return len(nodes) == 2 and all(node["live"] for node in nodes)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,71 @@
+"""Packets between pods, hosts and physical machines, on real Open vSwitch and real kernel links."""
+import unittest
+
+from labkit import capture
+
+from lab_case import LabCase, traffic
+
+
+class Traffic(LabCase):
+    def setUp(self):
+        super().setUp()
+        self.a = self.add("h1", "web-a")
+        self.b = self.add("h1", "web-b")
+        self.c = self.add("h2", "web-c")
+
+    def test_pods_reach_each_other_and_only_other_hosts_need_a_tunnel(self):
+        with capture.Capture(self.lab) as underlay:
+            self.expect_ping(self.a, self.b)
+            self.expect_ping(self.a, self.c)
+            self.expect_ping(self.c, self.b)
+            seen = capture.vxlan_lines(underlay.stop())
+        inner = " ".join(line for _, line in seen)
+        self.assertIn(f"{self.a.address} > {self.c.address}: ICMP echo request", inner)
+        self.assertNotIn(f"{self.a.address} > {self.b.address}", inner, "same-host traffic was on the underlay")
+
+    def test_the_first_packet_is_not_lost(self):
+        new = self.add("h2", "web-new")
+        received, _ = traffic.ping(self.place(self.a), new.address, count=1)
+        self.assertEqual(1, received)
+
+    def test_physical_machine_and_pods_reach_each_other_without_nat(self):
+        machine = self.address("phys1")
+        with capture.Capture(self.lab) as underlay:
+            self.expect_ping(self.a, "phys1")
+            self.expect_ping("phys1", self.a)
+            self.expect_ping("phys1", self.c)
+            inner = " ".join(line for _, line in capture.vxlan_lines(underlay.stop()))
+        self.assertIn(f"{self.a.address} > {machine}: ICMP echo request", inner)
+        self.assertIn(f"{machine} > {self.c.address}: ICMP echo request", inner, "the pod sees the machine's own address")
+
+    def test_tcp_arrives_as_it_was_sent(self):
+        for server, client in ((self.b, self.a), (self.c, self.a), (self.a, "phys1"), ("phys1", self.c)):
+            with self.subTest(server=self._name(server), client=self._name(client)):
+                size = 2 << 20
+                self.assertEqual(2 * size, traffic.exchange(self.place(server), self.address(server), self.place(client), size))
+
+    def test_the_host_reaches_its_pods_by_tcp_and_pods_cannot_open_connections_to_the_host(self):
+        size = 1 << 20
+        self.assertEqual(2 * size, traffic.exchange(self.place(self.a), self.a.address, self.place("h1"), size))
+        self.assertEqual(2 * size, traffic.exchange(self.place(self.c), self.c.address, self.place("h2"), size))
+        with self.assertRaises(traffic.LabError):  # SYN to the host's address
+            traffic.exchange(self.place("h1"), "169.254.77.2", self.place(self.a), 1)
+
+    def test_a_packet_as_big_as_the_mtu_crosses_the_tunnel_in_one_piece(self):
+        whole = ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(1450 - 28), self.c.address]
+        self.assertEqual(0, self.place(self.a).run(whole, check=False).returncode)
+
+    def test_a_pod_cannot_use_an_address_that_is_not_its_own(self):
+        stolen = self.c.address
+        self.place(self.a).run(["ip", "addr", "add", f"{stolen}/32", "dev", "eth0"])
+        done = self.place(self.a).run(["ping", "-n", "-c", "1", "-W", "1", "-I", stolen, self.b.address], check=False)
+        self.assertNotEqual(0, done.returncode)
+        self.expect_ping(self.b, self.c)
+
+    def test_duplicate_address_detection_sees_silence(self):
+        probe = ["busybox", "arping", "-D", "-c", "2", "-w", "2", "-I", "eth0", self.a.address]
+        self.assertEqual(0, self.place(self.a).run(probe, check=False).returncode)
+
+
+if __name__ == "__main__":
+    unittest.main()
