@@ -110,11 +110,28 @@ asio::awaitable<Result<std::vector<Socket::endpoint_type>>> ClientConnection::ad
   co_return std::move(state->found);
 }
 
+IoError ClientConnection::connect_at_once(const Socket::endpoint_type& address) {
+  IoError failure;
+  socket_.open(address.protocol(), failure);
+  if (!failure) {
+    socket_.non_blocking(true, failure);
+  }
+  if (!failure && ::connect(socket_.native_handle(), address.data(), static_cast<socklen_t>(address.size())) != 0) {
+    failure = IoError(errno, boost::system::system_category());
+  }
+  return failure;
+}
+
 asio::awaitable<Result<void>> ClientConnection::connect_to(Socket::endpoint_type address) {
   while (true) {
-    IoError ignored;
-    socket_.close(ignored);
-    const auto [failure] = co_await socket_.async_connect(address, as_result);
+    IoError failure;
+    socket_.close(failure);
+    if (endpoint_.kind() == Endpoint::Kind::unix_socket) {
+      failure = connect_at_once(address);
+    } else {
+      const auto [connect_failure] = co_await socket_.async_connect(address, as_result);
+      failure = connect_failure;
+    }
     if (!failure && !closed_ && !timed_out_) {
       co_return ok();
     }

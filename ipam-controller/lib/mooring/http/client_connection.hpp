@@ -52,6 +52,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   wire::InputBuffer& input() { return input_; }
 
  private:
+  // Unix sockets connect at once or not at all; Asio takes the EAGAIN of a full backlog for "under way".
+  IoError connect_at_once(const Socket::endpoint_type& address);
   asio::awaitable<Result<void>> connect_to(Socket::endpoint_type address);
   asio::awaitable<Result<std::vector<Socket::endpoint_type>>> addresses();
   Result<void> feed();

@@ -246,6 +246,9 @@ Result<std::size_t> ResponseReader::feed(std::string_view bytes) {
 }
 
 bool ResponseReader::finish() {
+  if (!impl_->parser_->got_some()) {
+    return false;
+  }
   BeastError failure;
   impl_->parser_->put_eof(failure);
   return !failure && impl_->parser_->is_done();
