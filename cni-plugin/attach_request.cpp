@@ -27,7 +27,9 @@ struct Wish {
     if (result) {
       return result;
     }
-    return Error(code, source + ": " + result.error().message(), result.error().hint());
+    const Error& error = result.error();
+    const bool keeps_code = error.code() == Errc::unsupported;
+    return Error(keeps_code ? error.code() : code, source + ": " + error.message(), error.hint());
   }
 };
 

@@ -17,7 +17,7 @@ net::Ipv4Address ip(std::string_view text) {
 
 // A pair whose both ends are up.
 struct Wire {
-  test::ThrowawayNetns ns;
+  tests::ThrowawayNetns ns;
   NetlinkSocket socket = NetlinkSocket::open_in(ns.open()).value();
   int link = 0;
 

@@ -9,7 +9,7 @@ namespace {
 
 using namespace mooring;
 using namespace mooring::netlink;
-using test::ThrowawayNetns;
+using tests::ThrowawayNetns;
 
 const net::MacAddress mac({0x0a, 0x58, 10, 0, 0, 5});
 

@@ -11,7 +11,7 @@
 
 #include "mooring/netlink/netns.hpp"
 
-namespace mooring::test {
+namespace mooring::tests {
 
 class ThrowawayNetns {
  public:
@@ -35,4 +35,4 @@ class ThrowawayNetns {
   netlink::FileDescriptor fd_;
 };
 
-}  // namespace mooring::test
+}  // namespace mooring::tests

@@ -1,0 +1,110 @@
+// The network configuration: as real runtimes write it, and everything that is wrong with it named.
+#include <catch2/catch.hpp>
+
+#include "cni-plugin/net_conf.hpp"
+#include "support/catch_result.hpp"
+
+using namespace mooring;
+using namespace mooring::cni;
+
+namespace {
+
+Result<NetConf> read(const std::string& text) {
+  auto json = parse_input(text);
+  if (!json) {
+    return json.error();
+  }
+  return net_conf_from(std::move(*json));
+}
+
+}  // namespace
+
+TEST_CASE("defaults") {
+  const auto conf = read(R"({"cniVersion":"1.0.0","name":"pods","type":"mooring"})").value();
+  CHECK(conf.agent_socket == "/run/mooring/agent.sock");
+  CHECK(conf.ovsdb == "unix:/run/openvswitch/db.sock");
+  CHECK(conf.timeout == std::chrono::seconds(30));
+  CHECK(conf.prev_result.is_null());
+}
+
+TEST_CASE("what containerd writes is understood") {
+  const auto conf = read(R"({"cniVersion":"1.0.0","name":"pods","type":"mooring","network":"shop","pool":"fixed",
+    "capabilities":{"io.kubernetes.cri.pod-annotations":true,"portMappings":true},
+    "runtimeConfig":{"portMappings":[{"HostPort":8080,"ContainerPort":80}],"dns":{"Servers":null,"Searches":null},
+      "ips":null,"io.kubernetes.cri.pod-annotations":{"mooring.io/ip":"10.0.0.5","other":"x"}}})")
+                        .value();
+  const auto wishes = wishes_of(conf).value();
+  CHECK(wishes.network == "shop");
+  CHECK(wishes.pool == "fixed");
+  CHECK(wishes.ips.empty());
+  CHECK(wishes.annotations == std::map<std::string, std::string>{{"ip", "10.0.0.5"}});
+}
+
+TEST_CASE("keys of runtimeConfig are matched without regard to case") {
+  const auto conf = read(R"({"cniVersion":"0.4.0","name":"pods","runtimeConfig":
+    {"IPs":["10.0.0.5/24"],"Mac":"0a:58:0a:00:00:05"}})")
+                        .value();
+  const auto wishes = wishes_of(conf).value();
+  CHECK(wishes.ips == std::vector<std::string>{"10.0.0.5/24"});
+  CHECK(wishes.mac == "0a:58:0a:00:00:05");
+}
+
+TEST_CASE("addresses by convention under args.cni") {
+  const auto conf = read(R"({"cniVersion":"0.4.0","name":"pods","args":{"cni":{"ips":["10.0.0.6"]}}})").value();
+  CHECK(wishes_of(conf).value().ips == std::vector<std::string>{"10.0.0.6"});
+}
+
+TEST_CASE("bad configurations are refused with the right code and the key named") {
+  struct Row {
+    const char* text;
+    Errc code;
+    const char* named;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"", Errc::undecodable, "empty"},
+      {" \n", Errc::undecodable, "empty"},
+      {"{", Errc::undecodable, "JSON"},
+      {"[]", Errc::undecodable, "object"},
+      {"null", Errc::undecodable, "object"},
+      {"{}{}", Errc::undecodable, "JSON"},
+      {R"({"cniVersion":"1.0.0"})", Errc::invalid_config, "name"},
+      {R"({"cniVersion":"1.0.0","name":""})", Errc::invalid_config, "name"},
+      {R"({"cniVersion":"1.0.0","name":"../x"})", Errc::invalid_config, "name"},
+      {R"({"cniVersion":"1.0.0","name":7})", Errc::invalid_config, "name"},
+      {R"({"name":"pods"})", Errc::incompatible_version, "0.1.0"},
+      {R"({"cniVersion":"9.9.9","name":"pods"})", Errc::incompatible_version, "9.9.9"},
+      {R"({"cniVersion":1,"name":"pods"})", Errc::invalid_config, "cniVersion"},
+      {R"({"cniVersion":"1.0.0","name":"pods","agentSocket":"run/x"})", Errc::invalid_config, "agentSocket"},
+      {R"({"cniVersion":"1.0.0","name":"pods","agentSocket":[]})", Errc::invalid_config, "agentSocket"},
+      {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":0})", Errc::invalid_config, "timeoutSeconds"},
+      {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":-1})", Errc::invalid_config, "timeoutSeconds"},
+      {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":1e9})", Errc::invalid_config, "timeoutSeconds"},
+      {R"({"cniVersion":"1.0.0","name":"pods","prevResult":"x"})", Errc::invalid_config, "prevResult"},
+      {R"({"cniVersion":"1.0.0","name":"pods","ipam":{"type":"host-local"}})", Errc::unsupported, "host-local"},
+      {R"({"cniVersion":"1.0.0","name":"pods","pool":1})", Errc::invalid_config, "pool"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":[]})", Errc::invalid_config, "runtimeConfig"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"ips":"x"}})", Errc::invalid_config, "ips"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"mac":7}})", Errc::invalid_config, "mac"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"io.kubernetes.cri.pod-annotations":7}})",
+       Errc::invalid_config, "annotations"},
+  }));
+  CAPTURE(row.text);
+  const auto conf = read(row.text);
+  const auto wishes = conf ? wishes_of(*conf) : Result<ConfiguredWishes>(conf.error());
+  REQUIRE(wishes.has_error());
+  CHECK(wishes.error().code() == row.code);
+  CHECK(wishes.error().message().find(row.named) != std::string::npos);
+}
+
+TEST_CASE("nesting that would exhaust a stack is refused") {
+  const std::string deep = R"({"cniVersion":"1.0.0","name":"pods","prevResult":)" + std::string(500'000, '[');
+  CHECK(parse_input(deep).error().code() == Errc::undecodable);
+  CHECK(parse_input(R"({"x":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["})"));
+}
+
+TEST_CASE("versions are ordered") {
+  CHECK(is_before("0.4.0", "1.0.0"));
+  CHECK_FALSE(is_before("1.0.0", "1.0.0"));
+  CHECK_FALSE(is_before("1.1.0", "0.3.1"));
+  CHECK_FALSE(is_supported("0.2.0"));
+}
