@@ -1,1 +1,165 @@
-int main() {}
+// mooring-agent: the wiring of one node. Who does what: docs/architecture.md.
+#include <csignal>
+#include <filesystem>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/spdlog.h>
+
+#include "mooring/directory/watch_client.hpp"
+#include "mooring/ovs/library.hpp"
+#include "ovs-agent/adapters/agent_socket.hpp"
+#include "ovs-agent/adapters/controller.hpp"
+#include "ovs-agent/adapters/journal_file.hpp"
+#include "ovs-agent/adapters/kernel.hpp"
+#include "ovs-agent/adapters/node_switch.hpp"
+#include "ovs-agent/adapters/views.hpp"
+#include "ovs-agent/app/reconciler.hpp"
+#include "ovs-agent/config.hpp"
+#include "ovs-agent/domain/may_delete.hpp"
+
+namespace {
+
+using namespace mooring;
+using namespace mooring::agent;
+
+class Agent {
+ public:
+  Agent(asio::io_context& io, const Config& config)
+      : state_(io.get_executor(), config.name, kernel_boot_id()),
+        journal_(config.state_dir + "/journal"),
+        switch_(state_,
+                SwitchSettings{config.ovsdb, config.ovs_run_dir, config.datapath, config.underlay_interface,
+                               config.underlay_state(), config.vtep},
+                kernel_,
+                [this](const ovs::Flow& flow) { return may_delete(flow, state_.directory, state_.ovsdb_read); }),
+        flows_(
+            state_.executor,
+            FlowPlan(state_.directory, state_.ports, HostSettings{config.name, config.vtep, config.allow_host_cidrs}),
+            switch_.br_int(), switch_.br_tun()),
+        table_(state_, flows_, kernel_),
+        watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
+        controller_(state_.executor, config.controller, config.token, [this] { return watch_.status().connected; }),
+        releases_(state_, controller_, journal_),
+        parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, config.ovsdb},
+        attachments_(parts_),
+        reconciler_(parts_, attachments_, switch_),
+        views_(parts_, attachments_, ViewSources{config, switch_, watch_}),
+        socket_(state_.executor, attachments_,
+                AgentSocket::Views{[this] { return views_.status(); }, [this] { return views_.ports(); },
+                                   [this] { return views_.flows(); }}) {
+    for (const auto& [id, release] : journal_.state().owed) {  // promised by an earlier life: not ports again
+      state_.detached[release.attachment] = release.generation;
+    }
+    switch_.on(
+        {[this](auto ovsdb) { table_.ovsdb_changed(std::move(ovsdb)); }, [this] { table_.sync_host_routes(true); }});
+  }
+
+  Result<void> start(const Config& config) {
+    if (auto listening = socket_.listen(config.socket); !listening) {
+      return listening;
+    }
+    flows_.refresh_all();
+    asio::co_spawn(state_.executor, switch_.run(), asio::detached);
+    asio::co_spawn(state_.executor, watch_.run(), asio::detached);
+    asio::co_spawn(state_.executor, releases_.run(), asio::detached);
+    asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
+    return ok();
+  }
+
+  void stop() { socket_.stop(); }
+
+ private:
+  static directory::WatchClientSettings watch_settings(const Config& config) {
+    directory::WatchClientSettings settings;
+    settings.role = ipam_api::Role::node;
+    settings.name = config.name;
+    settings.registration.machine_id = config.machine_id;
+    settings.registration.vtep = config.vtep;
+    settings.registration.version = MOORING_VERSION;
+    settings.controller = config.controller;
+    settings.token = config.token;
+    return settings;
+  }
+  directory::WatchClientCallbacks watch_callbacks() {
+    directory::WatchClientCallbacks callbacks;
+    callbacks.changed = [this](const directory::Changes& changes) { directory_changed(changes); };
+    callbacks.answer = [this](const std::string& question, const ipam_api::Json&) { return views_.answer(question); };
+    callbacks.refused = [](const Error& error) { spdlog::error("the controller refuses this node: {}", error.text()); };
+    callbacks.connected = [this](bool connected) {
+      spdlog::info("the controller is {}", connected ? "there" : "away");
+      state_.changed.notify();
+    };
+    return callbacks;
+  }
+  void directory_changed(const directory::Changes& changes) {
+    table_.directory_changed(changes);
+    if (!changes.nodes.empty() || !changes.gateways.empty()) {
+      std::vector<net::Ipv4Address> peers;
+      for (const auto& [name, node] : state_.directory.nodes()) {
+        if (name != state_.node) {
+          peers.push_back(node.vtep);
+        }
+      }
+      for (const auto& [name, gateway] : state_.directory.gateways()) {
+        peers.push_back(gateway.vtep);
+      }
+      switch_.set_peers(std::move(peers));
+    }
+  }
+
+  NodeState state_;
+  Kernel kernel_;
+  JournalFile journal_;
+  NodeSwitch switch_;
+  FlowProgram flows_;
+  PortTable table_;
+  directory::WatchClient watch_;
+  Controller controller_;
+  ReleaseQueue releases_;
+  Attachments::Parts parts_;
+  Attachments attachments_;
+  Reconciler reconciler_;
+  Views views_;
+  AgentSocket socket_;
+};
+
+int run(const Config& config) {
+  std::filesystem::create_directories(config.state_dir);
+  std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path());
+  asio::io_context io(1);
+  Agent agent(io, config);
+  if (const auto started = agent.start(config); !started) {
+    spdlog::critical("starting: --socket '{}': {}", config.socket, started.error().text());
+    return 1;
+  }
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code&, int) {
+    agent.stop();  // flows and ports stay: the node's containers go on
+    io.stop();
+  });
+  spdlog::info("ready: node {}, VTEP {}, socket {}", config.name, config.vtep.str(), config.socket);
+  io.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mooring::ovs::initialise("mooring-agent");  // needs the process to have one thread
+  int exit_code = 0;
+  const auto config = read_config(argc, argv, exit_code);
+  if (!config) {
+    return exit_code;
+  }
+  spdlog::set_level(spdlog::level::from_str(config->log_level));
+  spdlog::flush_on(spdlog::level::info);
+  try {
+    return run(*config);
+  } catch (const std::exception& problem) {
+    spdlog::critical("mooring-agent ends: {}", problem.what());
+    return 1;
+  }
+}

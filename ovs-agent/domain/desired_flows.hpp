@@ -64,6 +64,7 @@ class FlowPlan {
   FlowGroups segment_groups() const;
 
   const HostSettings& settings() const { return settings_; }
+  const LocalPorts& ports() const { return ports_; }
 
  private:
   FlowLines fixed_lines() const;

@@ -1,0 +1,68 @@
+#include "ovs-agent/adapters/controller.hpp"
+
+#include <fmt/format.h>
+
+namespace mooring::agent {
+namespace {
+
+http::ClientOptions options_with(const std::string& token) {
+  http::ClientOptions options;
+  options.token = token;
+  options.connections = 64;
+  return options;
+}
+
+}  // namespace
+
+Controller::Controller(asio::any_io_executor executor, http::Endpoint endpoint, const std::string& token,
+                       std::function<bool()> connected)
+    : client_(std::move(executor), std::move(endpoint), options_with(token)), connected_(std::move(connected)) {}
+
+asio::awaitable<Result<ipam_api::Json>> Controller::post(std::string target, ipam_api::Json body, Deadline deadline) {
+  std::string text = body.dump();
+  const auto response = co_await client_.request("POST", target, std::move(text), deadline);
+  if (!response) {
+    co_return Error(response.error().code(),
+                    fmt::format("asking the controller ({}): {}", target, response.error().message()),
+                    "is mooring-controller running, and does the agent's --controller name it?");
+  }
+  if (!response->ok()) {
+    co_return ipam_api::error_from_problem(response->status, response->body);
+  }
+  co_return ipam_api::parse_json("the controller's answer", response->body);
+}
+
+asio::awaitable<Result<ipam_api::Allocation>> Controller::allocate(ipam_api::AllocateRequest request,
+                                                                   Deadline deadline) {
+  ipam_api::Json body = ipam_api::to_json(request);
+  const auto answer = co_await post("/v1/ports:allocate", std::move(body), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  auto allocation = ipam_api::allocation_from(*answer);
+  if (!allocation) {
+    co_return Error(Errc::internal, "reading the controller's allocation: " + allocation.error().message());
+  }
+  co_return allocation;
+}
+
+asio::awaitable<Result<void>> Controller::confirm(ipam_api::ConfirmRequest request, Deadline deadline) {
+  ipam_api::Json body = ipam_api::to_json(request);
+  const auto answer = co_await post("/v1/ports:confirm", std::move(body), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<ipam_api::ReleaseAnswer>> Controller::release(ipam_api::ReleaseRequest request,
+                                                                     Deadline deadline) {
+  ipam_api::Json body = ipam_api::to_json(request);
+  const auto answer = co_await post("/v1/ports:release", std::move(body), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return ipam_api::release_answer_from(*answer);
+}
+
+}  // namespace mooring::agent

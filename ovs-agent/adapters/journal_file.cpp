@@ -1,0 +1,108 @@
+#include "ovs-agent/adapters/journal_file.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace mooring::agent {
+namespace {
+
+bool write_all(int fd, const std::string& text) {
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
+    if (count < 0 && errno != EINTR) {
+      return false;
+    }
+    written += count > 0 ? static_cast<std::size_t>(count) : 0U;
+  }
+  return true;
+}
+
+}  // namespace
+
+JournalFile::JournalFile(std::string path) : path_(std::move(path)) {
+  std::ifstream file(path_);
+  std::stringstream text;
+  if (file) {
+    text << file.rdbuf();
+  }
+  state_ = read_journal(text.str());
+  if (state_.bad_lines > 0) {
+    spdlog::error("journal {}: {} damaged lines were left out; a release may have been lost, reconciliation finds it",
+                  path_, state_.bad_lines);
+  }
+  if (const auto rewritten = rewrite(); !rewritten) {
+    throw std::runtime_error(rewritten.error().text());
+  }
+}
+
+JournalFile::~JournalFile() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+}
+
+Result<void> JournalFile::note(const JournalRecord& record) {
+  state_.apply(record);
+  return append(write_record(record), false);
+}
+
+Result<void> JournalFile::note_durably(const JournalRecord& record) {
+  state_.apply(record);
+  return append(write_record(record), true);
+}
+
+Result<void> JournalFile::append(const std::string& text, bool durably) {
+  if (bytes_ + text.size() > rewrite_above_bytes) {
+    return rewrite();  // holds the record already, and is durable
+  }
+  bytes_ += text.size();
+  if (!write_all(fd_, text)) {
+    return failed("write");
+  }
+  if (durably && ::fdatasync(fd_) != 0) {
+    return failed("fdatasync");
+  }
+  return ok();
+}
+
+// Under another name, then renamed: a crash leaves the old or the new one whole.
+Result<void> JournalFile::rewrite() {
+  const std::string next = path_ + ".new";
+  const std::string text = state_.text();
+  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return failed("open");
+  }
+  if (!write_all(fd, text) || ::fsync(fd) != 0 || ::rename(next.c_str(), path_.c_str()) != 0) {
+    const auto error = failed("rewrite");
+    ::close(fd);
+    return error;
+  }
+  const int folder = ::open(path_.substr(0, path_.find_last_of('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    ::fsync(folder);
+    ::close(folder);
+  }
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+  fd_ = fd;
+  bytes_ = text.size();
+  return ok();
+}
+
+Error JournalFile::failed(const char* step) const {
+  return Error(Errc::storage, fmt::format("writing the journal {}: {}: {}", path_, step, std::strerror(errno)),
+               "is the disk full, or read-only?");
+}
+
+}  // namespace mooring::agent

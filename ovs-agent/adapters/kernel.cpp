@@ -1,0 +1,183 @@
+#include "ovs-agent/adapters/kernel.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "mooring/netlink/interface_settings.hpp"
+#include "ovs-agent/domain/pipeline.hpp"
+
+namespace mooring::agent {
+namespace {
+
+net::Ipv4Address address(const char* text) {
+  return net::Ipv4Address::parse(text).value();
+}
+
+netlink::NetlinkSocket opened() {
+  auto socket = netlink::NetlinkSocket::open();
+  if (!socket) {
+    throw std::runtime_error(socket.error().text());
+  }
+  return std::move(socket).value();
+}
+
+netlink::Route host_route(net::Ipv4Address to, std::uint32_t mtu_bytes, int link) {
+  netlink::Route route;
+  route.destination = net::Cidr(to, 32);
+  route.via = address(host_gateway);
+  route.onlink = true;
+  route.source = address(host_address);
+  route.link_index = link;
+  route.protocol = netlink::route_protocol_mooring;
+  route.mtu_bytes = mtu_bytes;
+  return route;
+}
+
+}  // namespace
+
+std::string kernel_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  if (!(file >> id)) {
+    throw std::runtime_error("reading /proc/sys/kernel/random/boot_id: the kernel does not tell its boot id");
+  }
+  return id;
+}
+
+Kernel::Kernel() : socket_(opened()) {}
+
+Result<std::set<std::string>> Kernel::links() {
+  const auto found = socket_.list_links();
+  if (!found) {
+    return found.error();
+  }
+  std::set<std::string> names;
+  for (const auto& link : *found) {
+    names.insert(link.name);
+  }
+  return names;
+}
+
+Result<bool> Kernel::ensure_host_interface() {
+  const auto link = socket_.find_link(port::host_name);
+  if (!link) {
+    return link.error();
+  }
+  bool changed = link->index != host_link_;
+  if (changed) {
+    host_link_ = link->index;
+    routes_.clear();
+    // No address of its own making on it; IPv6 comes with dual stack.
+    static_cast<void>(netlink::write_sysctl(fmt::format("net/ipv6/conf/{}/disable_ipv6", port::host_name), "1"));
+  }
+  if (!link->up) {
+    netlink::LinkChange up;
+    up.up = true;
+    if (const auto done = socket_.change_link(link->index, up); !done) {
+      return done.error();
+    }
+    changed = true;
+  }
+  const netlink::Address own{link->index, {address(host_address), 32}};
+  const auto addresses = socket_.list_addresses(link->index);
+  if (!addresses) {
+    return addresses.error();
+  }
+  if (std::find(addresses->begin(), addresses->end(), own) == addresses->end()) {
+    if (const auto done = socket_.replace_address(own); !done) {
+      return done.error();
+    }
+    changed = true;
+  }
+  const netlink::Neighbour gateway{link->index, address(host_gateway), net::MacAddress::parse(virtual_mac).value()};
+  const auto neighbours = socket_.list_neighbours(link->index);
+  if (!neighbours) {
+    return neighbours.error();
+  }
+  if (std::find(neighbours->begin(), neighbours->end(), gateway) == neighbours->end()) {
+    if (const auto done = socket_.replace_neighbour(gateway); !done) {
+      return done.error();
+    }
+    changed = true;
+  }
+  return changed;
+}
+
+Result<void> Kernel::set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) {
+  if (host_link_ == 0) {
+    return ok();  // made with the interface
+  }
+  if (read_back) {
+    const auto found = socket_.list_routes(host_link_);
+    if (!found) {
+      return found.error();
+    }
+    routes_.clear();
+    for (const auto& route : *found) {
+      if (route.protocol == netlink::route_protocol_mooring && route.destination.prefix_length() == 32) {
+        routes_[route.destination.network()] = route.mtu_bytes;
+      }
+    }
+  }
+  std::optional<Error> first;
+  const auto keep = [&](const Result<void>& done) {
+    if (!done && !first) {
+      first = done.error();
+    }
+    return done.has_value();
+  };
+  for (const auto& [to, mtu_bytes] : routes) {
+    const auto known = routes_.find(to);
+    if ((known == routes_.end() || known->second != mtu_bytes) &&
+        keep(socket_.replace_route(host_route(to, mtu_bytes, host_link_)))) {
+      routes_[to] = mtu_bytes;
+    }
+  }
+  for (auto known = routes_.begin(); known != routes_.end();) {
+    if (routes.contains(known->first)) {
+      ++known;
+      continue;
+    }
+    const auto done = socket_.delete_route(host_route(known->first, known->second, host_link_));
+    if (done || done.error().code() == Errc::not_found) {
+      known = routes_.erase(known);
+    } else {
+      keep(done);
+      ++known;
+    }
+  }
+  return first ? Result<void>(*first) : ok();
+}
+
+bool Kernel::alive(const AddBegun& add) const {
+  return add.boot_id == kernel_boot_id() && add.pid > 0 && add.started != 0 && started(add.pid) == add.started;
+}
+
+std::uint64_t Kernel::started(std::int32_t pid) const {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::stringstream text;
+  text << file.rdbuf();
+  // "PID (name, which may hold anything) STATE …": field 22 is the 20th after the name's last parenthesis.
+  std::string stat = text.str();
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) {
+    return 0;
+  }
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string state;
+  fields >> state;
+  if (state == "Z" || state == "X") {
+    return 0;  // dead, not yet reaped
+  }
+  std::string field;
+  for (int number = 4; number <= 22; ++number) {
+    fields >> field;
+  }
+  return fields ? std::strtoull(field.c_str(), nullptr, 10) : 0;
+}
+
+}  // namespace mooring::agent

@@ -1,0 +1,35 @@
+// The node's kernel by rtnetlink and /proc: links, mooring0 and the routes over it, processes.
+// Threading: one thread; a call takes tens of microseconds.
+#pragma once
+
+#include <optional>
+
+#include "mooring/netlink/socket.hpp"
+#include "ovs-agent/app/ports.hpp"
+
+namespace mooring::agent {
+
+// /proc/sys/kernel/random/boot_id; throws if it cannot be read.
+std::string kernel_boot_id();
+
+class Kernel final : public KernelPort {
+ public:
+  // Throws std::runtime_error if the kernel gives no netlink socket.
+  Kernel();
+
+  Result<std::set<std::string>> links() override;
+  Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) override;
+  bool alive(const AddBegun& add) const override;
+  std::uint64_t started(std::int32_t pid) const override;
+
+  // mooring0 up, with its address and the permanent neighbour that its routes go via. True if something was changed
+  // (the link was made anew: its routes are gone).
+  Result<bool> ensure_host_interface();
+
+ private:
+  netlink::NetlinkSocket socket_;
+  int host_link_ = 0;  // index of mooring0
+  std::map<net::Ipv4Address, std::uint32_t> routes_;
+};
+
+}  // namespace mooring::agent

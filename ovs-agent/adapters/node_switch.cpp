@@ -1,0 +1,262 @@
+#include "ovs-agent/adapters/node_switch.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "mooring/underlay/peer_warmup.hpp"
+#include "ovs-agent/domain/pipeline.hpp"
+
+namespace mooring::agent {
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{1'000};  // a tap that died with vswitchd tells nobody
+constexpr std::chrono::milliseconds least_interval{50};
+constexpr std::chrono::milliseconds retry_interval{300};
+
+ovs::Post post_to(const asio::any_io_executor& executor) {
+  return [executor](std::function<void()> work) { asio::post(executor, std::move(work)); };
+}
+
+std::unique_ptr<ovs::FlowSync> flow_sync(const SwitchSettings& settings, NodeState& state, const char* bridge,
+                                         ovs::MayDelete may_delete) {
+  ovs::FlowSync::Options options;
+  options.bridge = bridge;
+  options.may_delete = std::move(may_delete);
+  options.refused = [bridge](const ovs::Flow& flow, const Error& error) {
+    spdlog::error("programming {}: '{}' was refused: {}", bridge, flow.str(), error.text());
+  };
+  options.in_line_changed = [bridge, &state](bool in_line) {
+    spdlog::debug("flows of {} are {}", bridge, in_line ? "in line" : "being changed");
+    state.changed.notify();
+  };
+  const auto target = fmt::format("unix:{}/{}.mgmt", settings.run_dir, bridge);
+  return std::make_unique<ovs::FlowSync>(ovs::dial_openflow(target, post_to(state.executor)), std::move(options));
+}
+
+ovs::AddPort patch(const char* bridge, const char* name, const char* peer, std::uint32_t ofport) {
+  ovs::AddPort port;
+  port.bridge = bridge;
+  port.name = name;
+  port.type = "patch";
+  port.ofport_request = ofport;
+  port.options = {{"peer", peer}};
+  return port;
+}
+
+bool includes(const ovs::StringMap& all, const ovs::StringMap& part) {
+  return std::all_of(part.begin(), part.end(), [&](const auto& item) {
+    const auto found = all.find(item.first);
+    return found != all.end() && found->second == item.second;
+  });
+}
+
+class Held {
+ public:
+  explicit Held(const ovs::OvsdbState& state) : state_(state) {}
+  bool operator()(const ovs::EnsureBridge& wanted) const {
+    const auto* bridge = state_.bridge(wanted.name);
+    return bridge != nullptr && (wanted.datapath_type.empty() || bridge->datapath_type == wanted.datapath_type) &&
+           (wanted.fail_mode.empty() || bridge->fail_mode == wanted.fail_mode);
+  }
+  bool operator()(const ovs::AddPort& wanted) const {
+    const auto* interface = state_.interface(wanted.bridge, wanted.name);
+    return interface != nullptr && interface->type == wanted.type && includes(interface->options, wanted.options);
+  }
+  bool operator()(const ovs::DeleteBridge& unwanted) const { return state_.bridge(unwanted.name) == nullptr; }
+  bool operator()(const ovs::DeletePort& unwanted) const {
+    return state_.interface(unwanted.bridge, unwanted.name) == nullptr;
+  }
+  bool operator()(const ovs::SetOtherConfig& wanted) const {
+    return includes(state_.other_config, wanted.other_config);
+  }
+
+ private:
+  const ovs::OvsdbState& state_;
+};
+
+}  // namespace
+
+bool holds(const ovs::OvsdbState& state, const std::vector<ovs::OvsdbOperation>& operations) {
+  return std::all_of(operations.begin(), operations.end(),
+                     [held = Held(state)](const auto& operation) { return std::visit(held, operation); });
+}
+
+NodeSwitch::NodeSwitch(NodeState& state, SwitchSettings settings, Kernel& kernel, ovs::MayDelete may_delete)
+    : state_(state), settings_(std::move(settings)), kernel_(kernel) {
+  br_int_ = flow_sync(settings_, state_, integration_bridge, may_delete);
+  br_tun_ = flow_sync(settings_, state_, tunnel_bridge, may_delete);
+  ovsdb_ = std::make_unique<ovs::Ovsdb>(settings_.ovsdb, post_to(state_.executor),
+                                        [this](std::shared_ptr<const ovs::OvsdbState> now) {
+                                          if (callbacks_.ovsdb_changed) {
+                                            callbacks_.ovsdb_changed(std::move(now));
+                                          }
+                                        });
+}
+
+std::vector<ovs::OvsdbOperation> NodeSwitch::operations() const {
+  const auto datapath = datapath_.value();
+  ovs::AddPort host;
+  host.bridge = integration_bridge;
+  host.name = port::host_name;
+  host.type = "internal";
+  host.ofport_request = port::host;
+  host.mac = host_mac;
+  std::vector<ovs::OvsdbOperation> all = {
+      underlay::flow_bridge(integration_bridge, datapath),
+      underlay::flow_bridge(tunnel_bridge, datapath),
+      patch(integration_bridge, port::patch_to_tunnel_name, port::patch_to_integration_name, port::patch_to_tunnel),
+      patch(tunnel_bridge, port::patch_to_integration_name, port::patch_to_tunnel_name, port::patch_to_integration),
+      underlay::tunnel_port(tunnel_bridge, port::vxlan, settings_.vtep),
+      host,
+  };
+  if (physical_) {
+    const auto underlay = physical_->operations();
+    all.insert(all.begin(), underlay.begin(), underlay.end());
+  }
+  return all;
+}
+
+Result<void> NodeSwitch::ofports_as_wanted() const {
+  struct Wanted {
+    const char* bridge;
+    const char* name;
+    std::uint32_t ofport;
+  };
+  for (const auto& wanted : {Wanted{integration_bridge, port::patch_to_tunnel_name, port::patch_to_tunnel},
+                             Wanted{integration_bridge, port::host_name, port::host},
+                             Wanted{tunnel_bridge, port::patch_to_integration_name, port::patch_to_integration},
+                             Wanted{tunnel_bridge, underlay::tunnel_port_name, port::vxlan}}) {
+    const auto* interface = state_.ovsdb->interface(wanted.bridge, wanted.name);
+    if (interface == nullptr || !interface->error.empty() || interface->ofport != wanted.ofport) {
+      const auto why = interface == nullptr        ? std::string("is not there")
+                       : !interface->error.empty() ? interface->error
+                       : !interface->ofport
+                           ? std::string("vswitchd has not opened it")
+                           : fmt::format("has OpenFlow port {}, should have {}", *interface->ofport, wanted.ofport);
+      return Error(Errc::unavailable, fmt::format("port {} of {}: {}", wanted.name, wanted.bridge, why),
+                   "is ovs-vswitchd running? its log says more");
+    }
+  }
+  return ok();
+}
+
+asio::awaitable<Result<void>> NodeSwitch::commit(std::string purpose, std::vector<ovs::OvsdbOperation> operations) {
+  ovs::OvsdbTransaction transaction;
+  transaction.purpose = std::move(purpose);
+  transaction.operations = std::move(operations);
+  Promise<Result<void>> done(state_.executor);
+  ovsdb_->commit(std::move(transaction), [done](Result<void> result) { done.set(std::move(result)); });
+  co_return co_await done.wait();
+}
+
+asio::awaitable<Result<void>> NodeSwitch::delete_ports(std::vector<std::string> interfaces) {
+  std::vector<ovs::OvsdbOperation> deletions;
+  for (auto& name : interfaces) {
+    ovs::DeletePort port;
+    port.bridge = integration_bridge;
+    port.name = std::move(name);
+    deletions.emplace_back(std::move(port));
+  }
+  co_return co_await commit("removing ports that are gone", std::move(deletions));
+}
+
+asio::awaitable<Result<void>> NodeSwitch::ensure() {
+  const auto datapath = underlay::choose_datapath(settings_.datapath, *state_.ovsdb);
+  if (!datapath) {
+    co_return datapath.error();
+  }
+  if (datapath_ != *datapath) {
+    spdlog::info("the datapath is {}", underlay::to_string(*datapath));
+    datapath_ = *datapath;
+    state_.userspace_datapath = *datapath == underlay::Datapath::netdev;
+  }
+  if (state_.userspace_datapath && !settings_.underlay_nic.empty() && !physical_) {
+    underlay::PhysicalBridgeSettings underlay;
+    underlay.nic = settings_.underlay_nic;
+    underlay.state_file = settings_.underlay_state;
+    underlay::PhysicalBridge physical(underlay);
+    if (const auto remembered = physical.remember(); !remembered) {
+      co_return remembered.error();
+    }
+    physical_ = std::move(physical);
+  }
+  auto wanted = operations();
+  if (!holds(*state_.ovsdb, wanted)) {
+    const auto done = co_await commit("making the node's bridges", std::move(wanted));
+    if (!done) {
+      co_return done.error();
+    }
+  }
+  bool moved = false;
+  if (physical_) {
+    const auto taken = physical_->take_over();
+    if (!taken) {
+      co_return taken.error();
+    }
+    moved = *taken;
+  }
+  const auto made = kernel_.ensure_host_interface();
+  if (!made) {
+    co_return made.error();
+  }
+  if (*made && callbacks_.host_interface_made) {
+    callbacks_.host_interface_made();
+  }
+  if (const auto numbers = ofports_as_wanted(); !numbers) {
+    co_return numbers.error();
+  }
+  warm_up(moved);
+  co_return ok();
+}
+
+asio::awaitable<void> NodeSwitch::run() {
+  for (;;) {
+    Result<void> done =
+        Error(Errc::unavailable, "OVSDB does not answer at " + settings_.ovsdb, "is ovsdb-server running?");
+    if (state_.ovsdb->connected) {
+      done = co_await ensure();
+    }
+    const std::string problem = done ? "" : done.error().text();
+    if (state_.switch_problem != problem || state_.bridges_ready != done.has_value()) {
+      if (done) {
+        spdlog::info("the node's bridges are ready");
+      } else {
+        spdlog::warn("the node's bridges are not ready: {}", problem);
+      }
+      state_.switch_problem = problem;
+      state_.bridges_ready = done.has_value();
+      if (done && callbacks_.host_interface_made) {
+        callbacks_.host_interface_made();
+      }
+      state_.changed.notify();
+    }
+    // Not more often than least_interval, at once after that when something changed.
+    asio::steady_timer pause(state_.executor, after(least_interval));
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await state_.changed.wait(after(done ? look_interval : retry_interval));
+  }
+}
+
+void NodeSwitch::set_peers(std::vector<net::Ipv4Address> peers) {
+  std::sort(peers.begin(), peers.end());
+  if (peers != peers_) {
+    peers_ = std::move(peers);
+    peers_changed_ = true;
+  }
+}
+
+void NodeSwitch::warm_up(bool now) {
+  if (!state_.userspace_datapath || peers_.empty()) {
+    return;
+  }
+  if (now || peers_changed_ || std::chrono::steady_clock::now() >= next_warm_up_) {
+    underlay::warm_up_peers(settings_.vtep, peers_);
+    peers_changed_ = false;
+    next_warm_up_ = after(underlay::warmup_interval);
+  }
+}
+
+}  // namespace mooring::agent

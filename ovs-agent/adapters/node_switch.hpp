@@ -1,0 +1,72 @@
+// The node's Open vSwitch: makes br-int, br-tun, their ports, mooring0 and, with the userspace datapath, br-phy, and
+// keeps making them whenever OVSDB, vswitchd or the kernel have lost them. Forwards OVSDB's states, and owns the two
+// FlowSyncs. Threading: the agent's one thread; libopenvswitch's threads post into it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "mooring/ovs/flow_sync.hpp"
+#include "mooring/ovs/ovsdb.hpp"
+#include "mooring/underlay/physical_bridge.hpp"
+#include "mooring/underlay/tunnel.hpp"
+#include "ovs-agent/adapters/kernel.hpp"
+#include "ovs-agent/app/node_state.hpp"
+#include "ovs-agent/app/ports.hpp"
+
+namespace mooring::agent {
+
+struct SwitchSettings {
+  std::string ovsdb;           // "unix:/run/openvswitch/db.sock"
+  std::string run_dir;         // where BRIDGE.mgmt are
+  std::string datapath;        // "auto", "system", "netdev"
+  std::string underlay_nic;    // "": the operator has put the VTEP address where the datapath finds it
+  std::string underlay_state;  // file
+  net::Ipv4Address vtep;
+};
+
+class NodeSwitch final : public SwitchPort {
+ public:
+  struct Callbacks {
+    std::function<void(std::shared_ptr<const ovs::OvsdbState>)> ovsdb_changed;
+    std::function<void()> host_interface_made;  // mooring0 is new: its routes are gone
+  };
+  NodeSwitch(NodeState& state, SwitchSettings settings, Kernel& kernel, ovs::MayDelete may_delete);
+
+  void on(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
+  // Ensures, waits for a change, ensures again, for ever.
+  asio::awaitable<void> run();
+
+  asio::awaitable<Result<void>> delete_ports(std::vector<std::string> interfaces) override;
+  // Tunnel peers that should be known to the userspace datapath's ARP cache.
+  void set_peers(std::vector<net::Ipv4Address> peers);
+
+  ovs::FlowSync& br_int() { return *br_int_; }
+  ovs::FlowSync& br_tun() { return *br_tun_; }
+  std::optional<underlay::Datapath> datapath() const { return datapath_; }
+
+ private:
+  asio::awaitable<Result<void>> ensure();
+  asio::awaitable<Result<void>> commit(std::string purpose, std::vector<ovs::OvsdbOperation> operations);
+  std::vector<ovs::OvsdbOperation> operations() const;
+  Result<void> ofports_as_wanted() const;
+  void warm_up(bool now);
+
+  NodeState& state_;
+  SwitchSettings settings_;
+  Kernel& kernel_;
+  Callbacks callbacks_;
+  std::optional<underlay::Datapath> datapath_;
+  std::optional<underlay::PhysicalBridge> physical_;
+  std::vector<net::Ipv4Address> peers_;
+  bool peers_changed_ = false;
+  Deadline next_warm_up_{};
+  std::unique_ptr<ovs::FlowSync> br_int_, br_tun_;
+  std::unique_ptr<ovs::Ovsdb> ovsdb_;
+};
+
+// Does OVSDB hold what these operations would make? (Then nothing needs to be written.)
+bool holds(const ovs::OvsdbState& state, const std::vector<ovs::OvsdbOperation>& operations);
+
+}  // namespace mooring::agent

@@ -1,0 +1,119 @@
+#include "ovs-agent/adapters/views.hpp"
+
+#include <fmt/format.h>
+
+namespace mooring::agent {
+namespace {
+
+using ipam_api::Json;
+
+Json flow_view(const ovs::FlowSync& sync) {
+  const auto counters = sync.counters();
+  return {{"connected", sync.connected()},
+          {"in_line", sync.in_line()},
+          {"desired", counters.desired},
+          {"actual", counters.actual},
+          {"held", counters.held},
+          {"refused", counters.refused},
+          {"added_total", counters.added},
+          {"removed_total", counters.removed},
+          {"connects_total", counters.connects}};
+}
+
+}  // namespace
+
+Json Views::status() const {
+  const NodeState& state = parts_.state;
+  const auto watch = sources_.watch.status();
+  auto reasons = attachments_.not_ready();
+  if (!watch.connected) {
+    reasons.push_back(fmt::format("the controller at {} does not answer: {}", sources_.config.controller.str(),
+                                  watch.last_error.empty() ? "connecting" : watch.last_error));
+  }
+  std::size_t open = 0;
+  for (const auto& [attachment, port] : state.ports.all()) {
+    open += gate_of(port, state.directory).open ? 1U : 0U;
+  }
+  const auto datapath = sources_.bridges.datapath();
+  return {
+      {"ready", reasons.empty()},
+      {"reasons", reasons},
+      {"version", MOORING_VERSION},
+      {"node", state.node},
+      {"vtep", sources_.config.vtep.str()},
+      {"datapath", datapath ? underlay::to_string(*datapath) : ""},
+      {"boot_id", state.boot_id},
+      {"controller",
+       {{"endpoint", sources_.config.controller.str()},
+        {"registered", watch.registered},
+        {"connected", watch.connected},
+        {"complete", watch.complete},
+        {"revision", watch.revision},
+        {"incarnation", watch.incarnation},
+        {"last_error", watch.last_error}}},
+      {"ovsdb", {{"connected", state.ovsdb->connected}, {"version", state.ovsdb->ovs_version}}},
+      {"bridges_ready", state.bridges_ready},
+      {"ports",
+       {{"all", state.ports.size()},
+        {"open", open},
+        {"adds_in_flight", parts_.journal.state().in_flight.size()},
+        {"releases_owed", parts_.releases.owed()},
+        {"held", state.counters.held_now}}},
+      {"directory",
+       {{"ports", state.directory.port_count()},
+        {"nodes", state.directory.nodes().size()},
+        {"gateways", state.directory.gateways().size()}}},
+      {"flows", {{"br-int", flow_view(sources_.bridges.br_int())}, {"br-tun", flow_view(sources_.bridges.br_tun())}}},
+      {"counters",
+       {{"adds_total", state.counters.adds},
+        {"add_failures_total", state.counters.add_failures},
+        {"dels_total", state.counters.dels},
+        {"superseded_total", state.counters.superseded},
+        {"reconcile_passes_total", state.counters.reconcile_passes},
+        {"reconciled_total", state.counters.reconciled},
+        {"holds_total", state.counters.holds}}},
+  };
+}
+
+Json Views::ports() const {
+  Json items = Json::array();
+  for (const auto& [attachment, port] : parts_.state.ports.all()) {
+    const Gate gate = gate_of(port, parts_.state.directory);
+    items.push_back({{"attachment", attachment.str()},
+                     {"pod", port.record.pod},
+                     {"pod_uid", port.record.uid},
+                     {"network", port.record.network},
+                     {"vni", port.record.vni.value()},
+                     {"address", port.record.address.str()},
+                     {"mac", port.record.mac.str()},
+                     {"generation", port.record.generation},
+                     {"interface", port.interface},
+                     {"ofport", port.ofport},
+                     {"in_ovsdb", port.in_ovsdb},
+                     {"confirmed", port.confirmed},
+                     {"open", gate.open},
+                     {"gate", gate.text()}});
+  }
+  return {{"items", std::move(items)}};
+}
+
+std::string Views::flows() const {
+  return fmt::format("# br-int\n{}\n# br-tun\n{}", sources_.bridges.br_int().desired().text(),
+                     sources_.bridges.br_tun().desired().text());
+}
+
+Result<Json> Views::answer(const std::string& question) const {
+  if (question != "inventory") {
+    return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
+  }
+  const NodeState& state = parts_.state;
+  Json inventory = ports();
+  inventory["node"] = state.node;
+  inventory["boot_id"] = state.boot_id;
+  inventory["database_id"] = state.ovsdb->database_id;
+  inventory["complete"] = state.ovsdb_read && state.ovsdb->connected;
+  inventory["revision"] = state.directory.revision();
+  return inventory;
+}
+
+}  // namespace mooring::agent

@@ -1,0 +1,273 @@
+#include "ovs-agent/app/attachments.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+namespace mooring::agent {
+namespace {
+
+constexpr std::chrono::milliseconds ready_deadline{5'000};
+constexpr std::chrono::milliseconds allocate_deadline{10'000};
+constexpr std::chrono::milliseconds confirm_deadline{10'000};
+constexpr std::chrono::milliseconds release_deadline{3'000};
+
+std::chrono::milliseconds left(Deadline deadline) {
+  const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::max(rest, std::chrono::milliseconds(1));
+}
+
+}  // namespace
+
+std::vector<std::string> Attachments::not_ready() const {
+  std::vector<std::string> reasons;
+  const NodeState& state = parts_.state;
+  if (!state.ovsdb->connected) {
+    reasons.emplace_back("OVSDB does not answer: is ovsdb-server running?");
+  } else if (!state.bridges_ready) {
+    reasons.push_back("the bridges are not ready: " +
+                      (state.switch_problem.empty() ? "being made" : state.switch_problem));
+  } else if (!state.earlier_boot_done) {
+    reasons.emplace_back("ports of the kernel's earlier boot are being removed");
+  }
+  return reasons;
+}
+
+asio::awaitable<Result<void>> Attachments::wait_until_ready(Deadline deadline) {
+  while (!not_ready().empty()) {
+    const bool notified = co_await parts_.state.changed.wait(deadline);
+    if (!notified) {
+      co_return Error(Errc::unavailable,
+                      fmt::format("waiting for the node's network: {}", fmt::join(not_ready(), "; ")),
+                      "mooring-agent's log says more");
+    }
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::AttachRequest request, Caller caller) {
+  NodeState& state = parts_.state;
+  ++state.counters.adds;
+  const auto ready = co_await wait_until_ready(after(ready_deadline));
+  if (!ready) {
+    ++state.counters.add_failures;
+    co_return ready.error();
+  }
+  AddBegun begun;
+  begun.attachment = request.attachment;
+  begun.pid = caller.pid;
+  begun.started = parts_.kernel.started(caller.pid);
+  begun.boot_id = state.boot_id;
+  if (const auto noted = parts_.journal.note(begun); !noted) {
+    ++state.counters.add_failures;
+    co_return noted.error();
+  }
+  parts_.releases.attachment_is_used_again(request.attachment);
+
+  ipam_api::AllocateRequest wish;
+  wish.node = state.node;
+  wish.attachment = request.attachment;
+  wish.pod_uid = request.pod_uid;
+  wish.namespace_ = request.namespace_;
+  wish.hostname = request.hostname;
+  wish.interface_ordinal = request.interface_ordinal;
+  wish.wishes = request.wishes;
+  const auto allocation = co_await parts_.controller.allocate(std::move(wish), after(allocate_deadline));
+  if (!allocation) {
+    ++state.counters.add_failures;
+    end_add(request.attachment);
+    co_return allocation.error();
+  }
+  using Applied = directory::Directory::Applied;
+  if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
+    ++state.counters.superseded;
+    end_add(request.attachment);
+    co_return Error(Errc::superseded,
+                    fmt::format("attaching {}: {} was bound again (after generation {}) while the answer was under way",
+                                request.attachment.str(), allocation->address.str(), allocation->generation),
+                    "another ADD of this hostname won");
+  }
+  const auto port =
+      parts_.table.expect(record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id));
+  parts_.table.directory_changed(state.directory.take_changes());
+  if (!port) {
+    ++state.counters.add_failures;
+    co_return port.error();  // the plugin's DEL gives the address back
+  }
+  agent_api::AttachAnswer answer;
+  answer.allocation = *allocation;
+  answer.ofport = (*port)->ofport;
+  answer.bridge = integration_bridge;
+  answer.ovsdb = parts_.ovsdb;
+  answer.host_interface = (*port)->interface;
+  answer.external_ids = external_ids_of((*port)->record);
+  answer.disable_tx_checksum = state.userspace_datapath;
+  co_return answer;
+}
+
+Result<LocalPort> Attachments::open_port(const Attachment& attachment, Generation generation) const {
+  const auto* port = parts_.state.ports.find(attachment);
+  const auto doing = fmt::format("confirming the port of {}", attachment.str());
+  if (port == nullptr) {
+    return Error(Errc::not_found, doing + ": the agent does not know it", "attach it first");
+  }
+  const Gate gate = gate_of(*port, parts_.state.directory);
+  if (port->record.generation != generation || !gate.open) {
+    return Error(Errc::superseded,
+                 fmt::format("{}: generation {} is no longer the newest: {}", doing, generation, gate.text()),
+                 "another ADD of this hostname won");
+  }
+  return *port;
+}
+
+asio::awaitable<Result<std::uint32_t>> Attachments::wait_for_ofport(Attachment attachment, Generation generation,
+                                                                    Deadline deadline) {
+  for (;;) {
+    const auto port = open_port(attachment, generation);
+    if (!port) {
+      co_return port.error();
+    }
+    const auto* row = parts_.table.row_of(*port);
+    if (row != nullptr && !row->error.empty()) {
+      co_return Error(Errc::io, fmt::format("confirming the port of {}: ovs-vswitchd cannot open {}: {}",
+                                            attachment.str(), port->interface, row->error));
+    }
+    if (row != nullptr && row->ofport && *row->ofport != 0) {
+      co_return *row->ofport;
+    }
+    const bool there = row != nullptr;
+    const bool notified = co_await parts_.state.changed.wait(deadline);
+    if (!notified) {
+      co_return Error(Errc::timeout,
+                      fmt::format("confirming the port of {}: {}", attachment.str(),
+                                  there ? "ovs-vswitchd has not opened it" : "its row is not in OVSDB"),
+                      there ? "is ovs-vswitchd running?" : "the plugin inserts it; is ovsdb-server running?");
+    }
+  }
+}
+
+asio::awaitable<Result<void>> Attachments::confirm(agent_api::ConfirmRequest request) {
+  const Deadline deadline = after(confirm_deadline);
+  const auto ofport = co_await wait_for_ofport(request.attachment, request.generation, deadline);
+  if (!ofport) {
+    co_return ofport.error();
+  }
+  parts_.table.use_ofport(request.attachment, *ofport);
+  const auto settled = co_await parts_.flows.settled(request.attachment, left(deadline));
+  if (!settled) {
+    co_return settled.error().within(fmt::format("confirming the port of {}", request.attachment.str()));
+  }
+  if (const auto still = open_port(request.attachment, request.generation); !still) {
+    ++parts_.state.counters.superseded;
+    co_return still.error();
+  }
+  ipam_api::ConfirmRequest told;
+  told.node = parts_.state.node;
+  told.attachment = request.attachment;
+  told.generation = request.generation;
+  const auto confirmed = co_await parts_.controller.confirm(std::move(told), deadline);
+  if (!confirmed) {
+    co_return confirmed.error();
+  }
+  parts_.table.confirmed(request.attachment);
+  end_add(request.attachment);
+  co_return ok();
+}
+
+asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::DetachRequest request) {
+  NodeState& state = parts_.state;
+  ++state.counters.dels;
+  parts_.table.leave(request.attachment);
+  ReleaseOwed release;
+  release.attachment = request.attachment;
+  release.reason = request.reason;
+  std::optional<PortKey> key;
+  if (const auto* port = state.ports.find(request.attachment)) {
+    release.generation = port->record.generation;
+    key = port->record.key();
+  }
+  const Generation generation = release.generation;
+  const auto outcome = co_await parts_.releases.release(std::move(release), after(release_deadline));
+  if (outcome && key) {
+    state.directory.forget_own(*key, generation);
+  }
+  // A new ADD of the same attachment may have come meanwhile: its port stays.
+  const auto* now = state.ports.find(request.attachment);
+  if (now == nullptr || now->record.generation == generation) {
+    parts_.table.drop(request.attachment, generation);
+    end_add(request.attachment);
+  }
+  if (key) {
+    parts_.table.directory_changed(state.directory.take_changes());
+  }
+  if (!outcome) {
+    co_return outcome.error();
+  }
+  agent_api::DetachAnswer answer;
+  answer.released = outcome->released;
+  answer.journaled = !outcome->told;
+  co_return answer;
+}
+
+asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::CheckRequest request) {
+  const NodeState& state = parts_.state;
+  agent_api::CheckAnswer answer;
+  const auto problem = [&](std::string text) { answer.problems.push_back(std::move(text)); };
+  const auto* port = state.ports.find(request.attachment);
+  if (!state.ovsdb->connected) {
+    co_return Error(Errc::unavailable, "checking a port: OVSDB does not answer", "is ovsdb-server running?");
+  }
+  if (port == nullptr) {
+    problem(fmt::format("the node has no port for {}", request.attachment.str()));
+    co_return answer;
+  }
+  const auto* row = parts_.table.row_of(*port);
+  if (row == nullptr) {
+    problem(fmt::format("the OVS port {} is not in br-int", port->interface));
+  } else if (!row->error.empty()) {
+    problem(fmt::format("the OVS port {} has an error: {}", port->interface, row->error));
+  } else if (!row->ofport) {
+    problem(fmt::format("the OVS port {} has no OpenFlow port number", port->interface));
+  }
+  if (port->record.address.str() != request.address) {
+    problem(fmt::format("the address is {}, and it was made with {}", request.address, port->record.address.str()));
+  }
+  if (port->record.mac.str() != request.mac) {
+    problem(fmt::format("the MAC is {}, and it was made with {}", request.mac, port->record.mac.str()));
+  }
+  if (const Gate gate = gate_of(*port, state.directory); !gate.open) {
+    problem(fmt::format("the port is {}", gate.text()));
+  }
+  for (const auto& flow : parts_.flows.missing(request.attachment)) {
+    problem("a flow is not in place: " + flow);
+  }
+  co_return answer;
+}
+
+std::set<Attachment> Attachments::in_flight() {
+  std::set<Attachment> alive;
+  std::vector<Attachment> dead;
+  for (const auto& [attachment, begun] : parts_.journal.state().in_flight) {
+    if (parts_.kernel.alive(begun)) {
+      alive.insert(attachment);
+    } else {
+      dead.push_back(attachment);
+    }
+  }
+  for (const auto& attachment : dead) {
+    spdlog::info("the plugin that was adding {} has ended without a word", attachment.str());
+    end_add(attachment);
+  }
+  return alive;
+}
+
+void Attachments::end_add(const Attachment& attachment) {
+  if (!parts_.journal.state().in_flight.contains(attachment)) {
+    return;
+  }
+  if (const auto noted = parts_.journal.note(AddEnded{attachment}); !noted) {
+    spdlog::error("{}", noted.error().text());
+  }
+}
+
+}  // namespace mooring::agent

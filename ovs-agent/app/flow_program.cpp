@@ -1,0 +1,196 @@
+#include "ovs-agent/app/flow_program.hpp"
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+namespace mooring::agent {
+namespace {
+
+std::vector<ovs::Flow> parsed(const char* bridge, const std::vector<std::string>& lines) {
+  std::vector<ovs::Flow> flows;
+  for (const auto& line : lines) {
+    auto flow = ovs::parse_flow(line);
+    if (flow) {
+      flows.push_back(std::move(flow).value());
+    } else {
+      spdlog::error("computing the flows of {}: '{}': {}", bridge, line, flow.error().text());  // a bug of ours
+    }
+  }
+  return flows;
+}
+
+// Collects what changes in one bridge, over several groups: a key that goes in one group and comes in another stays.
+class Difference {
+ public:
+  void from(const std::vector<ovs::Flow>& before, const std::vector<ovs::Flow>& now) {
+    for (const auto& flow : before) {
+      gone_.push_back(flow);
+    }
+    for (const auto& flow : now) {
+      come_.insert_or_assign(flow.key, flow);
+    }
+  }
+  void hand_to(ovs::FlowSync& sync) const {
+    std::vector<ovs::FlowChange> changes;
+    for (const auto& flow : gone_) {
+      if (!come_.contains(flow.key)) {
+        changes.push_back({ovs::FlowChange::Kind::remove, flow});
+      }
+    }
+    for (const auto& [key, flow] : come_) {
+      const auto* desired = sync.desired().find(key);
+      if (desired == nullptr || !(*desired == flow)) {
+        changes.push_back({ovs::FlowChange::Kind::add, flow});
+      }
+    }
+    if (!changes.empty()) {
+      sync.change(changes);
+    }
+  }
+
+ private:
+  std::vector<ovs::Flow> gone_;
+  std::map<ovs::FlowKey, ovs::Flow> come_;
+};
+
+FlowGroup group_of(const Attachment& attachment) {
+  FlowGroup group;
+  group.kind = FlowGroup::Kind::port;
+  group.attachment = attachment;
+  return group;
+}
+
+bool is_layout(const FlowGroup& group) {
+  return group.kind == FlowGroup::Kind::segment || group.kind == FlowGroup::Kind::sender;
+}
+
+}  // namespace
+
+FlowProgram::FlowProgram(asio::any_io_executor executor, FlowPlan plan, ovs::FlowSync& br_int, ovs::FlowSync& br_tun)
+    : executor_(std::move(executor)), plan_(std::move(plan)), br_int_(br_int), br_tun_(br_tun) {}
+
+void FlowProgram::refresh(const FlowGroups& groups) {
+  Difference in_int;
+  Difference in_tun;
+  for (const auto& group : groups) {
+    FlowLines lines = plan_.lines(group);
+    const auto former = groups_.find(group);
+    const bool was_there = former != groups_.end();
+    if (was_there ? former->second.lines == lines : lines == FlowLines{}) {
+      continue;
+    }
+    Programmed programmed;
+    programmed.br_int = parsed(integration_bridge, lines.br_int);
+    programmed.br_tun = parsed(tunnel_bridge, lines.br_tun);
+    programmed.lines = std::move(lines);
+    const Programmed none;
+    const Programmed& before = was_there ? former->second : none;
+    in_int.from(before.br_int, programmed.br_int);
+    in_tun.from(before.br_tun, programmed.br_tun);
+    if (programmed.lines == FlowLines{}) {
+      groups_.erase(former);
+    } else {
+      groups_.insert_or_assign(group, std::move(programmed));
+    }
+  }
+  in_int.hand_to(br_int_);
+  in_tun.hand_to(br_tun_);
+}
+
+void FlowProgram::refresh_all() {
+  FlowGroups groups = plan_.all_groups();
+  for (const auto& [group, programmed] : groups_) {
+    groups.insert(group);
+  }
+  refresh(groups);
+}
+
+void FlowProgram::directory_changed(const directory::Changes& changes) {
+  FlowGroups groups = plan_.affected_by(changes);
+  if (changes.layout || !changes.nodes.empty() || !changes.gateways.empty()) {
+    for (const auto& [group, programmed] : groups_) {
+      if (is_layout(group)) {  // one that is no longer there has to go
+        groups.insert(group);
+      }
+    }
+  }
+  refresh(groups);
+  if (changes.completeness) {
+    knowledge_grew();
+  }
+}
+
+void FlowProgram::port_changed(const LocalPort& port) {
+  FlowGroups groups = plan_.affected_by_port(port);
+  std::vector<Segment> segments;
+  for (const auto& [segment, ports] : plan_.ports().segments()) {
+    segments.push_back(segment);
+  }
+  if (segments != segments_) {
+    segments_ = std::move(segments);
+    groups.merge(plan_.segment_groups());
+    for (const auto& [group, programmed] : groups_) {
+      if (group.kind == FlowGroup::Kind::segment) {
+        groups.insert(group);
+      }
+    }
+  }
+  refresh(groups);
+}
+
+void FlowProgram::knowledge_grew() {
+  br_int_.reconsider();
+  br_tun_.reconsider();
+}
+
+asio::awaitable<Result<void>> FlowProgram::settled(const Attachment& attachment, std::chrono::milliseconds deadline) {
+  std::set<ovs::FlowKey> keys;  // only these flows concern the waiter
+  if (const auto found = groups_.find(group_of(attachment)); found != groups_.end()) {
+    for (const auto& flow : found->second.br_int) {
+      keys.insert(flow.key);
+    }
+    for (const auto& flow : found->second.br_tun) {
+      keys.insert(flow.key);
+    }
+  }
+  const ovs::FlowSync::Concerns concerns = [keys = std::move(keys)](const ovs::Flow& flow) {
+    return keys.contains(flow.key);
+  };
+  Promise<Result<void>> int_done(executor_);
+  Promise<Result<void>> tun_done(executor_);
+  br_int_.settled(
+      deadline, [int_done](Result<void> result) { int_done.set(std::move(result)); }, concerns);
+  br_tun_.settled(
+      deadline, [tun_done](Result<void> result) { tun_done.set(std::move(result)); }, concerns);
+  const Result<void> int_result = co_await int_done.wait();
+  const Result<void> tun_result = co_await tun_done.wait();
+  if (!int_result) {
+    co_return int_result.error().within("programming br-int");
+  }
+  if (!tun_result) {
+    co_return tun_result.error().within("programming br-tun");
+  }
+  co_return ok();
+}
+
+std::vector<std::string> FlowProgram::missing(const Attachment& attachment) const {
+  std::vector<std::string> lines;
+  const auto found = groups_.find(group_of(attachment));
+  if (found == groups_.end()) {
+    return lines;
+  }
+  const auto look = [&](const char* bridge, const std::vector<ovs::Flow>& flows, const ovs::FlowSync& sync) {
+    for (const auto& flow : flows) {
+      const auto* actual = sync.actual().find(flow.key);
+      if (actual == nullptr || !(*actual == flow)) {
+        lines.push_back(std::string(bridge) + ": " + flow.key.str());
+      }
+    }
+  };
+  look(integration_bridge, found->second.br_int, br_int_);
+  look(tunnel_bridge, found->second.br_tun, br_tun_);
+  return lines;
+}
+
+}  // namespace mooring::agent

@@ -1,0 +1,199 @@
+#include "ovs-agent/app/port_table.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "mooring/agent_api/messages.hpp"
+
+namespace mooring::agent {
+
+PortTable::PortTable(NodeState& state, FlowProgram& flows, KernelPort& kernel)
+    : state_(state), flows_(flows), kernel_(kernel) {}
+
+void PortTable::ovsdb_changed(std::shared_ptr<const ovs::OvsdbState> ovsdb) {
+  const auto before = state_.ovsdb;
+  state_.ovsdb = std::move(ovsdb);
+  if (!state_.ovsdb->connected) {  // what it shows is old, and the rows are still there
+    state_.changed.notify();
+    return;
+  }
+  const bool first = !state_.ovsdb_read;
+  state_.ovsdb_read = true;
+  std::set<Attachment> seen;
+  if (const auto* bridge = state_.ovsdb->bridge(integration_bridge)) {
+    const auto* former = before->bridge(integration_bridge);
+    for (const auto& [name, interface] : bridge->interfaces) {
+      const auto attachment = interface->external_ids.find("mooring.attachment");
+      if (attachment == interface->external_ids.end()) {
+        continue;
+      }
+      if (const auto parsed = ipam_api::parse_attachment(attachment->second)) {
+        seen.insert(*parsed);
+      }
+      const auto old = former == nullptr ? decltype(former->interfaces.begin()){} : former->interfaces.find(name);
+      const bool same = former != nullptr && old != former->interfaces.end() && old->second == interface;
+      if (!same || first) {
+        row_seen(name, *interface);
+      }
+    }
+  }
+  std::vector<Attachment> gone;
+  for (const auto& [attachment, port] : state_.ports.all()) {
+    if (port.in_ovsdb && !seen.contains(attachment)) {
+      gone.push_back(attachment);
+    }
+  }
+  for (const auto& attachment : gone) {
+    spdlog::info("port of {} left Open vSwitch", attachment.str());
+    drop(attachment, 0);
+  }
+  std::erase_if(state_.detached, [&](const auto& item) { return !seen.contains(item.first); });
+  if (first) {
+    flows_.knowledge_grew();
+  }
+  sync_host_routes(false);
+  state_.changed.notify();
+}
+
+void PortTable::row_seen(const std::string& name, const ovs::OvsInterface& interface) {
+  auto record = record_from(interface.external_ids);
+  if (!record) {
+    spdlog::error("port {} of br-int is left out: {}", name, record.error().text());
+    return;
+  }
+  const auto detached = state_.detached.find(record->attachment);
+  if (detached != state_.detached.end() && record->generation <= detached->second) {
+    return;
+  }
+  LocalPort port;
+  if (const auto* known = state_.ports.find(record->attachment)) {
+    if (record->generation < known->record.generation) {
+      return;  // the row of before; the new one is on its way
+    }
+    port = *known;
+  } else {
+    port.confirmed = true;  // an earlier life of this agent saw its ADD
+  }
+  const bool taken_over = record->generation > port.record.generation;
+  port.record = std::move(record).value();
+  port.interface = name;
+  port.in_ovsdb = true;
+  port.leaving = port.leaving && !taken_over;
+  if (interface.ofport && *interface.ofport != 0 && *interface.ofport != port.ofport) {
+    state_.ofports.release(port.ofport);
+    port.ofport = *interface.ofport;
+    state_.ofports.take(port.ofport);
+  }
+  state_.ports.put(port);
+  changed(port);
+}
+
+void PortTable::directory_changed(const directory::Changes& changes) {
+  flows_.directory_changed(changes);
+  sync_host_routes(false);
+  state_.changed.notify();
+}
+
+Result<const LocalPort*> PortTable::expect(PortRecord record) {
+  state_.detached.erase(record.attachment);
+  LocalPort port;
+  if (const auto* known = state_.ports.find(record.attachment)) {
+    port = *known;  // asked again: the number stays
+    port.in_ovsdb = known->in_ovsdb && known->record.generation == record.generation;
+  }
+  if (port.ofport == 0) {
+    const auto reserved = state_.ofports.reserve();
+    if (!reserved) {
+      return Error(Errc::exhausted, "reserving an OpenFlow port number of br-int: all 60000 are in use");
+    }
+    port.ofport = *reserved;
+  }
+  port.interface = agent_api::host_interface_name(record.attachment);
+  port.leaving = false;
+  port.confirmed = false;
+  port.record = std::move(record);
+  state_.ports.put(port);
+  changed(port);
+  return state_.ports.find(port.record.attachment);
+}
+
+void PortTable::confirmed(const Attachment& attachment) {
+  if (auto* port = state_.ports.find(attachment)) {
+    port->confirmed = true;
+  }
+}
+
+void PortTable::leave(const Attachment& attachment) {
+  if (auto* port = state_.ports.find(attachment); port != nullptr && !port->leaving) {
+    port->leaving = true;
+    changed(*port);
+  }
+}
+
+void PortTable::drop(const Attachment& attachment, Generation generation) {
+  const auto port = state_.ports.remove(attachment);
+  if (port) {
+    state_.ofports.release(port->ofport);
+    changed(*port);
+  }
+  const Generation newest = std::max(generation, port ? port->record.generation : 0);
+  const auto* bridge = state_.ovsdb->bridge(integration_bridge);
+  const auto name = port ? port->interface : agent_api::host_interface_name(attachment);
+  if (bridge != nullptr && bridge->interfaces.contains(name)) {
+    state_.detached[attachment] = newest;
+  }
+}
+
+const ovs::OvsInterface* PortTable::row_of(const LocalPort& port) const {
+  const auto* row = state_.ovsdb->interface(integration_bridge, port.interface);
+  if (row == nullptr) {
+    return nullptr;
+  }
+  const auto generation = row->external_ids.find("mooring.generation");
+  return generation != row->external_ids.end() && generation->second == std::to_string(port.record.generation)
+             ? row
+             : nullptr;
+}
+
+void PortTable::use_ofport(const Attachment& attachment, std::uint32_t ofport) {
+  auto* port = state_.ports.find(attachment);
+  if (port == nullptr || port->ofport == ofport) {
+    return;
+  }
+  state_.ofports.release(port->ofport);
+  state_.ofports.take(ofport);
+  port->ofport = ofport;
+  changed(*port);
+}
+
+void PortTable::sync_host_routes(bool read_back) {
+  if (!state_.bridges_ready) {
+    return;
+  }
+  std::map<net::Ipv4Address, std::uint32_t> routes;
+  for (const auto& [attachment, port] : state_.ports.all()) {
+    if (gate_of(port, state_.directory).open) {
+      const auto* subnet = state_.directory.subnet_of(port.record.vni);
+      routes[port.record.address.address] = subnet == nullptr ? 0 : subnet->mtu_bytes;
+    }
+  }
+  const auto set = kernel_.set_host_routes(routes, read_back);
+  const std::string problem = set ? "" : set.error().text();
+  if (problem != last_route_error_ && !problem.empty()) {
+    spdlog::error("the host's routes to its pods: {}", problem);
+  }
+  last_route_error_ = problem;
+}
+
+void PortTable::look_again() {
+  for (const auto& [attachment, port] : state_.ports.all()) {
+    flows_.port_changed(port);
+  }
+  sync_host_routes(true);
+}
+
+void PortTable::changed(const LocalPort& port) {
+  flows_.port_changed(port);
+  sync_host_routes(false);
+}
+
+}  // namespace mooring::agent

@@ -1,0 +1,62 @@
+// What the agent's use cases need from the world; adapters/ has the real ones.
+// Threading: the agent's one thread.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mooring/ipam_api/messages.hpp"
+#include "ovs-agent/app/waiting.hpp"
+#include "ovs-agent/domain/journal_text.hpp"
+
+namespace mooring::agent {
+
+// The controller, on the warm connection. Errors: the controller's own, or unavailable, timeout.
+class ControllerPort {
+ public:
+  virtual ~ControllerPort() = default;
+  virtual asio::awaitable<Result<ipam_api::Allocation>> allocate(ipam_api::AllocateRequest request,
+                                                                 Deadline deadline) = 0;
+  virtual asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) = 0;
+  virtual asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
+                                                                   Deadline deadline) = 0;
+  virtual bool connected() const = 0;
+};
+
+// br-int's ports in OVSDB.
+class SwitchPort {
+ public:
+  virtual ~SwitchPort() = default;
+  // What is not there is fine.
+  virtual asio::awaitable<Result<void>> delete_ports(std::vector<std::string> interfaces) = 0;
+};
+
+// The node's kernel.
+class KernelPort {
+ public:
+  virtual ~KernelPort() = default;
+  // Names of all links in the node's namespace.
+  virtual Result<std::set<std::string>> links() = 0;
+  // Exactly these /32 routes lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do not trust what we
+  // remember of them.
+  virtual Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) = 0;
+  // Is the process that began the ADD still the same one, and alive?
+  virtual bool alive(const AddBegun& add) const = 0;
+  // Of a live process, for AddBegun; 0 if there is none.
+  virtual std::uint64_t started(std::int32_t pid) const = 0;
+};
+
+// What must survive the agent (docs: domain/journal_text.hpp).
+class JournalPort {
+ public:
+  virtual ~JournalPort() = default;
+  virtual const JournalState& state() const = 0;
+  // Survives the agent's death.
+  virtual Result<void> note(const JournalRecord& record) = 0;
+  // Survives power loss too: on the disk when it returns.
+  virtual Result<void> note_durably(const JournalRecord& record) = 0;
+};
+
+}  // namespace mooring::agent

@@ -1,0 +1,122 @@
+#include "ovs-agent/app/release_queue.hpp"
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+namespace mooring::agent {
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{200};
+constexpr std::chrono::milliseconds longest_pause{10'000};
+constexpr std::chrono::milliseconds tell_deadline{5'000};
+
+// Will the controller's answer be the same however often it is asked?
+bool final_refusal(const Error& error) {
+  return !error.info().retryable && error.code() != Errc::unauthorized && error.code() != Errc::internal &&
+         error.code() != Errc::storage;
+}
+
+}  // namespace
+
+ReleaseQueue::ReleaseQueue(NodeState& state, ControllerPort& controller, JournalPort& journal)
+    : state_(state), controller_(controller), journal_(journal), more_(state.executor) {}
+
+asio::awaitable<Result<ipam_api::ReleaseAnswer>> ReleaseQueue::tell(ReleaseOwed release, Deadline deadline) {
+  ipam_api::ReleaseRequest request;
+  request.node = state_.node;
+  request.generation = release.generation;
+  request.reason = release.reason;
+  if (release.key) {
+    request.vni = release.key->vni;
+    request.address = release.key->address;
+  } else {
+    request.attachment = release.attachment;
+  }
+  auto answer = co_await controller_.release(std::move(request), deadline);
+  if (answer && release.key) {
+    state_.directory.forget_own(*release.key, release.generation);
+  }
+  co_return answer;
+}
+
+asio::awaitable<Result<ReleaseQueue::Outcome>> ReleaseQueue::release(ReleaseOwed release, Deadline deadline) {
+  Outcome outcome;
+  if (controller_.connected()) {
+    const auto answer = co_await tell(release, deadline);
+    if (answer) {
+      outcome.told = true;
+      outcome.released = answer->released;
+      co_return outcome;
+    }
+    if (final_refusal(answer.error())) {
+      co_return answer.error();
+    }
+    spdlog::warn("releasing the port of {}: {}; noted, will be told later", release.attachment.str(),
+                 answer.error().text());
+  }
+  const auto owed = owe(std::move(release));
+  if (!owed) {
+    co_return owed.error();
+  }
+  co_return outcome;
+}
+
+Result<void> ReleaseQueue::owe(ReleaseOwed release) {
+  release.id = journal_.state().last_id + 1;
+  const auto noted = journal_.note_durably(release);
+  more_.notify();
+  return noted;
+}
+
+void ReleaseQueue::attachment_is_used_again(const Attachment& attachment) {
+  std::vector<std::uint64_t> off;
+  for (const auto& [id, release] : journal_.state().owed) {
+    if (release.attachment == attachment && release.generation == 0) {
+      off.push_back(id);
+    }
+  }
+  for (const auto id : off) {
+    if (const auto noted = journal_.note(ReleaseDone{id}); !noted) {
+      spdlog::error("{}", noted.error().text());
+    }
+  }
+}
+
+bool ReleaseQueue::owes(const Attachment& attachment, Generation generation) const {
+  const auto& owed = journal_.state().owed;
+  return std::any_of(owed.begin(), owed.end(), [&](const auto& item) {
+    return item.second.attachment == attachment &&
+           (item.second.generation == 0 || item.second.generation == generation);
+  });
+}
+
+asio::awaitable<void> ReleaseQueue::run() {
+  auto pause = first_pause;
+  for (;;) {
+    const auto& owed = journal_.state().owed;
+    if (owed.empty() || !controller_.connected()) {
+      co_await more_.wait(after(std::chrono::seconds(1)));
+      continue;
+    }
+    const ReleaseOwed release = owed.begin()->second;
+    const auto answer = co_await tell(release, after(tell_deadline));
+    if (answer || final_refusal(answer.error())) {
+      if (answer) {
+        spdlog::info("the controller knows now that the port of {} is gone ({})", release.attachment.str(),
+                     release.reason);
+      } else {
+        spdlog::error("releasing the port of {}: {}; given up", release.attachment.str(), answer.error().text());
+      }
+      if (const auto noted = journal_.note(ReleaseDone{release.id}); !noted) {
+        spdlog::error("{}", noted.error().text());
+      }
+      pause = first_pause;
+      continue;
+    }
+    co_await more_.wait(after(pause));
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+}  // namespace mooring::agent

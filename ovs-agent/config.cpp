@@ -1,0 +1,123 @@
+#include "ovs-agent/config.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "mooring/ipam_api/names.hpp"
+#include "mooring/underlay/physical_bridge.hpp"
+
+namespace mooring::agent {
+namespace {
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string own_hostname() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// As the options were written, before they are understood.
+struct Options {
+  std::string name = own_hostname();
+  std::string machine_id;
+  std::string vtep;
+  std::string underlay_interface;
+  std::string controller = "unix:/run/mooring/controller.sock";
+  std::string token_file;
+  std::vector<std::string> allow_host_cidrs;
+};
+
+[[noreturn]] void refuse(const std::string& option, const std::string& value, const Error& error) {
+  throw CLI::ValidationError(fmt::format("{} '{}': {}", option, value, error.text()));
+}
+
+template <class T>
+T understood(const std::string& option, const std::string& value, const Result<T>& result) {
+  if (!result) {
+    refuse(option, value, result.error());
+  }
+  return *result;
+}
+
+void understand(const Options& options, Config& config) {
+  config.name = understood("--name", options.name, ipam_api::parse_name("name", options.name));
+  config.machine_id = options.machine_id.empty() ? first_line("/etc/machine-id") : options.machine_id;
+  if (config.machine_id.empty()) {
+    throw CLI::ValidationError("--machine-id: /etc/machine-id is empty; give one that stays over reboots");
+  }
+  config.underlay_interface = options.underlay_interface;
+  if (!options.vtep.empty()) {
+    config.vtep = understood("--vtep", options.vtep, net::Ipv4Address::parse(options.vtep));
+  } else if (!options.underlay_interface.empty()) {
+    underlay::PhysicalBridgeSettings underlay;
+    underlay.nic = options.underlay_interface;
+    underlay.state_file = config.underlay_state();
+    config.vtep = understood("--underlay-interface", options.underlay_interface, underlay::address_of(underlay));
+  } else {
+    throw CLI::ValidationError("--vtep or --underlay-interface: one of the two must say where tunnels end");
+  }
+  config.controller = understood("--controller", options.controller, http::Endpoint::parse(options.controller));
+  config.controller = understood("--controller", options.controller, http::resolved(config.controller));
+  if (!options.token_file.empty()) {
+    config.token = first_line(options.token_file);
+    if (config.token.empty()) {
+      throw CLI::ValidationError(
+          fmt::format("--token-file '{}': cannot be read, or its first line is empty", options.token_file));
+    }
+  } else if (config.controller.kind() == http::Endpoint::Kind::tcp) {
+    throw CLI::ValidationError(
+        "--token-file: a controller over TCP asks for the node token; name the file that has it");
+  }
+  for (const auto& cidr : options.allow_host_cidrs) {
+    config.allow_host_cidrs.push_back(understood("--allow-host-cidr", cidr, net::Cidr::parse(cidr)));
+  }
+}
+
+}  // namespace
+
+std::optional<Config> read_config(int argc, const char* const* argv, int& exit_code) {
+  Options options;
+  Config config;
+  CLI::App app("mooring-agent: the node's bridges, flows and ports");
+  app.set_version_flag("--version", MOORING_VERSION);
+  app.set_config("--config", "", "file with these options, one `name = value` a line");
+  app.add_option("--name", options.name, "the node's name, unique in the installation [hostname]");
+  app.add_option("--machine-id", options.machine_id, "stays over reboots [/etc/machine-id]");
+  app.add_option("--vtep", options.vtep, "IPv4 address that tunnels end at [that of --underlay-interface]");
+  app.add_option("--underlay-interface", options.underlay_interface,
+                 "network interface towards the other nodes; with the userspace datapath it goes into br-phy");
+  app.add_option("--controller", options.controller, "unix:PATH or http://ADDRESS:PORT")->capture_default_str();
+  app.add_option("--token-file", options.token_file, "its first line is the node token; needed over TCP");
+  app.add_option("--socket", config.socket, "the agent's own socket, for the CNI plugin")
+      ->default_val("/run/mooring/agent.sock");
+  app.add_option("--state-dir", config.state_dir, "folder of the journal")->default_val("/var/lib/mooring/agent");
+  app.add_option("--ovsdb", config.ovsdb, "Open vSwitch database")->default_val("unix:/run/openvswitch/db.sock");
+  app.add_option("--ovs-rundir", config.ovs_run_dir, "folder of BRIDGE.mgmt")->default_val("/run/openvswitch");
+  app.add_option("--datapath", config.datapath, "auto: the kernel's if it is there; else system or netdev (userspace)")
+      ->default_val("auto")
+      ->check(CLI::IsMember({"auto", "system", "netdev"}));
+  app.add_option("--allow-host-cidr", options.allow_host_cidrs,
+                 "addresses of the host that pods may open connections to; can be repeated");
+  app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")
+      ->default_val("info")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+  try {
+    app.parse(argc, argv);
+    understand(options, config);
+  } catch (const CLI::ParseError& error) {
+    exit_code = app.exit(error);
+    return std::nullopt;
+  }
+  return config;
+}
+
+}  // namespace mooring::agent

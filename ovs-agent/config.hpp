@@ -1,0 +1,35 @@
+// The options of mooring-agent: command line, --config FILE, defaults.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mooring/http/endpoint.hpp"
+#include "mooring/net/address.hpp"
+
+namespace mooring::agent {
+
+struct Config {
+  std::string name;
+  std::string machine_id;
+  net::Ipv4Address vtep;
+  std::string underlay_interface;
+  http::Endpoint controller;
+  std::string token;
+  std::string socket;
+  std::string state_dir;
+  std::string ovsdb;
+  std::string ovs_run_dir;
+  std::string datapath;
+  std::vector<net::Cidr> allow_host_cidrs;
+  std::string log_level;
+
+  std::string underlay_state() const { return state_dir + "/underlay.json"; }
+};
+
+// None: the program has nothing more to do (--help, --version, a mistake) and `exit_code` says how it ended; what is to
+// be said is on stdout or stderr already.
+std::optional<Config> read_config(int argc, const char* const* argv, int& exit_code);
+
+}  // namespace mooring::agent
