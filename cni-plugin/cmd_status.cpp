@@ -1,6 +1,4 @@
 // CNI STATUS and VERSION.
-#include <fmt/format.h>
-
 #include "cni-plugin/agent_client.hpp"
 #include "cni-plugin/commands.hpp"
 
@@ -15,13 +13,15 @@ Result<void> status(const NetConf& conf, const Interruption& interruption) {
   if (!answer) {
     return Error(Errc::not_ready, answer.error().message(), answer.error().hint());
   }
-  const auto ready = answer->is_object() ? answer->find("ready") : answer->end();
-  if (ready != answer->end() && *ready == false) {
-    return Error(Errc::not_ready,
-                 "mooring-agent is not ready: " + answer->dump(-1, ' ', false, Json::error_handler_t::replace),
-                 "see mooring-agent's log on this node");
+  if (!answer->is_object() || answer->value("ready", Json(true)) != false) {
+    return ok();
   }
-  return ok();
+  const Json reasons = answer->value("reasons", Json::array());
+  std::string text;
+  for (const Json& reason : reasons) {
+    text += (text.empty() ? "" : "; ") + (reason.is_string() ? reason.get<std::string>() : reason.dump());
+  }
+  return Error(Errc::not_ready, "mooring-agent is not ready: " + text, "see mooring-agent's log on this node");
 }
 
 Json version(const std::string& asked) {

@@ -168,8 +168,12 @@ TEST_CASE("STATUS asks the agent") {
   CniStage stage;
   Json conf = stage.conf("1.1.0");
   CHECK(stage.run("STATUS", conf).exit_code == 0);
-  stage.agent.reply("/v1/status", [](const Json&) { return Answer{200, R"({"ready":false})", false, false, {}}; });
-  CHECK(stage.run("STATUS", conf).json()["code"] == 50);
+  stage.agent.reply("/v1/status", [](const Json&) {
+    return Answer{200, R"({"ready":false,"reasons":["no bridges","no controller"]})", false, false, {}};
+  });
+  const Json error = stage.run("STATUS", conf).json();
+  CHECK(error["code"] == 50);
+  CHECK(error["msg"].get<std::string>().find("not ready: no bridges; no controller (") != std::string::npos);
   conf["agentSocket"] = stage.directory + "/no.sock";
   CHECK(stage.run("STATUS", conf).json()["code"] == 50);
 }
