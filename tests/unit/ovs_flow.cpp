@@ -44,8 +44,7 @@ TEST_CASE("a flow's parts are taken apart", "[ovs][flow]") {
 TEST_CASE("spelling does not matter", "[ovs][flow]") {
   CHECK(parsed("ip,nw_dst=10.0.0.5,actions=mod_dl_dst:0A:58:0A:00:00:05,output:7") ==
         parsed("dl_type=0x800,ip_dst=10.0.0.5/255.255.255.255 actions=set_field:0a:58:0a:00:00:05->eth_dst,7"));
-  CHECK(parsed("table=0,priority=32768,in_port=2,actions=resubmit(,10)") ==
-        parsed("in_port=2 actions=resubmit(,10)"));
+  CHECK(parsed("table=0,priority=32768,in_port=2,actions=resubmit(,10)") == parsed("in_port=2 actions=resubmit(,10)"));
   CHECK(parsed("actions=drop").key.match.empty());
   CHECK(parsed("actions=").actions == "drop");
 }

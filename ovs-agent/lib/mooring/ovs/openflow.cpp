@@ -7,13 +7,10 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <unistd.h>
-#include <unordered_map>
-#include <variant>
 
 #include <fmt/format.h>
 
-#include "mooring/ovs/flow_text.hpp"
+#include "mooring/ovs/openflow_exchange.hpp"
 #include "mooring/ovs/shim/openflow.h"
 #include "mooring/ovs/worker.hpp"
 
@@ -34,24 +31,6 @@ struct ConnectionClose {
   void operator()(mo_of* of) const { mo_of_close(of); }
 };
 
-struct Apply {
-  std::vector<FlowChange> changes;
-  FlowChannel::Applied done;
-};
-struct Dump {
-  FlowChannel::Dumped done;
-  std::vector<FlowEntry> flows;
-};
-struct Request {
-  std::variant<Apply, Dump> what;
-  Clock::time_point deadline;
-};
-
-// The text that asks for `change`; a deletion is told apart by table, priority and match alone.
-std::string wire_text(const FlowChange& change) {
-  return change.kind == FlowChange::Kind::add ? change.flow.str() : change.flow.key.str();
-}
-
 }  // namespace
 
 class OpenFlow::Connection {
@@ -70,7 +49,7 @@ class OpenFlow::Connection {
     thread_.join();
   }
 
-  void submit(Request request) {
+  void submit(OpenFlowRequest request) {
     {
       const std::lock_guard lock(mutex_);
       inbox_.push_back(std::move(request));
@@ -87,16 +66,6 @@ class OpenFlow::Connection {
   }
 
  private:
-  // What is under way on the wire.
-  struct Exchange {
-    Request request;
-    std::uint32_t bundle = 0, open_xid = 0, commit_xid = 0, barrier_xid = 0, dump_xid = 0;
-    std::unordered_map<std::uint32_t, std::size_t> index_by_xid;  // of the flows in the bundle
-    std::map<std::size_t, std::string> refused;                   // by index
-    std::string failure;                                          // of the bundle as a whole
-    bool adding = true;                                           // else committing or discarding
-  };
-
   void run() {
     while (take_inbox()) {
       fire_timers();
@@ -145,7 +114,7 @@ class OpenFlow::Connection {
         ++request;
       }
     }
-    if (exchange_ && exchange_->request.deadline <= now) {
+    if (exchange_ && exchange_->deadline() <= now) {
       drop(late());
     } else if (of_ && !ready_ && now - dialled_ > hello_deadline) {
       drop(late());
@@ -159,14 +128,7 @@ class OpenFlow::Connection {
                  "ovs-vswitchd may hang or be overloaded: see its log and ovs-appctl -t ovs-vswitchd coverage/show");
   }
 
-  static void fail(Delivery& deliver, Request& request, const Error& error) {
-    if (auto* apply = std::get_if<Apply>(&request.what)) {
-      deliver([done = std::move(apply->done), error] { done(ApplyOutcome{error, {}}); });
-    } else if (auto* dump = std::get_if<Dump>(&request.what)) {
-      deliver([done = std::move(dump->done), error] { done(error); });
-    }
-  }
-  void fail(Request& request, const Error& error) { fail(deliver_, request, error); }
+  void fail(OpenFlowRequest& request, const Error& error) { deliver_(failure_of(std::move(request), error)); }
 
   void dial() {
     int error = 0;
@@ -186,7 +148,7 @@ class OpenFlow::Connection {
     of_.reset();
     probe_xid_ = 0;
     if (exchange_) {
-      fail(exchange_->request, why);
+      deliver_(exchange_->fail(why));
       exchange_.reset();
     }
     while (!queue_.empty()) {
@@ -216,7 +178,12 @@ class OpenFlow::Connection {
       }
       heard_ = Clock::now();
       probe_xid_ = 0;
-      on_message(message);
+      if (exchange_) {
+        if (auto answer = exchange_->on_message(of_.get(), message)) {
+          deliver_(std::move(*answer));
+          exchange_.reset();
+        }
+      }
       mo_message_clear(&message);
     }
     if (ready_ && !exchange_ && !queue_.empty()) {
@@ -232,110 +199,8 @@ class OpenFlow::Connection {
   }
 
   void begin() {
-    exchange_.emplace();
-    exchange_->request = std::move(queue_.front());
+    exchange_.emplace(std::move(queue_.front()), of_.get(), ++last_bundle_, target_);
     queue_.pop_front();
-    if (const auto* apply = std::get_if<Apply>(&exchange_->request.what)) {
-      begin_bundle(*apply);
-    } else {
-      exchange_->dump_xid = mo_of_dump_flows(of_.get());
-    }
-  }
-
-  void begin_bundle(const Apply& apply) {
-    Exchange& x = *exchange_;
-    x.bundle = ++last_bundle_;
-    x.open_xid = mo_of_bundle(of_.get(), MO_BUNDLE_OPEN, x.bundle);
-    for (std::size_t i = 0; i < apply.changes.size(); ++i) {
-      const FlowChange& change = apply.changes[i];
-      std::uint32_t xid = 0;
-      const int remove = change.kind == FlowChange::Kind::remove ? 1 : 0;
-      if (const ShimText error{mo_of_bundle_flow(of_.get(), x.bundle, remove, wire_text(change).c_str(), &xid)}) {
-        x.refused.emplace(i, error.get());
-      } else {
-        x.index_by_xid.emplace(xid, i);
-      }
-    }
-    // A refused message is merely not in the bundle, which would then commit without it: all answers are awaited first.
-    x.barrier_xid = mo_of_barrier(of_.get());
-  }
-
-  void on_message(mo_message& message) {
-    if (!exchange_) {
-      return;
-    }
-    Exchange& x = *exchange_;
-    switch (message.kind) {
-      case MO_ERROR:
-        on_error(x, message);
-        break;
-      case MO_BARRIER_REPLY:
-        if (message.xid == x.barrier_xid) {
-          x.adding ? commit(x) : finish_bundle(x);
-        }
-        break;
-      case MO_FLOWS:
-        if (message.xid == x.dump_xid) {
-          collect(x, message);
-        }
-        break;
-      case MO_BUNDLE_REPLY:
-      case MO_NOTHING:
-        break;
-    }
-  }
-
-  void on_error(Exchange& x, const mo_message& message) {
-    if (const auto flow = x.index_by_xid.find(message.xid); flow != x.index_by_xid.end()) {
-      x.refused.emplace(flow->second, message.error);
-    } else if (message.xid == x.open_xid || message.xid == x.commit_xid) {
-      x.failure = message.error;
-    } else if (message.xid == x.dump_xid && x.dump_xid != 0) {
-      fail(x.request, Error(Errc::internal, fmt::format("reading the flows of {}: {}", target_, message.error)));
-      exchange_.reset();
-    }
-  }
-
-  void commit(Exchange& x) {
-    x.adding = false;
-    const bool good = x.refused.empty() && x.failure.empty();
-    x.commit_xid = mo_of_bundle(of_.get(), good ? MO_BUNDLE_COMMIT : MO_BUNDLE_DISCARD, x.bundle);
-    x.barrier_xid = mo_of_barrier(of_.get());
-  }
-
-  void finish_bundle(Exchange& x) {
-    auto& apply = std::get<Apply>(x.request.what);
-    ApplyOutcome outcome;
-    if (!x.refused.empty()) {
-      const auto& [index, reason] = *x.refused.begin();
-      outcome.result =
-          Error(Errc::internal, fmt::format("programming {} flows at {}: the switch refused \"{}\": {}",
-                                            apply.changes.size(), target_, apply.changes[index].flow.str(), reason));
-      for (const auto& [i, ignored] : x.refused) {
-        outcome.refused.push_back(i);
-      }
-    } else if (!x.failure.empty()) {
-      outcome.result =
-          Error(Errc::internal, fmt::format("programming {} flows at {}: the switch refused the bundle: {}",
-                                            apply.changes.size(), target_, x.failure));
-    }
-    deliver_([done = std::move(apply.done), outcome = std::move(outcome)] { done(outcome); });
-    exchange_.reset();
-  }
-
-  void collect(Exchange& x, const mo_message& message) {
-    auto& dump = std::get<Dump>(x.request.what);
-    for (std::size_t i = 0; i < message.n_flows; ++i) {
-      const mo_flow& raw = message.flows[i];
-      dump.flows.push_back({flow_from(raw), raw.packets, raw.bytes, raw.duration_seconds});
-    }
-    if (message.error != nullptr) {
-      fail(x.request, Error(Errc::internal, fmt::format("reading the flows of {}: {}", target_, message.error)));
-      exchange_.reset();
-    } else if (!message.more) {
-      deliver_([done = std::move(dump.done), flows = std::move(dump.flows)] { done(flows); });
-      exchange_.reset();
-    }
   }
 
   void wait() {
@@ -347,11 +212,11 @@ class OpenFlow::Connection {
       until = std::min(until, dialled_ + hello_deadline);
     }
     if (exchange_) {
-      until = std::min(until, exchange_->request.deadline);
+      until = std::min(until, exchange_->deadline());
     } else if (ready_ && !queue_.empty()) {
       until = now;
     }
-    for (const Request& request : queue_) {
+    for (const OpenFlowRequest& request : queue_) {
       until = std::min(until, request.deadline);
     }
     {
@@ -375,14 +240,14 @@ class OpenFlow::Connection {
   WakeUp wake_;
 
   std::mutex mutex_;
-  std::deque<Request> inbox_;
+  std::deque<OpenFlowRequest> inbox_;
   std::multimap<Clock::time_point, std::function<void()>> timers_;
   bool stop_ = false;
 
   // The thread's own.
   std::unique_ptr<mo_of, ConnectionClose> of_;
-  std::deque<Request> queue_;
-  std::optional<Exchange> exchange_;
+  std::deque<OpenFlowRequest> queue_;
+  std::optional<OpenFlowExchange> exchange_;
   Clock::time_point next_dial_{}, dialled_{}, heard_{};
   milliseconds redial_ = shortest_redial;
   std::uint32_t last_bundle_ = 0, probe_xid_ = 0;
@@ -397,11 +262,11 @@ OpenFlow::OpenFlow(std::string target, Post post, Callbacks callbacks)
 OpenFlow::~OpenFlow() = default;
 
 void OpenFlow::apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) {
-  connection_->submit(Request{Apply{std::move(changes), std::move(done)}, Clock::now() + deadline});
+  connection_->submit(OpenFlowRequest{ApplyRequest{std::move(changes), std::move(done)}, Clock::now() + deadline});
 }
 
 void OpenFlow::dump(std::chrono::milliseconds deadline, Dumped done) {
-  connection_->submit(Request{Dump{std::move(done), {}}, Clock::now() + deadline});
+  connection_->submit(OpenFlowRequest{DumpRequest{std::move(done)}, Clock::now() + deadline});
 }
 
 void OpenFlow::after(std::chrono::milliseconds delay, std::function<void()> f) {

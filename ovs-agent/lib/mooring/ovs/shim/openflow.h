@@ -12,35 +12,35 @@ extern "C" {
 typedef struct mo_of mo_of;
 
 /* Starts to connect to "unix:/…/BRIDGE.mgmt". NULL and *error (errno) if that failed at once. */
-mo_of *mo_of_open(const char *target, int *error);
-void mo_of_close(mo_of *);
+mo_of* mo_of_open(const char* target, int* error);
+void mo_of_close(mo_of*);
 /* 0, or the errno for which the connection is dead. */
-int mo_of_run(mo_of *);
+int mo_of_run(mo_of*);
 /* Hello exchanged. */
-int mo_of_connected(const mo_of *);
+int mo_of_connected(const mo_of*);
 /* Adds this connection's conditions to the thread's next mo_block(). */
-void mo_of_wait(mo_of *);
+void mo_of_wait(mo_of*);
 
 /* Each queues a request and returns its xid, by which replies and errors are told apart. */
-uint32_t mo_of_barrier(mo_of *);
-uint32_t mo_of_dump_flows(mo_of *);
+uint32_t mo_of_barrier(mo_of*);
+uint32_t mo_of_dump_flows(mo_of*);
 typedef enum { MO_BUNDLE_OPEN, MO_BUNDLE_COMMIT, MO_BUNDLE_DISCARD } mo_bundle_step;
-uint32_t mo_of_bundle(mo_of *, mo_bundle_step, uint32_t bundle_id);
+uint32_t mo_of_bundle(mo_of*, mo_bundle_step, uint32_t bundle_id);
 /* Adds a flow ("table=…,priority=…,…,actions=…") or, with `remove`, a strict deletion to the open bundle. */
-char *mo_of_bundle_flow(mo_of *, uint32_t bundle_id, int remove, const char *flow, uint32_t *xid);
+char* mo_of_bundle_flow(mo_of*, uint32_t bundle_id, int remove, const char* flow, uint32_t* xid);
 
 typedef enum { MO_NOTHING, MO_BARRIER_REPLY, MO_BUNDLE_REPLY, MO_FLOWS, MO_ERROR } mo_message_kind;
 typedef struct {
-    mo_message_kind kind;
-    uint32_t xid;
-    mo_flow *flows; /* MO_FLOWS */
-    size_t n_flows;
-    int more;    /* MO_FLOWS: not the last message of this reply */
-    char *error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS: what could not be decoded */
+  mo_message_kind kind;
+  uint32_t xid;
+  mo_flow* flows; /* MO_FLOWS */
+  size_t n_flows;
+  int more;    /* MO_FLOWS: not the last message of this reply */
+  char* error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS: what could not be decoded */
 } mo_message;
 /* Takes the next message that matters; MO_NOTHING when there is none. Echo requests are answered inside. */
-void mo_of_receive(mo_of *, mo_message *);
-void mo_message_clear(mo_message *);
+void mo_of_receive(mo_of*, mo_message*);
+void mo_message_clear(mo_message*);
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,8 @@ extern "C" {
 #endif
 
 /* While the process has one thread. Repeated calls do nothing. */
-void mo_initialise(const char *program);
-void mo_free(void *);
+void mo_initialise(const char* program);
+void mo_free(void*);
 
 /* The poll loop of the calling thread: say what to wait for, then block. Connections add their own conditions. */
 void mo_wake_on_fd(int fd);
@@ -24,7 +24,7 @@ void mo_wake_now(void);
 void mo_block(void);
 
 typedef struct {
-    const char *key, *value;
+  const char *key, *value;
 } mo_pair;
 
 #ifdef __cplusplus
