@@ -10,8 +10,9 @@
 
 #include "ipam-controller/store/memory_store.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
-#include "tests/fakes/controller_engine.hpp"
-#include "tests/fakes/controller_state_text.hpp"
+#include "fakes/controller_engine.hpp"
+#include "fakes/controller_state_text.hpp"
+#include "support/catch_result.hpp"
 
 using namespace mooring;
 using namespace mooring::controller;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "fakes/controller_loop.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "ipam-controller/store/memory_store.hpp"
-#include "tests/fakes/controller_loop.hpp"
 
 namespace mooring::controller::fakes {
 

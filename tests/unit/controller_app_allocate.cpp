@@ -1,7 +1,8 @@
 // The rules of an allocation, one by one.
 #include <catch2/catch.hpp>
 
-#include "tests/fakes/controller_engine.hpp"
+#include "fakes/controller_engine.hpp"
+#include "support/catch_result.hpp"
 
 using namespace mooring;
 using namespace mooring::controller;

@@ -2,7 +2,8 @@
 // call. web-1 is stateful; A, B, C are pod UIDs; a1, b1 … their sandboxes.
 #include <catch2/catch.hpp>
 
-#include "tests/fakes/controller_engine.hpp"
+#include "fakes/controller_engine.hpp"
+#include "support/catch_result.hpp"
 
 using namespace mooring;
 using namespace mooring::controller;

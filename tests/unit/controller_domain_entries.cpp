@@ -1,8 +1,8 @@
 // The directory's entries, as text: docs/api/watch.md is the contract.
 #include <catch2/catch.hpp>
 
+#include "fakes/controller_engine.hpp"
 #include "ipam-controller/domain/change.hpp"
-#include "tests/fakes/controller_engine.hpp"
 
 using namespace mooring::controller;
 using namespace mooring::controller::fakes;

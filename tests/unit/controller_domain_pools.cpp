@@ -4,10 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "fakes/controller_engine.hpp"
 #include "ipam-controller/domain/address_pool.hpp"
 #include "ipam-controller/domain/bitmap.hpp"
 #include "ipam-controller/domain/ranges.hpp"
-#include "tests/fakes/controller_engine.hpp"
 
 using namespace mooring::controller;
 using namespace mooring::controller::fakes;
