@@ -120,12 +120,12 @@ int run(const Config& config) {
   }
   const auto store = SqliteStore::open(store_options, post);
   if (!store) {
-    spdlog::critical("option --store {}: {}", config.store_path, store.error().text());
+    spdlog::critical("option --store: {}", store.error().text());
     return could_not_run;
   }
   Ipam ipam(**store, post);
   if (auto started = ipam.start(); !started) {
-    spdlog::critical("option --store {}: {}", config.store_path, started.error().text());
+    spdlog::critical("option --store: {}", started.error().text());
     return could_not_run;
   }
   spdlog::info("store {}: incarnation {}, revision {}", config.store_path, ipam.incarnation(),

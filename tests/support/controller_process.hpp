@@ -116,7 +116,8 @@ class ControllerProcess {
   const TemporaryFolder& folder() const { return folder_; }
   void add_option(const std::string& option) { options_.push_back(option); }
   std::string socket_path() const { return folder_.path("c.sock"); }
-  std::string store_path() const { return folder_.path("c.db"); }
+  std::string store_path() const { return store_.empty() ? folder_.path("c.db") : store_; }
+  void use_store(const std::string& path) { store_ = path; }
 
   // Returns when the program has said "ready". Throws with its log if it does not.
   void start() {
@@ -222,6 +223,7 @@ class ControllerProcess {
 
   TemporaryFolder folder_;
   std::vector<std::string> options_;
+  std::string store_;
   pid_t pid_ = -1;
   std::size_t log_before_ = 0;
 };
