@@ -1,0 +1,35 @@
+// The verbs of mooringctl. Each adds its subcommand to the command line; parsing leaves in Invocation what to do.
+// Threading: one thread.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "ipam-controller/cli/controller_session.hpp"
+#include "ipam-controller/cli/output.hpp"
+
+namespace mooring::ctl {
+
+struct Invocation {
+  Invocation(std::ostream& out_, std::ostream& err_) : out(out_), err(err_) {}
+  std::ostream& out;
+  std::ostream& err;
+  SessionOptions session;
+  std::string format_text = "table";
+  Format format = Format::table;
+  // Set by the subcommand that was named; runs after the whole command line is known to be right.
+  std::function<Result<void>(ControllerSession&)> action;
+};
+
+void add_get(CLI::App& app, Invocation& invocation);
+void add_describe(CLI::App& app, Invocation& invocation);
+void add_create(CLI::App& app, Invocation& invocation);
+void add_delete(CLI::App& app, Invocation& invocation);
+void add_version(CLI::App& app, Invocation& invocation);
+void add_watch(CLI::App& app, Invocation& invocation);
+
+}  // namespace mooring::ctl

@@ -1,0 +1,112 @@
+#include "ipam-controller/cli/controller_session.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "mooring/ipam_api/messages.hpp"
+
+namespace mooring::ctl {
+namespace {
+
+constexpr std::string_view away_hint =
+    "is mooring-controller running there? Another place is given by --server or MOORING_SERVER";
+constexpr std::string_view token_hint = "give a token with --token-file or MOORING_TOKEN_FILE";
+
+Result<std::string> token_in(const std::string& path) {
+  std::ifstream file(path);
+  std::string token;
+  if (!file) {
+    return Error(Errc::invalid_argument, fmt::format("reading the token file {}: {}", path, std::strerror(errno)),
+                 std::string(token_hint));
+  }
+  file >> token;
+  if (token.empty()) {
+    return Error(Errc::invalid_argument, fmt::format("reading the token file {}: it is empty", path));
+  }
+  return token;
+}
+
+Error explained(const Error& error) {
+  if (!error.hint().empty()) {
+    return error;
+  }
+  if (error.code() == Errc::unavailable || error.code() == Errc::timeout) {
+    return Error(error.code(), error.message(), std::string(away_hint));
+  }
+  if (error.code() == Errc::unauthorized) {
+    return Error(error.code(), error.message(), std::string(token_hint));
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<ControllerSession> ControllerSession::open(const SessionOptions& options) {
+  const auto endpoint = http::Endpoint::parse(options.server);
+  if (!endpoint) {
+    return endpoint.error();
+  }
+  const auto found = http::resolved(*endpoint);
+  if (!found) {
+    return explained(found.error());
+  }
+  std::string token;
+  if (!options.token_file.empty()) {
+    auto read = token_in(options.token_file);
+    if (!read) {
+      return read.error();
+    }
+    token = std::move(*read);
+  }
+  return ControllerSession(http::BlockingClient(*found, std::move(token)), options.timeout);
+}
+
+Result<Json> ControllerSession::ask(std::string_view method, const std::string& target, const std::string& body) {
+  const auto response = client_.request(std::string(method), target, body, http::after(timeout_));
+  if (!response) {
+    return explained(response.error());
+  }
+  if (!response->ok()) {
+    return explained(ipam_api::error_from_problem(response->status, response->body));
+  }
+  if (response->body.empty()) {
+    return Json::object();
+  }
+  return ipam_api::parse_json(fmt::format("the answer to {} {}", method, target), response->body);
+}
+
+Result<Json> ControllerSession::get(const std::string& target) {
+  return ask("GET", target, "");
+}
+
+Result<Json> ControllerSession::post(const std::string& target, const Json& body) {
+  return ask("POST", target, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Result<Json> ControllerSession::remove(const std::string& target) {
+  return ask("DELETE", target, "");
+}
+
+Result<void> ControllerSession::begin_stream(const std::string& target) {
+  if (const auto sent = client_.send("GET", target, "", http::after(timeout_)); !sent) {
+    return explained(sent.error());
+  }
+  const auto head = client_.receive_head(http::after(timeout_));
+  if (!head) {
+    return explained(head.error());
+  }
+  if (!head->ok()) {
+    return explained(ipam_api::error_from_problem(head->status, head->body));
+  }
+  return ok();
+}
+
+Result<std::string> ControllerSession::next_line(std::chrono::milliseconds patience) {
+  return client_.next_line(http::after(patience));
+}
+
+}  // namespace mooring::ctl

@@ -1,0 +1,47 @@
+// mooringctl's conversation with the controller: JSON in, JSON out, problems as errors.
+// Threading: one thread; calls block, each within the time-out.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "mooring/base/error.hpp"
+#include "mooring/http/blocking_client.hpp"
+#include "mooring/ipam_api/json_fields.hpp"
+
+namespace mooring::ctl {
+
+using ipam_api::Json;
+
+struct SessionOptions {
+  std::string server = "unix:/run/mooring/controller.sock";
+  std::string token_file;  // "" = none
+  std::chrono::seconds timeout{10};
+};
+
+class ControllerSession {
+ public:
+  // Reads the token file and looks a host name up; connects only with the first call.
+  static Result<ControllerSession> open(const SessionOptions& options);
+
+  Result<Json> get(const std::string& target);
+  Result<Json> post(const std::string& target, const Json& body);
+  Result<Json> remove(const std::string& target);
+
+  // The watch stream: after begin_stream(), one line after the other.
+  Result<void> begin_stream(const std::string& target);
+  Result<std::string> next_line(std::chrono::milliseconds patience);
+
+  std::string endpoint() const { return client_.endpoint().str(); }
+
+ private:
+  ControllerSession(http::BlockingClient client, std::chrono::seconds timeout)
+      : client_(std::move(client)), timeout_(timeout) {}
+  Result<Json> ask(std::string_view method, const std::string& target, const std::string& body);
+
+  http::BlockingClient client_;
+  std::chrono::seconds timeout_;
+};
+
+}  // namespace mooring::ctl

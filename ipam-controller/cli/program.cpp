@@ -1,0 +1,97 @@
+#include "ipam-controller/cli/program.hpp"
+
+#include <algorithm>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "ipam-controller/cli/commands.hpp"
+
+namespace mooring::ctl {
+namespace {
+
+constexpr int usage_error = 2;
+
+int report(std::ostream& err, const Error& error) {
+  err << "error: " << error.message() << '\n';
+  if (!error.hint().empty()) {
+    err << "hint: " << error.hint() << '\n';
+  }
+  return error.info().exit_code;
+}
+
+void add_global_options(CLI::App& app, Invocation& invocation, std::uint64_t& timeout_seconds) {
+  app.add_option("--server", invocation.session.server, "the controller: unix:/PATH or http://HOST:PORT")
+      ->envname("MOORING_SERVER")
+      ->type_name("ENDPOINT")
+      ->capture_default_str();
+  app.add_option("--token-file", invocation.session.token_file, "file with the token, for a controller over TCP")
+      ->envname("MOORING_TOKEN_FILE")
+      ->type_name("FILE");
+  app.add_option("-o,--output", invocation.format_text, "table, wide, json or yaml")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  app.add_option("--timeout", timeout_seconds, "for each request, in seconds")
+      ->check(CLI::Range(1, 3600))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
+// The name of the command whose --help is worth reading.
+std::string path_of_command(const CLI::App& app) {
+  std::string path = "mooringctl";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  return path;
+}
+
+}  // namespace
+
+int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err) {
+  Invocation invocation(out, err);
+  std::uint64_t timeout_seconds = 10;
+  CLI::App app("mooringctl: networks, subnets, pools, bindings and ports of Mooring", "mooringctl");
+  app.footer(R"(Examples:
+  mooringctl get ports
+  mooringctl create binding prod/db-0 --address 10.100.4.10
+  mooringctl COMMAND --help
+
+Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
+  app.require_subcommand(1);
+  add_global_options(app, invocation, timeout_seconds);
+  add_get(app, invocation);
+  add_describe(app, invocation);
+  add_create(app, invocation);
+  add_delete(app, invocation);
+  add_watch(app, invocation);
+  add_version(app, invocation);
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->fallthrough();  // -o and --server may stand behind the verb
+  }
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& problem) {
+    if (problem.get_exit_code() == 0) {
+      return app.exit(problem, out, err);  // --help
+    }
+    err << "error: " << problem.what() << "\nhint: " << path_of_command(app) << " --help\n";
+    return usage_error;
+  }
+  const auto format = parse_format(invocation.format_text);
+  if (!format) {
+    return report(err, format.error());
+  }
+  invocation.format = *format;
+  invocation.session.timeout = std::chrono::seconds(timeout_seconds);
+  auto session = ControllerSession::open(invocation.session);
+  if (!session) {
+    return report(err, session.error());
+  }
+  const auto done = invocation.action(*session);
+  return done ? 0 : report(err, done.error());
+}
+
+}  // namespace mooring::ctl
