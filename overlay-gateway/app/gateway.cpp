@@ -86,7 +86,6 @@ void Gateway::start(std::function<void()> on_ready) {
 
   directory::WatchClientCallbacks callbacks;
   callbacks.changed = [this](const directory::Changes& changes) { on_directory(changes); };
-  callbacks.refused = [](const Error& error) { spdlog::error("{}", error.text()); };
   watch_ = std::make_unique<directory::WatchClient>(io_.get_executor(), directory_, watch_settings(config_, vtep_),
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);

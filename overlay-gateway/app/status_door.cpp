@@ -23,8 +23,8 @@ http::Response StatusDoor::answer(const http::Request& request, const Gateway& g
 }
 
 StatusDoor::StatusDoor(asio::any_io_executor executor, const Gateway& gateway)
-    : server_(std::move(executor), [&gateway](const http::Request& request) -> asio::awaitable<http::Answer> {
-        co_return answer(request, gateway);
+    : server_(std::move(executor), [&gateway](http::Request request) -> asio::awaitable<http::Answer> {
+        co_return answer(request, gateway);  // by value: the coroutine begins after its caller's end
       }) {
   server_.on_fault([](const std::string& fault) { spdlog::error("status socket: {}", fault); });
 }
