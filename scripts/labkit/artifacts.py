@@ -17,7 +17,7 @@ PAUSE_IMAGE = "mooring.invalid/lab/pause:1"
 BUSYBOX_IMAGE = "mooring.invalid/lab/busybox:1"
 _HERE = os.path.dirname(os.path.realpath(__file__))
 BUSYBOX_APPLETS = ("sh", "sleep", "ping", "ip", "nc", "sha256sum", "cat", "head", "dd", "hostname", "ls", "echo", "arping",
-                   "httpd", "wget", "tr", "wc", "mkdir", "rm", "true", "id")
+                   "httpd", "wget", "tr", "wc", "mkdir", "rm", "true", "id", "timeout")
 
 
 def cache_folder():

@@ -8,7 +8,7 @@ class Capture:
 
     def __init__(self, lab, expression="udp port 4789"):
         self._process = lab.places["fabric"].popen(
-            ["tcpdump", "--immediate-mode", "-U", "-l", "-n", "-i", "br-underlay", expression],
+            ["tcpdump", "-Z", "root", "--immediate-mode", "-U", "-l", "-n", "-i", "br-underlay", expression],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # It says "listening on ..." when packets are caught from now on.
         while "listening on" not in (line := self._process.stderr.readline()):

@@ -77,8 +77,8 @@ def build_parser():
     up.add_argument("--overlay", type=_overlay, default=DEFAULTS["overlay"], metavar="CIDR",
                     help="the subnet 'pods' (default 10.100.0.0/16)")
     up.add_argument("--no-objects", dest="objects", action="store_false", help="create no network, subnet and pool")
-    up.add_argument("--datapath", choices=("auto", "kernel", "netdev"), default=DEFAULTS["datapath"],
-                    help="the datapath that agents and gateways use (default auto: kernel if the module is there)")
+    up.add_argument("--datapath", choices=("auto", "system", "netdev"), default=DEFAULTS["datapath"],
+                    help="the datapath that agents and gateways use (default auto: the kernel's (system) if its module is there, else userspace (netdev))")
     up.add_argument("--bare", action="store_true", help="machines, links and Open vSwitch only, nothing of Mooring")
     up.add_argument("--tune", action="store_true",
                     help="raise net.core.rmem_default of this machine to 8 MiB while the lab is up (bulk TCP through the "

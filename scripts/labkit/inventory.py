@@ -26,8 +26,7 @@ def take(lab):
     """Every allocation, OVS port, flow, link, network namespace and pod directory, each as one line of text."""
     found = set()
     if not lab.options["bare"]:
-        listed = json.loads(lab.ctl("get", "ports", "-o", "json").stdout)
-        found |= {f"allocation {item['address']} of {item['namespace']}/{item['hostname']}" for item in listed["items"]}
+        found |= {f"allocation {item['address']} of {item['namespace']}/{item['hostname']}" for item in lab.listed("ports")}
     for machine in lab.layout.of_role("host", "gateway"):
         place = lab.places[machine.name]
         for bridge in bridges(place):

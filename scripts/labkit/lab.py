@@ -1,5 +1,6 @@
 """A lab as a whole: up, down, status, and what commands on it need."""
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -195,7 +196,8 @@ class Lab:
 
     def _create_objects(self):
         overlay = self.options["overlay"]
-        self.ctl("create", "network", "default")
+        if not self.listed("networks"):  # the controller may make it by itself
+            self.ctl("create", "network", "default")
         self.ctl("create", "subnet", "pods", "--network", "default", "--cidr", overlay, "--vni", "100")
         self.ctl("create", "pool", "pods", "--subnet", "pods")
         self.narrator.say(f"network 'default', subnet 'pods' {overlay} and pool 'pods' are created")
@@ -204,6 +206,10 @@ class Lab:
         """mooringctl against this lab's controller; returns CompletedProcess."""
         place = self.places["controller"]
         return place.run([program(self.options["build"], "mooringctl"), *arguments], check=check, timeout=timeout)
+
+    def listed(self, collection):
+        """The items of a collection, as mooringctl gives them."""
+        return json.loads(self.ctl("get", collection, "-o", "json").stdout)["items"]
 
     # -- down ------------------------------------------------------------------------------------------------------
 
