@@ -76,8 +76,11 @@ class State::Recount {
     } else {
       allocator->addresses.give_back(address_.address);
     }
-    if (!before_.any() && after.port != 0) {
-      allocator->addresses.turn_after(address_.address, state_.ports_.at(address_).generation);
+    if (!before_.any() && after.any()) {
+      // A bound hostname that comes back does not move the turn. (Loading: bindings come before their ports.)
+      allocator->addresses.turn_after(address_.address, after.port != 0
+                                                            ? state_.ports_.at(address_).generation
+                                                            : state_.binding_by_address_.at(address_)->revision);
     }
   }
 
