@@ -15,7 +15,8 @@ std::string everything(http::BlockingClient& client) {
   for (const char* list : {"/v1/networks", "/v1/subnets", "/v1/pools", "/v1/bindings", "/v1/ports", "/v1/gateways"}) {
     text += ask(client, "GET", list).body.dump() + "\n";
   }
-  for (Json node : ask(client, "GET", "/v1/nodes").body["items"]) {
+  const JsonAnswer nodes = ask(client, "GET", "/v1/nodes");
+  for (Json node : nodes.body["items"]) {
     node.erase("last_heard");
     text += node.dump() + "\n";
   }
