@@ -1,7 +1,6 @@
 #include "mooring/underlay/tunnel.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace mooring::underlay {
 
@@ -9,22 +8,24 @@ std::string to_string(Datapath datapath) {
   return datapath == Datapath::system ? "system" : "netdev";
 }
 
-Result<Datapath> choose_datapath(std::string_view wish, const ovs::OvsdbState& state) {
+Result<Datapath> choose_datapath(std::string_view wish, const ovs::OvsdbState& state, bool kernel_has) {
   if (state.datapath_types.empty()) {
     return Error(Errc::unavailable, "choosing the datapath: ovs-vswitchd has not said yet which ones it has",
                  "is ovs-vswitchd running?");
   }
-  const bool kernel = state.datapath_types.contains("system");
-  if (wish == "auto") {
-    return kernel ? Datapath::system : Datapath::netdev;
+  const bool system = kernel_has && state.datapath_types.contains("system");
+  if (wish == "netdev" || (wish == "auto" && !system)) {
+    return Datapath::netdev;
   }
-  if (!state.datapath_types.contains(wish) || (wish != "system" && wish != "netdev")) {
-    return Error(
-        Errc::unavailable,
-        fmt::format("choosing the datapath '{}': ovs-vswitchd has {}", wish, fmt::join(state.datapath_types, ", ")),
-        wish == "system" ? "load the kernel module: modprobe openvswitch, or choose netdev" : "choose auto");
+  if (wish != "auto" && wish != "system") {
+    return Error(Errc::invalid_argument, fmt::format("choosing the datapath: '{}' is none", wish),
+                 "auto, system or netdev");
   }
-  return wish == "system" ? Datapath::system : Datapath::netdev;
+  if (!system) {
+    return Error(Errc::unavailable, "choosing the datapath 'system': the kernel has no Open vSwitch",
+                 "load its module: modprobe openvswitch, or choose netdev");
+  }
+  return Datapath::system;
 }
 
 ovs::EnsureBridge flow_bridge(std::string name, Datapath datapath) {

@@ -17,9 +17,14 @@ inline constexpr std::uint16_t vxlan_udp_port = 4789;  // RFC 7348
 enum class Datapath { system, netdev };  // the kernel's; OVS' own in user space
 std::string to_string(Datapath datapath);
 
+// Does the kernel have Open vSwitch (generic netlink family "ovs_datapath")? vswitchd lists "system" among its datapath
+// types even where it does not.
+bool kernel_has_datapath();
+
 // `wish`: "auto" (the kernel's if it is there), "system", "netdev". `unavailable`: vswitchd has not said yet what it
 // can, or the wished one is not there.
-Result<Datapath> choose_datapath(std::string_view wish, const ovs::OvsdbState& state);
+Result<Datapath> choose_datapath(std::string_view wish, const ovs::OvsdbState& state,
+                                 bool kernel_has = kernel_has_datapath());
 
 // A bridge that forwards nothing but by our flows (fail_mode=secure).
 ovs::EnsureBridge flow_bridge(std::string name, Datapath datapath);
