@@ -8,6 +8,7 @@
 #include "cni-plugin/commands.hpp"
 #include "cni-plugin/container_end.hpp"
 #include "cni-plugin/ovs_port.hpp"
+#include "cni-plugin/timing.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -78,6 +79,7 @@ class Adding {
     if (const auto is_free = require_free_name(*container, call_.attachment.ifname); !is_free) {
       return is_free.error();
     }
+    timing_.step("parse-and-open");
     return attach(*request, *netns, *host, *container);
   }
 
@@ -98,12 +100,14 @@ class Adding {
     if (const auto created = create_pair(host, netns, call_.attachment); !created) {
       return created.error();
     }
+    timing_.step("make-link");
     undo_.add("deleting link " + host_interface_, [name = host_interface_] { return remove_link(name); });
 
     const auto answer = agent->receive_attach();
     if (!answer) {
       return answer.error();
     }
+    timing_.step("wait-for-allocation");
     if (const auto agreed = same_name(answer->host_interface, host_interface_); !agreed) {
       return agreed.error();
     }
@@ -128,15 +132,20 @@ class Adding {
     if (const auto begun = begin_adding(*ovsdb, port); !begun) {
       return begun.error();
     }
+    timing_.step("begin-ovs-port");
     if (const auto dressed = dress_container_end(container, netns, call_.attachment.ifname, answer); !dressed) {
       return dressed.error();
     }
+    timing_.step("configure-container");
     if (const auto finished = finish_adding(*ovsdb, port); !finished) {
       return finished.error();
     }
+    timing_.step("wait-for-ovsdb");
     if (const auto confirmed = agent.confirm({call_.attachment, answer.allocation.generation}); !confirmed) {
       return confirmed.error();
     }
+    timing_.step("wait-for-confirmation");
+    timing_.tell();
     if (interruption_.requested()) {
       return interrupted(fmt::format("attaching {}", call_.attachment.str()));
     }
@@ -149,6 +158,7 @@ class Adding {
   const Interruption& interruption_;
   Deadline deadline_;
   std::string host_interface_;
+  Timing timing_;
   Undo undo_;
 };
 
