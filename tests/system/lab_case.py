@@ -1,5 +1,4 @@
 """What the system tests share: a lab for each test class, removed whatever happens, and its logs when something fails."""
-import json
 import os
 import sys
 import unittest
@@ -80,4 +79,4 @@ class LabCase(unittest.TestCase):
         self.assertEqual([], [port for port in self.ports() if (port["namespace"], port["hostname"]) == (namespace, pod_name)])
 
     def ports(self):
-        return json.loads(self.lab.ctl("get", "ports", "-o", "json").stdout)["items"]
+        return self.lab.listed("ports")

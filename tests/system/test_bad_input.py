@@ -81,7 +81,7 @@ class BadInput(LabCase):
     def test_the_interface_name_is_in_use(self):
         pod = self.lab.pods.prepare("h1", "web-0")
         self.addCleanup(self.lab.pods.forget, pod)
-        self.lab.pods.place(pod).run(["ip", "link", "add", "eth0", "type", "dummy"])
+        self.lab.pods.place(pod).run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other"])
         with self.assertRaisesRegex(cni.CniError, "eth0") as refused:
             cni.add(self.host, pod.attachment)
         self.assertEqual(101, refused.exception.error["code"])
@@ -89,7 +89,9 @@ class BadInput(LabCase):
         self.assertEqual([], inventory.left(self.lab, self.before))
 
     def test_an_exhausted_pool_says_what_it_tried(self):
-        self.lab.ctl("create", "pool", "tiny", "--subnet", "pods", "--ranges", "10.100.9.1-10.100.9.2")
+        self.lab.ctl("create", "subnet", "tiny", "--cidr", "10.101.9.0/24", "--vni", "101")
+        self.addCleanup(self.lab.ctl, "delete", "subnet", "tiny")
+        self.lab.ctl("create", "pool", "tiny", "--subnet", "tiny", "--range", "10.101.9.8-10.101.9.9")
         self.addCleanup(self.lab.ctl, "delete", "pool", "tiny")
         wish = {"mooring.io/pool": "tiny"}
         pods = [self.add("h1", f"tiny-{i}", annotations=wish) for i in range(2)]

@@ -1,5 +1,4 @@
 """Everything that can be away is away once: what goes on, what is refused, and that nothing is left behind."""
-import json
 import os
 import subprocess
 import unittest
@@ -110,6 +109,8 @@ class Faults(LabCase):
     def test_an_agent_restart_loses_no_packet(self):
         a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
         flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
+        self.expect_ping(a, b)
+        self.expect_ping(a, c)
         pings = [self.place(a).popen(["ping", "-n", "-q", "-c", "150", "-i", "0.02", target.address], stdout=subprocess.PIPE, text=True)
                  for target in (b, c)]
         self.restart("h1", "agent")
@@ -157,7 +158,7 @@ class Faults(LabCase):
         self.assertEqual(len(acknowledged), len(set(acknowledged.values())))
 
     def _agents_are_back(self):
-        nodes = json.loads(self.lab.ctl("get", "nodes", "-o", "json").stdout)["items"]
+        nodes = self.lab.listed("nodes")
         return len(nodes) == 2 and all(node["live"] for node in nodes)
 
 
