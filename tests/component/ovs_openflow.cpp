@@ -1,5 +1,8 @@
 // OpenFlow bundles and dumps on a real ovs-vswitchd.
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -153,6 +156,51 @@ TEST_CASE("a thousand flows in a bundle, tens of thousands in a dump", "[ovs][op
   const auto flows = stage.dump();
   REQUIRE(flows.has_value());
   CHECK(flows->size() == 20000);
+}
+
+TEST_CASE("a bundle of more than a thousand flows is refused", "[ovs][openflow]") {
+  Stage stage;
+  const auto outcome = stage.apply(std::vector<FlowChange>(1001, add("actions=drop")));
+  REQUIRE(outcome.result.has_error());
+  CHECK(outcome.result.error().code() == Errc::too_large);
+  CHECK(outcome.refused.empty());
+  CHECK(stage.held().empty());
+}
+
+TEST_CASE("the golden flows of the programs equal their dump", "[ovs][openflow]") {
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(MOORING_SOURCE_DIR "/tests/golden")) {
+    if (file.path().filename().string().find("_flows_") == std::string::npos) {
+      continue;
+    }
+    ++files;
+    INFO(file.path().string());
+    std::map<std::string, DesiredFlows> bridges;
+    std::string bridge;
+    std::ifstream lines(file.path());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with("# ")) {
+        bridge = line.substr(2);
+      } else if (!line.empty()) {
+        REQUIRE(bridges[bridge].add(line));
+      }
+    }
+    for (const auto& [name, desired] : bridges) {
+      Stage stage;
+      REQUIRE(stage.apply(desired.diff_from({})).result);
+      CHECK(stage.held().text() == desired.text());
+    }
+  }
+  CHECK(files >= 2);
+}
+
+TEST_CASE("a switch that hangs while nothing is asked of it is noticed", "[ovs][openflow][full]") {
+  Stage stage;
+  stage.sandbox.pause_vswitchd();
+  REQUIRE(stage.loop.run_until([&] { return stage.lost.size() == 1; }, 20s));
+  CHECK(stage.lost.front().code() == Errc::timeout);
+  stage.sandbox.resume_vswitchd();
+  REQUIRE(stage.loop.run_until([&] { return stage.connects == 2; }, 10s));
 }
 
 TEST_CASE("packets are counted in a dump", "[ovs][openflow]") {

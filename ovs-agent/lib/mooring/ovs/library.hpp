@@ -13,7 +13,8 @@ namespace mooring::ovs {
 // With Asio: [&io](auto f) { boost::asio::post(io, std::move(f)); }.
 //
 // Objects of this library call their callbacks only through it. After an object is destroyed none of its callbacks runs
-// any more, not even those that were already posted (destroy it on the owner's thread).
+// any more, not even those that were already posted. Destroy it on the owner's thread, and not from inside one of its
+// own callbacks.
 using Post = std::function<void(std::function<void()>)>;
 
 // Sets libopenvswitch up: its log goes neither to stderr nor to syslog, and the host program's signal dispositions stay

@@ -57,6 +57,8 @@ class OpenFlow::Connection {
     wake_.notify();
   }
 
+  void refuse(OpenFlowRequest request, const Error& error) { fail(request, error); }
+
   void after(Clock::time_point when, std::function<void()> f) {
     {
       const std::lock_guard lock(mutex_);
@@ -262,7 +264,15 @@ OpenFlow::OpenFlow(std::string target, Post post, Callbacks callbacks)
 OpenFlow::~OpenFlow() = default;
 
 void OpenFlow::apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) {
-  connection_->submit(OpenFlowRequest{ApplyRequest{std::move(changes), std::move(done)}, Clock::now() + deadline});
+  const std::size_t size = changes.size();
+  OpenFlowRequest request{ApplyRequest{std::move(changes), std::move(done)}, Clock::now() + deadline};
+  if (size > max_bundle) {
+    connection_->refuse(std::move(request),
+                        Error(Errc::too_large, fmt::format("programming {} flows in one bundle: at most {} are allowed",
+                                                           size, max_bundle)));
+    return;
+  }
+  connection_->submit(std::move(request));
 }
 
 void OpenFlow::dump(std::chrono::milliseconds deadline, Dumped done) {
