@@ -5,7 +5,7 @@ import unittest
 
 from sources import COMPONENTS, cxx_files, line_of, read, without_comments_and_literals
 
-CONTROL = re.compile(r"(?:else\s+)?(?:if(?:\s+constexpr)?|while|for|switch)\s*\(")
+CONTROL = re.compile(r"\b(?:if(?:\s+constexpr)?|while|for|switch)\s*\(")
 LAMBDA = re.compile(r"(?<![\w\])])\s*\[(?!\s*\]|\[)[^\]]*\]\s*(?:\(|\{|mutable)")
 
 
@@ -22,24 +22,21 @@ def closing(text, opening):
     return len(text)
 
 
-def statement_end(text, position):
-    """Where the statement that holds `position` ends: at its semicolon, or, in the head of an if or a loop, at the head's end."""
-    begin = max(text.rfind(mark, 0, position) for mark in ";{}") + 1
-    for control in CONTROL.finditer(text, begin, position):
-        end = closing(text, control.end() - 1)
-        if end > position:
-            semicolon = text.find(";", position)
-            return min(end, semicolon if semicolon >= 0 else end)
-    end = text.find(";", position)
-    return end if end >= 0 else len(text)
+def statement_end(text, position, heads):
+    """Where the statement that holds `position` ends: at its semicolon, or at the end of the head of the if or loop it is in."""
+    semicolon = text.find(";", position)
+    ends = [semicolon if semicolon >= 0 else len(text)]
+    ends += [end for begin, end in heads if begin < position < end]
+    return min(ends)
 
 
 def offences(text):
     """(line, what) of each co_await that breaks the rule."""
     text = without_comments_and_literals(text)
+    heads = [(control.end(), closing(text, control.end() - 1)) for control in CONTROL.finditer(text)]
     found = []
     for match in re.finditer(r"\bco_await\b", text):
-        statement = text[match.end():statement_end(text, match.end())]
+        statement = text[match.end():statement_end(text, match.end(), heads)]
         if "{" in statement:
             found.append((line_of(text, match.start()), "braces"))
         elif LAMBDA.search(statement):
@@ -61,6 +58,7 @@ class CoAwait(unittest.TestCase):
     def test_the_rule_lets_pass_what_is_safe(self):
         for good in ("co_await f(std::move(a));", "if (co_await f()) { g(); }", "while (auto r = co_await f(x[1])) {",
                      "co_await f(a[0](b));", "// co_await f(A{});", "for (;;) { co_await f(); g(A{}); }",
+                     "for (auto x = co_await f(); x; x = co_await f()) { g(); }",
                      "if (ready) co_await f(); else { g(); }", 'co_await f("{");'):
             self.assertFalse(offences(good), good)
 
