@@ -39,6 +39,8 @@ def main(arguments):
     try:
         if options.name is None:
             options.name = os.environ.get("MOORING_LAB") or "lab"
+        if os.geteuid() != 0:
+            raise LabError("the lab is made of namespaces and needs root", "run it with sudo")
         return options.run(options) or 0
     except LabError as error:
         print(f"lab: {error.message}", file=sys.stderr)

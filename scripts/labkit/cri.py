@@ -33,7 +33,7 @@ class Cri:
         place = lab.machine_place(host, "host")
         self._process = subprocess.Popen(
             ["/usr/bin/python3", _CLIENT, artifacts.cri_messages(), place.root + SOCKET],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # a Ctrl-C is not for it
 
     def __enter__(self):
         return self
@@ -42,7 +42,10 @@ class Cri:
         self.close()
 
     def close(self):
-        self._process.stdin.close()
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended before us
         self._process.wait(timeout=10)
         self._process.stdout.close()
 

@@ -105,7 +105,7 @@ class Lab:
 
     def _check_machine(self, options):
         if os.geteuid() != 0:
-            raise LabError("the lab makes network namespaces and needs root", "run it with sudo")
+            raise LabError("the lab is made of namespaces and needs root", "run it with sudo")
         for tool in ("unshare", "ip", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ethtool", "sysctl"):
             if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
                 raise LabError(f"{tool} is not installed", "run scripts/deps")

@@ -2,11 +2,18 @@
 """What scripts/test does after scripts/deps: build, ctest, a summary that says what was slow, skipped and wrong."""
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from labkit import state  # noqa: E402
+from labkit.lab import Lab  # noqa: E402
+from labkit.narrator import Narrator  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 EXPECTED_SKIPS = f"{ROOT}/tests/expected-skips.txt"
@@ -32,6 +39,17 @@ def parse_arguments(arguments):
     parser.add_argument("--no-asan", action="store_true", help="leave the sanitizer build and its run out (quicker, less sure)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="parallel compilers and tests")
     return parser.parse_args(arguments)
+
+
+def remove_stale_labs():
+    """Labs of tests that were killed: their names begin with t-PID-, and no such process lives."""
+    if os.geteuid() != 0:
+        return
+    for name in state.names():
+        match = re.match(r"t-(\d+)-", name)
+        if match and not os.path.exists(f"/proc/{match.group(1)}"):
+            print(f"removing lab {name}, left by a test that was killed", flush=True)
+            Lab(name, Narrator(quiet=True)).down()
 
 
 def build(preset, jobs):
@@ -126,6 +144,7 @@ def summary(cases, build_seconds, test_seconds, budget):
 
 def main(argv):
     arguments = parse_arguments(argv)
+    remove_stale_labs()
     began = time.monotonic()
     presets = ["dev"] if arguments.no_asan else ["dev", "asan"]
     for preset in presets:
@@ -135,7 +154,9 @@ def main(argv):
     cases = run_ctest("dev", [label], arguments)
     if not arguments.no_asan:
         cases += run_ctest("asan", [label, "^(unit|contract|component)$"], arguments)
-    well = summary(cases, built - began, time.monotonic() - built, budget=not (arguments.full or arguments.filter))
+    tested = time.monotonic()
+    remove_stale_labs()
+    well = summary(cases, built - began, tested - built, budget=not (arguments.full or arguments.filter))
     return 0 if well else 1
 
 

@@ -36,7 +36,7 @@ class LabItself(unittest.TestCase):
             self.skipTest("needs root")
 
     def lab(self, suffix="a"):
-        lab = Lab(f"t-{os.getpid()}-{suffix}", Narrator(quiet=True))
+        lab = Lab(f"t-{os.getpid()}-lab-{suffix}", Narrator(quiet=True))
         self.addCleanup(lab.down)
         return lab
 
