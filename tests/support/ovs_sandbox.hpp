@@ -1,6 +1,6 @@
 // A host of its own for tests: a network namespace, a run directory, and a real ovsdb-server and ovs-vswitchd in them
 // (userspace datapath: bridges need datapath_type=netdev). No system OVS is touched; everything is gone when the object
-// is, and also when the test program crashes.
+// is; when the test program crashes, all but its directory in /tmp.
 #pragma once
 
 #include <string>
