@@ -90,6 +90,16 @@ std::optional<net::Ipv4Address> KernelFoot::physical_address() {
   return addresses->front().address.address;
 }
 
+Result<void> KernelFoot::name_is_free() {
+  const auto link = socket_.find_link(foot_name);
+  if (link && link->kind != "tun" && link->kind != "openvswitch") {
+    return Error(Errc::already_exists,
+                 fmt::format("making {}: a link of that name is there (kind '{}')", foot_name, link->kind),
+                 fmt::format("it is not Mooring's: rename or delete it (ip link delete {})", foot_name));
+  }
+  return ok();
+}
+
 KernelFoot::Outcome KernelFoot::ensure(const FootPlan& plan) {
   Outcome outcome;
   const auto link = socket_.find_link(foot_name);

@@ -33,6 +33,9 @@ class KernelFoot {
   // The first IPv4 address of the physical NIC.
   std::optional<net::Ipv4Address> physical_address();
 
+  // `already_exists` if a link that Open vSwitch did not make has the name mooring-gw0.
+  Result<void> name_is_free();
+
   struct Outcome {
     std::vector<Error> problems;  // empty: all is as it should be
     bool changed = false;

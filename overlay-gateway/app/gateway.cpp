@@ -19,6 +19,7 @@ namespace asio = boost::asio;
 constexpr std::chrono::milliseconds healthy_interval{1000};
 constexpr std::chrono::milliseconds repair_interval{50};
 constexpr std::chrono::milliseconds switch_deadline{5000};
+constexpr std::chrono::milliseconds connect_grace{1000};  // the first connection is not late before
 
 GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
   GatewaySettings settings;
@@ -64,6 +65,7 @@ Gateway::~Gateway() = default;
 
 void Gateway::start(std::function<void()> on_ready) {
   on_ready_ = std::move(on_ready);
+  started_at_ = Clock::now();
   const ovs::Post post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
   ovsdb_ = std::make_unique<ovs::Ovsdb>(config_.ovsdb, post,
                                         [this](const std::shared_ptr<const ovs::OvsdbState>&) { look_soon(); });
@@ -154,6 +156,9 @@ void Gateway::look() {
 
 void Gateway::look_at_switch() {
   const auto state = ovsdb_->state();
+  if (!state->connected && Clock::now() < started_at_ + connect_grace) {
+    return;
+  }
   if (!state->connected) {
     settle("ovsdb", Error(Errc::unavailable, "reading " + config_.ovsdb + ": no connection to the database",
                           "is ovsdb-server running? systemctl start openvswitch-switch"));
@@ -165,9 +170,11 @@ void Gateway::look_at_switch() {
   if (!datapath) {
     return;
   }
-  const auto is_free = bridge_is_free(*state);
-  settle("bridge", is_free);
-  if (!is_free) {
+  const auto bridge_free = bridge_is_free(*state);
+  settle("bridge", bridge_free);
+  const auto name_free = foot_.name_is_free();
+  settle("name", name_free);
+  if (!bridge_free || !name_free) {
     return;
   }
   datapath_ = *datapath;

@@ -80,6 +80,7 @@ class Gateway {
   bool stopped_ = false;
   std::uint32_t committed_mtu_ = 0;
   FootPlan foot_plan_;
+  Clock::time_point started_at_{};
   Clock::time_point warmed_at_{};
   std::map<std::string, std::string> problems_;  // by area, sorted: what is wrong now
 };

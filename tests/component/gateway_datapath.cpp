@@ -217,9 +217,9 @@ TEST_CASE("the gateway says what is wrong, and how to get on") {
     CHECK(stage.gets_ready());
   }
   SECTION("the name of the foot is taken") {
-    stage.host.run("ip link add mooring-gw0 type dummy");
+    stage.host.run("ip link add mooring-gw0 type bridge");
     stage.start_gateway();
-    CHECK(eventually([&] { return stage.log_text().find("mooring-gw0") != std::string::npos; }));
+    CHECK(eventually([&] { return stage.log_text().find("a link of that name is there") != std::string::npos; }));
     stage.host.run("ip link del mooring-gw0");
     CHECK(stage.gets_ready(30s));
   }
