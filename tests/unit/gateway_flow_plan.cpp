@@ -1,0 +1,186 @@
+// The flows of a gateway as text (tests/golden/gateway_flows_*.txt; MOORING_UPDATE_GOLDEN=1 writes them anew), how they
+// change with the directory, and which may be deleted.
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <catch2/catch.hpp>
+
+#include "fakes/watch_source.hpp"
+#include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/library.hpp"
+#include "overlay-gateway/domain/flow_plan.hpp"
+
+using namespace mooring;
+using namespace mooring::gateway;
+using fakes::WatchSource;
+
+namespace {
+
+net::Vni vni(std::uint32_t value) {
+  return net::Vni::from(value).value();
+}
+net::Ipv4Address ip(const std::string& text) {
+  return net::Ipv4Address::parse(text).value();
+}
+
+// A directory that is whole, and a source to change it with.
+struct Overlay {
+  WatchSource source;
+  directory::Directory replica{""};
+  FlowPlan plan{replica, settings()};
+
+  Overlay() {
+    replica.begin_snapshot("inc-1", false);
+    replica.end_of_snapshots(0, {});
+    network("default", false);
+    subnet("pods", "default", "10.0.0.0/24", 100);
+    subnet("more", "default", "10.0.1.0/24", 101);
+    commit(WatchSource::object("node", "n1", {{"vtep", "172.31.0.1"}}));
+    commit(WatchSource::object("node", "n2", {{"vtep", "172.31.0.2"}}));
+    commit(WatchSource::object("gateway", "gw1", {{"vtep", "172.31.0.9"}, {"network", "default"}}));
+    commit(WatchSource::object("gateway", "gw2", {{"vtep", "172.31.0.10"}, {"network", "default"}}));
+    commit(WatchSource::port(100, "10.0.0.5", "n1", 0));
+    commit(WatchSource::port(101, "10.0.1.6", "n2", 0));
+    replica.take_changes();
+  }
+  static GatewaySettings settings() {
+    GatewaySettings settings;
+    settings.name = "gw1";
+    settings.network = "default";
+    settings.vtep = ip("172.31.0.9");
+    return settings;
+  }
+  void network(const std::string& name, bool isolated) {
+    commit(WatchSource::object("network", name, {{"isolated", isolated}}));
+  }
+  void subnet(const std::string& name, const std::string& network, const std::string& cidr, std::uint32_t number) {
+    commit(WatchSource::object("subnet", name,
+                               {{"network", network},
+                                {"vni", number},
+                                {"cidr", cidr},
+                                {"gateway", cidr.substr(0, cidr.rfind('.')) + ".1"},
+                                {"mtu_bytes", 1450}}));
+  }
+  void commit(ipam_api::Entry entry) {
+    const auto frame = ipam_api::parse_frame(source.commit({std::move(entry)})).value();
+    for (const auto& one : std::get<ipam_api::Changes>(frame).changes) {
+      replica.apply(one);
+    }
+    replica.advance(source.revision);
+  }
+
+  std::string text() const {
+    ovs::initialise("mooring-tests");
+    ovs::DesiredFlows flows;
+    for (const FlowGroup& group : plan.all_groups()) {
+      for (const std::string& line : plan.lines(group)) {
+        flows.add(line).value();
+      }
+    }
+    return flows.text();
+  }
+  std::vector<std::string> destination(const std::string& address, std::uint32_t number = 100) const {
+    FlowGroup group;
+    group.kind = FlowGroup::Kind::destination;
+    group.key = PortKey{vni(number), ip(address)};
+    return plan.lines(group);
+  }
+};
+
+std::string golden(const std::string& name, const std::string& now) {
+  const std::string path = std::string(MOORING_SOURCE_DIR) + "/tests/golden/" + name;
+  if (std::getenv("MOORING_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path) << now;
+  }
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+ovs::Flow flow_with(std::uint64_t cookie) {
+  ovs::Flow flow;
+  flow.cookie = cookie;
+  return flow;
+}
+
+}  // namespace
+
+TEST_CASE("a gateway's flows, as text") {
+  Overlay overlay;
+  const std::string now = overlay.text();
+  CHECK(now == golden("gateway_flows_default.txt", now));
+}
+
+TEST_CASE("in an isolated network the gateway relays nothing from one subnet to another") {
+  Overlay overlay;
+  overlay.network("default", true);
+  const std::string now = overlay.text();
+  CHECK(now == golden("gateway_flows_isolated.txt", now));
+}
+
+TEST_CASE("only ports of the gateway's own network have flows, and only where their node is known") {
+  Overlay overlay;
+  overlay.network("other", false);
+  overlay.subnet("theirs", "other", "10.0.0.0/24", 200);  // overlaps with ours: allowed between networks
+  overlay.commit(WatchSource::port(200, "10.0.0.7", "n1", 0));
+  overlay.commit(WatchSource::port(100, "10.0.0.8", "n3", 0));
+  overlay.commit(WatchSource::port(100, "10.5.0.8", "n1", 0));  // outside of every subnet of its VNI
+  CHECK(overlay.destination("10.0.0.7", 200).empty());
+  CHECK(overlay.destination("10.0.0.8").empty());
+  CHECK(overlay.destination("10.5.0.8").empty());
+  CHECK(overlay.destination("10.0.0.5").size() == 1);
+  overlay.commit(WatchSource::object("node", "n3", {{"vtep", "172.31.0.3"}}));
+  CHECK(overlay.destination("10.0.0.8").size() == 1);
+}
+
+TEST_CASE("a change of one entry touches its own flows") {
+  Overlay overlay;
+  overlay.commit(WatchSource::port(100, "10.0.0.5", "n2", 0));
+  auto groups = overlay.plan.affected_by(overlay.replica.take_changes());
+  REQUIRE(groups.size() == 1);
+  CHECK(groups.begin()->key == PortKey{vni(100), ip("10.0.0.5")});
+  CHECK(overlay.destination("10.0.0.5")[0].find("set_field:172.31.0.2->tun_dst") != std::string::npos);
+
+  // A node's VTEP is one change and moves all its ports, and the list of known senders.
+  overlay.commit(WatchSource::object("node", "n2", {{"vtep", "172.31.0.22"}}));
+  groups = overlay.plan.affected_by(overlay.replica.take_changes());
+  CHECK(groups.size() == 3);
+  CHECK(overlay.destination("10.0.0.5")[0].find("set_field:172.31.0.22->tun_dst") != std::string::npos);
+
+  overlay.commit(WatchSource::object("gateway", "gw3", {{"vtep", "172.31.0.11"}, {"network", "default"}}));
+  groups = overlay.plan.affected_by(overlay.replica.take_changes());
+  REQUIRE(groups.size() == 1);
+  CHECK(groups.begin()->kind == FlowGroup::Kind::layout);
+
+  overlay.subnet("third", "default", "10.0.2.0/24", 102);
+  CHECK(overlay.plan.affected_by(overlay.replica.take_changes()) == overlay.plan.all_groups());
+  CHECK(overlay.plan.affected_by(directory::Changes()).empty());
+}
+
+TEST_CASE("flows go only when their absence is known") {
+  directory::Directory replica("");
+  const auto fixed = flow_with(cookie_of(FlowOwner::fixed));
+  const auto layout = flow_with(cookie_of(FlowOwner::layout));
+  const auto destination = flow_with(cookie_of(FlowOwner::destination, 40));
+  const auto foreign = flow_with(0x1234);
+  CHECK(may_delete(fixed, replica));
+  CHECK(may_delete(foreign, replica));
+  CHECK_FALSE(may_delete(layout, replica));
+  CHECK_FALSE(may_delete(destination, replica));
+
+  replica.begin_snapshot("inc-1", false);
+  CHECK_FALSE(may_delete(layout, replica));
+  replica.end_of_snapshots(39, {});  // of a controller that is behind the flow
+  CHECK(may_delete(layout, replica));
+  CHECK_FALSE(may_delete(destination, replica));
+  replica.advance(40);
+  CHECK(may_delete(destination, replica));
+}
+
+TEST_CASE("a cookie carries owner and generation") {
+  const std::uint64_t cookie = cookie_of(FlowOwner::destination, 0x123456789abcULL);
+  CHECK(owner_of(cookie) == FlowOwner::destination);
+  CHECK(generation_of(cookie) == 0x123456789abcULL);
+  CHECK(owner_of(0) == FlowOwner::none);
+  CHECK(owner_of(cookie_mark | 2U) == FlowOwner::none);  // an agent's
+}

@@ -1,0 +1,58 @@
+// What the kernel should have, and the steps from what it has.
+#include <catch2/catch.hpp>
+
+#include "overlay-gateway/domain/foot_plan.hpp"
+
+using namespace mooring;
+using namespace mooring::gateway;
+
+namespace {
+
+directory::Subnet subnet(const char* cidr, std::uint32_t mtu_bytes) {
+  directory::Subnet value;
+  value.cidr = net::Cidr::parse(cidr).value();
+  value.mtu_bytes = mtu_bytes;
+  return value;
+}
+OverlayRoute route(const char* cidr, std::uint32_t mtu_bytes) {
+  return OverlayRoute{net::Cidr::parse(cidr).value(), mtu_bytes, std::nullopt};
+}
+
+}  // namespace
+
+TEST_CASE("each subnet is a route with its MTU, the foot has the largest") {
+  const FootPlan plan = foot_plan({subnet("10.0.1.0/24", 8950), subnet("10.0.0.0/24", 1450)}, true, std::nullopt);
+  CHECK(plan.routes == std::vector<OverlayRoute>{route("10.0.0.0/24", 1450), route("10.0.1.0/24", 8950)});
+  CHECK(plan.mtu_bytes == 8950);
+}
+
+TEST_CASE("a subnet that does not say has the default MTU; so has a foot without subnets") {
+  CHECK(foot_plan({subnet("10.0.0.0/24", 0)}, true, std::nullopt).routes[0].mtu_bytes == default_mtu_bytes);
+  CHECK(foot_plan({}, true, std::nullopt).mtu_bytes == default_mtu_bytes);
+}
+
+TEST_CASE("before the directory is whole the MTU is left alone and no route goes") {
+  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, false, std::nullopt);
+  CHECK(plan.mtu_bytes == 0);
+  const RouteSteps steps = route_steps(plan, {route("10.0.9.0/24", 1450)});
+  CHECK(steps.remove.empty());
+  CHECK(steps.add.size() == 1);
+}
+
+TEST_CASE("steps: what is missing, what differs, what is too much") {
+  const FootPlan plan = foot_plan(
+      {subnet("10.0.0.0/24", 1450), subnet("10.0.1.0/24", 1400), subnet("10.0.2.0/24", 1450)}, true, std::nullopt);
+  const RouteSteps steps =
+      route_steps(plan, {route("10.0.0.0/24", 1450), route("10.0.1.0/24", 1450), route("10.0.3.0/24", 1450)});
+  CHECK(steps.add == std::vector<OverlayRoute>{route("10.0.2.0/24", 1450)});
+  CHECK(steps.replace == std::vector<OverlayRoute>{route("10.0.1.0/24", 1400)});
+  CHECK(steps.remove == std::vector<OverlayRoute>{route("10.0.3.0/24", 1450)});
+  CHECK(route_steps(plan, plan.routes).add.empty());
+}
+
+TEST_CASE("another physical address replaces the routes' source") {
+  const auto address = net::Ipv4Address::parse("192.168.77.1").value();
+  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, true, address);
+  CHECK(plan.routes[0].source == address);
+  CHECK(route_steps(plan, {route("10.0.0.0/24", 1450)}).replace.size() == 1);
+}
