@@ -30,12 +30,13 @@ std::string arp_answer() {
       "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],move:NXM_NX_REG5[]->NXM_OF_ARP_SPA[],in_port",
       virtual_mac);
 }
+// The answer goes the way of everything that is for the asking pod (the source MAC is the virtual one already). in_port
+// is cleared: OVS does not send a packet out of the port that it came from.
 std::string echo_answer() {
   return fmt::format(
-      "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{}->eth_src,move:NXM_OF_IP_DST[]->NXM_NX_REG5[],"
-      "move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],move:NXM_NX_REG5[]->NXM_OF_IP_SRC[],set_field:0->icmp_type,"
-      "set_field:64->nw_ttl,in_port",
-      virtual_mac);
+      "move:NXM_OF_IP_DST[]->NXM_NX_REG5[],move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],move:NXM_NX_REG5[]->NXM_OF_IP_SRC[],"
+      "set_field:0->icmp_type,set_field:64->nw_ttl,load:0->NXM_OF_IN_PORT[],goto_table:{}",
+      int_table::local_delivery);
 }
 
 std::string to_peer(net::Vni vni, net::Ipv4Address vtep) {
