@@ -1,0 +1,34 @@
+"""scripts/bench really measures: a short run of it, on a lab of its own."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+class Bench(unittest.TestCase):
+    def test_cni_compares_both_plugins_and_says_where_the_time_goes(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [f"{ROOT}/scripts/bench", "cni", "--build", os.environ["MOORING_BUILD_DIR"], "--rounds", "1", "--count", "3",
+                 "--lab", f"t-{os.getpid()}-bench", "--json", f"{folder}/figures.json"], capture_output=True, text=True, timeout=150)
+            self.assertEqual(0, done.returncode, done.stderr)
+            with open(f"{folder}/figures.json", encoding="utf-8") as file:
+                report = json.load(file)
+        self.assertIn("ADD, 8 callers: per second", done.stdout)
+        for plugin in ("mooring", "bridge+host-local"):
+            for callers in ("1", "8"):
+                for command in ("add", "del"):
+                    figures = report["figures"][plugin][callers][command]
+                    self.assertEqual(3, figures["calls"])
+                    self.assertGreater(figures["p99_ms"], 0)
+                    self.assertGreaterEqual(figures["p99_ms"], figures["p50_ms"])
+        self.assertIn("wait-for-confirmation", report["steps_ms"])
+
+
+if __name__ == "__main__":
+    unittest.main()
