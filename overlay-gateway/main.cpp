@@ -4,11 +4,13 @@
 #include <iostream>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "mooring/ovs/library.hpp"
+#include "overlay-gateway/adapters/kernel_foot.hpp"
 #include "overlay-gateway/app/gateway.hpp"
 #include "overlay-gateway/app/status_door.hpp"
 #include "overlay-gateway/config.hpp"
@@ -41,11 +43,12 @@ int run(const Config& config) {
   if (!vtep) {
     return refuse_to_start(vtep.error().within("option --vtep"));
   }
-  if (const auto present = KernelFoot(config.physical_interface).check(); !present) {
+  KernelFoot foot(config.physical_interface);
+  if (const auto present = foot.check(); !present) {
     return refuse_to_start(present.error());
   }
 
-  Gateway gateway(io, config, *vtep);
+  Gateway gateway(io, foot, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   int exit_code = 0;
   const auto stop = [&] {

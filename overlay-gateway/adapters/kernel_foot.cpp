@@ -1,6 +1,7 @@
 #include "overlay-gateway/adapters/kernel_foot.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 

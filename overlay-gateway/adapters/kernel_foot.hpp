@@ -15,33 +15,24 @@
 // those of mooring::netlink. Threading: one thread; about a millisecond a call.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "mooring/netlink/socket.hpp"
-#include "overlay-gateway/domain/foot_plan.hpp"
+#include "overlay-gateway/app/ports.hpp"
 
 namespace mooring::gateway {
 
-class KernelFoot {
+class KernelFoot final : public Foot {
  public:
   // Of the calling thread's network namespace. Throws if there is no netlink socket to be had.
   explicit KernelFoot(std::string physical_interface);
 
+  // Is the physical interface there? The error names those that are.
   Result<void> check();
-  // The first IPv4 address of the physical NIC.
-  std::optional<net::Ipv4Address> physical_address();
 
-  // `already_exists` if a link that Open vSwitch did not make has the name mooring-gw0.
-  Result<void> name_is_free();
-
-  struct Outcome {
-    std::vector<Error> problems;  // empty: all is as it should be
-    bool changed = false;
-  };
-  // Goes on after a problem: one subnet's clash does not stop the others.
-  Outcome ensure(const FootPlan& plan);
+  std::optional<net::Ipv4Address> physical_address() override;
+  Result<void> name_is_free() override;
+  Outcome ensure(const FootPlan& plan) override;
 
  private:
   void ensure_link(const netlink::Link& link, const FootPlan& plan, Outcome& outcome);

@@ -9,7 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "mooring/underlay/peer_warmup.hpp"
-#include "overlay-gateway/adapters/switch_setup.hpp"
+#include "overlay-gateway/app/switch_setup.hpp"
 
 namespace mooring::gateway {
 namespace {
@@ -51,13 +51,13 @@ directory::WatchClientSettings watch_settings(const Config& config, net::Ipv4Add
 
 }  // namespace
 
-Gateway::Gateway(asio::io_context& io, const Config& config, net::Ipv4Address vtep)
+Gateway::Gateway(asio::io_context& io, Foot& foot, const Config& config, net::Ipv4Address vtep)
     : io_(io),
       config_(config),
       vtep_(vtep),
       directory_(""),
       plan_(directory_, settings_of(config, vtep)),
-      foot_(config.physical_interface),
+      foot_(foot),
       physical_bridge_(bridge_settings(config)),
       timer_(io) {}
 
@@ -222,7 +222,7 @@ void Gateway::look_at_kernel() {
     const auto taken_over = physical_bridge_.take_over();
     settle("underlay", taken_over ? ok() : Result<void>(taken_over.error()));
   }
-  const KernelFoot::Outcome outcome = foot_.ensure(foot_plan_);
+  const Foot::Outcome outcome = foot_.ensure(foot_plan_);
   std::string texts;
   for (const Error& error : outcome.problems) {
     texts += (texts.empty() ? "" : "; ") + error.text();

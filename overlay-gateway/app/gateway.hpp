@@ -22,8 +22,8 @@
 #include "mooring/ovs/ovsdb.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
-#include "overlay-gateway/adapters/kernel_foot.hpp"
 #include "overlay-gateway/app/flow_program.hpp"
+#include "overlay-gateway/app/ports.hpp"
 #include "overlay-gateway/config.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
 
@@ -31,8 +31,8 @@ namespace mooring::gateway {
 
 class Gateway {
  public:
-  // `vtep`: config.vtep, or what was found on the underlay interface.
-  Gateway(boost::asio::io_context& io, const Config& config, net::Ipv4Address vtep);
+  // `foot` must outlive this. `vtep`: config.vtep, or what was found on the underlay interface.
+  Gateway(boost::asio::io_context& io, Foot& foot, const Config& config, net::Ipv4Address vtep);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -62,7 +62,7 @@ class Gateway {
   net::Ipv4Address vtep_;
   directory::Directory directory_;
   FlowPlan plan_;
-  KernelFoot foot_;
+  Foot& foot_;
   underlay::PhysicalBridge physical_bridge_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
   std::unique_ptr<ovs::FlowSync> flows_;

@@ -1,4 +1,4 @@
-#include "overlay-gateway/adapters/switch_setup.hpp"
+#include "overlay-gateway/app/switch_setup.hpp"
 
 #include <fmt/format.h>
 
