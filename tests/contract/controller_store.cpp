@@ -8,10 +8,10 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "ipam-controller/store/memory_store.hpp"
-#include "ipam-controller/store/sqlite_store.hpp"
 #include "fakes/controller_engine.hpp"
 #include "fakes/controller_state_text.hpp"
+#include "ipam-controller/store/memory_store.hpp"
+#include "ipam-controller/store/sqlite_store.hpp"
 #include "support/catch_result.hpp"
 
 using namespace mooring;
