@@ -30,15 +30,16 @@ Result<std::string> token_in(const std::string& path) {
   return token;
 }
 
+// The controller's hints are for callers of its API; where mooringctl has options for it, it names them.
 Error explained(const Error& error) {
+  if (error.code() == Errc::unauthorized) {
+    return Error(error.code(), error.message(), std::string(token_hint));
+  }
   if (!error.hint().empty()) {
     return error;
   }
   if (error.code() == Errc::unavailable || error.code() == Errc::timeout) {
     return Error(error.code(), error.message(), std::string(away_hint));
-  }
-  if (error.code() == Errc::unauthorized) {
-    return Error(error.code(), error.message(), std::string(token_hint));
   }
   return error;
 }

@@ -176,9 +176,11 @@ void add_pool(CLI::App& create, Invocation& invocation) {
       add(create, invocation, "pool", "addresses of a subnet to allocate from",
           R"(A range is written 10.0.0.10-10.0.0.20, 10.0.0.10..10.0.0.20, 10.0.0.16/28, or as one address.
 
+Pools of one subnet do not overlap.
+
 Examples:
-  mooringctl create pool pods --subnet pods
-  mooringctl create pool db --subnet pods --range 10.100.4.0/24 --exclude 10.100.4.1-10.100.4.9 --kind stateful)",
+  mooringctl create pool pods --subnet pods --range 10.100.0.0/20 --exclude 10.100.0.1-10.100.0.9 --default
+  mooringctl create pool db --subnet pods --range 10.100.16.0/24 --kind stateful)",
           run);
   command->add_option("NAME", words->name, "its name")->required()->type_name("");
   command->add_option("--subnet", words->subnet, "the subnet it belongs to")->required()->type_name("NAME");
@@ -230,7 +232,7 @@ void add_binding(CLI::App& create, Invocation& invocation) {
   CLI::App* command =
       add(create, invocation, "binding", "a fixed address and MAC for a hostname, before its pod exists",
           R"(Examples:
-  mooringctl create binding prod/db-0 --address 10.100.4.10
+  mooringctl create binding prod/db-0 --address 10.100.16.10
   mooringctl create binding db-1 -n prod --pool db             the pool's next free address)",
           run);
   command->add_option("NAME", words->name, "NAMESPACE/HOSTNAME")->required()->type_name("");

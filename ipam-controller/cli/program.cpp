@@ -55,10 +55,11 @@ int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err
   CLI::App app("mooringctl: networks, subnets, pools, bindings and ports of Mooring", "mooringctl");
   app.footer(R"(Examples:
   mooringctl get ports
-  mooringctl create binding prod/db-0 --address 10.100.4.10
+  mooringctl create binding prod/db-0 --address 10.100.16.10
   mooringctl COMMAND --help
 
 Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
+  app.set_version_flag("--version", "mooringctl " MOORING_VERSION);
   app.require_subcommand(1);
   add_global_options(app, invocation, timeout_seconds);
   add_get(app, invocation);

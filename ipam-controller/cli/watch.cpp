@@ -60,8 +60,8 @@ class FramePrinter {
         out_ << (field_at(entry, "deleted") == true ? "- " : "+ ") << entry_text(entry) << '\n';
       }
     } else if (type == "END_OF_SNAPSHOT") {
-      out_ << fmt::format("shard {} is whole: {} entries at revision {}, digest {}\n", cell_of(frame, "shard"),
-                          cell_of(frame, "count"), cell_of(frame, "revision"), cell_of(frame, "digest"));
+      out_ << fmt::format("shard {} is whole at revision {}: entries {}, digest {}\n", cell_of(frame, "shard"),
+                          cell_of(frame, "revision"), cell_of(frame, "count"), cell_of(frame, "digest"));
     } else if (type == "END_OF_SNAPSHOTS") {
       out_ << fmt::format("the snapshot is whole at revision {}; changes follow\n", cell_of(frame, "revision"));
     } else if (type == "HEARTBEAT") {
