@@ -154,6 +154,17 @@ TEST_CASE("a chunked answer grows line by line") {
   CHECK(reader.done());
 }
 
+TEST_CASE("the refusal of a stream is bounded, however it comes") {
+  for (const std::string_view head : {"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n",
+                                      "HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\n", "HTTP/1.1 503 No\r\n\r\n"}) {
+    wire::ResponseReader reader(64);
+    reader.start(true);
+    const auto taken = reader.feed(std::string(head) + std::string(100, 'x'));
+    REQUIRE_FALSE(taken);
+    CHECK(taken.error().code() == Errc::too_large);
+  }
+}
+
 TEST_CASE("a peer that does not speak HTTP is unavailable, not a crash") {
   wire::ResponseReader reader(1024);
   const auto taken = reader.feed("SSH-2.0-OpenSSH_9.2\r\n\r\n");

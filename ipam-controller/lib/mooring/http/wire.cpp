@@ -198,6 +198,7 @@ class ResponseReader::Impl {
   explicit Impl(std::size_t body_bytes) : body_bytes_(body_bytes) {}
 
   void restart(bool endless) {
+    endless_ = endless;
     parser_.emplace();
     parser_->eager(true);
     parser_->header_limit(64 * 1024);
@@ -210,7 +211,10 @@ class ResponseReader::Impl {
     chunked_.clear();
   }
 
+  std::size_t held_bytes() const { return chunked_.size() + parser_->get().body().size(); }
+
   std::size_t body_bytes_;
+  bool endless_ = false;
   std::string chunked_;
   // A member, because the parser keeps a reference.
   std::function<std::size_t(std::uint64_t, beast::string_view, BeastError&)> keep_chunk_ =
@@ -235,6 +239,10 @@ void ResponseReader::start(bool endless) {
 Result<std::size_t> ResponseReader::feed(std::string_view bytes) {
   BeastError failure;
   const std::size_t taken = feed_parser(*impl_->parser_, bytes, failure);
+  // Only a stream is endless; its refusal is a document like any other.
+  if (!failure && impl_->endless_ && header_done() && status() != 200 && impl_->held_bytes() > impl_->body_bytes_) {
+    failure = beast::http::error::body_limit;
+  }
   if (!failure) {
     return taken;
   }
