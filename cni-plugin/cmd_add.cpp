@@ -133,8 +133,9 @@ class Adding {
       return begun.error();
     }
     timing_.step("begin-ovs-port");
-    if (const auto dressed = dress_container_end(container, netns, call_.attachment.ifname, answer); !dressed) {
-      return dressed.error();
+    const auto routes = dress_container_end(container, netns, call_.attachment.ifname, answer);
+    if (!routes) {
+      return routes.error();
     }
     timing_.step("configure-container");
     if (const auto finished = finish_adding(*ovsdb, port); !finished) {
@@ -149,7 +150,8 @@ class Adding {
     if (interruption_.requested()) {
       return interrupted(fmt::format("attaching {}", call_.attachment.str()));
     }
-    const Attached attached{answer.allocation, host_interface_, host_end->mac, call_.attachment.ifname, call_.netns};
+    const Attached attached{answer.allocation,       host_interface_, host_end->mac,
+                            call_.attachment.ifname, call_.netns,     *routes};
     return Added{result_for(conf_.cni_version, attached, conf_.prev_result), std::move(undo_)};
   }
 

@@ -72,9 +72,12 @@ Json result_for(const std::string& cni_version, const Attached& attached, const 
   list_in(result, "ips").push_back(std::move(ip));
 
   Json& routes = list_in(result, "routes");
-  routes.push_back({{"dst", "0.0.0.0/0"}, {"gw", allocation.gateway.str()}});
-  for (const ipam_api::Route& route : allocation.routes) {
-    routes.push_back({{"dst", route.destination.str()}, {"gw", route.via.value_or(allocation.gateway).str()}});
+  for (const netlink::Route& route : attached.routes) {
+    Json told = {{"dst", route.destination.str()}};
+    if (route.via) {
+      told["gw"] = route.via->str();
+    }
+    routes.push_back(std::move(told));
   }
   if (!result.contains("dns") || !result["dns"].is_object() || result["dns"].empty()) {
     result["dns"] = to_json(allocation.dns);

@@ -20,6 +20,7 @@ struct Attached {
   std::optional<net::MacAddress> host_mac;
   std::string container_interface;
   std::string netns;
+  std::vector<netlink::Route> routes;  // that were set
 };
 
 // Where plugins before us in the chain left a result, ours is added to it; what they wrote stays as it is.

@@ -21,6 +21,25 @@ netlink::Route route_by(const ipam_api::Allocation& allocation, const net::Cidr&
   return route;
 }
 
+Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container,
+                                               const ipam_api::Allocation& allocation, int link_index) {
+  const net::Cidr everything;
+  std::vector<netlink::Route> wanted{route_by(allocation, everything, allocation.gateway, link_index)};
+  for (const ipam_api::Route& route : allocation.routes) {
+    wanted.push_back(route_by(allocation, route.destination, route.via.value_or(allocation.gateway), link_index));
+  }
+  std::vector<netlink::Route> set;
+  for (const netlink::Route& route : wanted) {
+    const auto added = container.add_route(route);
+    if (added) {
+      set.push_back(route);
+    } else if (added.error().code() != Errc::already_exists) {
+      return added.error();
+    }
+  }
+  return set;
+}
+
 }  // namespace
 
 Result<netlink::NetworkNamespace> open_container(const std::string& netns) {
@@ -80,8 +99,10 @@ Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_a
   return link;
 }
 
-Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlink::NetworkNamespace& netns,
-                                 const std::string& ifname, const agent_api::AttachAnswer& answer) {
+Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& container,
+                                                        const netlink::NetworkNamespace& netns,
+                                                        const std::string& ifname,
+                                                        const agent_api::AttachAnswer& answer) {
   const ipam_api::Allocation& allocation = answer.allocation;
   const auto link = container.find_link(ifname);
   if (!link) {
@@ -89,7 +110,7 @@ Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlin
   }
   if (answer.disable_tx_checksum) {
     if (const auto off = netlink::set_transmit_checksum_offload(netns, ifname, false); !off) {
-      return off;
+      return off.error();
     }
   }
   netlink::LinkChange dressed;
@@ -101,23 +122,18 @@ Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlin
         fmt::format("setting MAC {} and MTU {} of {}", allocation.mac.str(), allocation.mtu_bytes, ifname));
   }
   if (const auto added = container.add_address({link->index, allocation.address}); !added) {
-    return added;
+    return added.error();
   }
-  const net::Cidr everything;
-  if (const auto added = container.add_route(route_by(allocation, everything, allocation.gateway, link->index));
-      !added) {
-    return added;
-  }
-  for (const ipam_api::Route& route : allocation.routes) {
-    const net::Ipv4Address via = route.via.value_or(allocation.gateway);
-    if (const auto added = container.add_route(route_by(allocation, route.destination, via, link->index)); !added) {
-      return added;
-    }
+  auto routes = add_routes(container, allocation, link->index);
+  if (!routes) {
+    return routes;
   }
   netlink::LinkChange up;
   up.up = true;
-  const auto loopback = container.change_link(loopback_index, up);
-  return loopback ? loopback : Result<void>(loopback.error().within("bringing lo up"));
+  if (const auto loopback = container.change_link(loopback_index, up); !loopback) {
+    return loopback.error().within("bringing lo up");
+  }
+  return routes;
 }
 
 }  // namespace mooring::cni

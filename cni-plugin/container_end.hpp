@@ -2,6 +2,8 @@
 // Errors: those of mooring::netlink; Errc::already_exists if the container has an interface of that name.
 #pragma once
 
+#include <vector>
+
 #include "mooring/agent_api/messages.hpp"
 #include "mooring/netlink/socket.hpp"
 
@@ -21,8 +23,11 @@ Result<void> create_pair(netlink::NetlinkSocket& host, const netlink::NetworkNam
 // The host end as it is after its MTU was set.
 Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_api::AttachAnswer& answer);
 
-// MAC, MTU, up, address, routes, `lo`; transmit checksum offload off if the datapath needs that.
-Result<void> dress_container_end(netlink::NetlinkSocket& container, const netlink::NetworkNamespace& netns,
-                                 const std::string& ifname, const agent_api::AttachAnswer& answer);
+// MAC, MTU, up, address, routes, `lo`; transmit checksum offload off if the datapath needs that. Answers the routes
+// that were set, the default route first: one that another interface of the container has already stays that one's.
+Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& container,
+                                                        const netlink::NetworkNamespace& netns,
+                                                        const std::string& ifname,
+                                                        const agent_api::AttachAnswer& answer);
 
 }  // namespace mooring::cni

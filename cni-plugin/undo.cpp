@@ -1,5 +1,7 @@
 #include "cni-plugin/undo.hpp"
 
+#include <exception>
+
 #include "cni-plugin/log.hpp"
 
 namespace mooring::cni {
@@ -12,9 +14,13 @@ void Undo::run() {
   while (!steps_.empty()) {
     const Step step = std::move(steps_.back());
     steps_.pop_back();
-    const auto done = step.take_back();
-    if (!done && done.error().code() != Errc::not_found) {
-      log_line(step.what + " (undoing the ADD): " + done.error().text());
+    try {
+      const auto done = step.take_back();
+      if (!done && done.error().code() != Errc::not_found) {
+        log_line(step.what + " (undoing the ADD): " + done.error().text());
+      }
+    } catch (const std::exception& error) {
+      log_line(step.what + " (undoing the ADD): unexpected: " + error.what());
     }
   }
 }

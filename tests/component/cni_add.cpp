@@ -93,6 +93,32 @@ TEST_CASE("the agent is told who asks and what for") {
   CHECK(asked.trace_parent.starts_with("00-0af7"));
 }
 
+TEST_CASE("a second interface leaves the first one's default route alone and does not claim it") {
+  CniStage stage;
+  REQUIRE(stage.run("ADD", stage.conf()).exit_code == 0);
+  const agent_api::Attachment second{stage.attachment.container_id, "net1"};
+  auto answer = stage.attach_answer();
+  answer.host_interface = agent_api::host_interface_name(second);
+  answer.external_ids = {{"mooring.attachment", second.str()}};
+  answer.allocation.address = net::InterfaceAddress::parse("10.7.0.5/24").value();
+  answer.allocation.gateway = net::Ipv4Address::parse("10.7.0.1").value();
+  answer.allocation.routes.clear();
+  answer.ofport = 18;
+  stage.agent.reply("/v1/attach", [=](const Json&) { return Answer{200, to_json(answer).dump(), false, false, {}}; });
+  Json conf = stage.conf();
+  const std::map<std::string, std::string> net1{{"CNI_IFNAME", "net1"}};
+  const Json result = stage.run("ADD", conf, net1).json();
+  CHECK(result["routes"] == Json::array());
+  CHECK(stage.agent.calls()[2].body["interface_ordinal"] == 1);
+  CHECK(stage.container.run("ip route show default") == "default via 10.0.0.1 dev eth0 proto static \n");
+  conf["prevResult"] = result;
+  CHECK(stage.run("CHECK", conf, net1).exit_code == 0);
+  CHECK(stage.run("DEL", conf, net1).exit_code == 0);
+  CHECK(stage.links_in_container() == 1);
+  CHECK(stage.run("DEL", stage.conf()).exit_code == 0);
+  CHECK(stage.is_clean());
+}
+
 TEST_CASE("a result that nobody reads is taken back") {
   CniStage stage;
   RunningPlugin plugin = stage.start("ADD", stage.conf());

@@ -22,8 +22,13 @@ Attached attached() {
   a.allocation.gateway = net::Ipv4Address::parse("10.0.0.1").value();
   a.allocation.mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
   a.allocation.mtu_bytes = 1450;
-  a.allocation.routes = {{net::Cidr::parse("192.168.0.0/16").value(), net::Ipv4Address::parse("10.0.0.254").value()},
-                         {net::Cidr::parse("172.16.0.0/12").value(), std::nullopt}};
+  for (const auto& [destination, via] :
+       {std::pair{"0.0.0.0/0", "10.0.0.1"}, {"192.168.0.0/16", "10.0.0.254"}, {"172.16.0.0/12", "10.0.0.1"}}) {
+    netlink::Route route;
+    route.destination = net::Cidr::parse(destination).value();
+    route.via = net::Ipv4Address::parse(via).value();
+    a.routes.push_back(route);
+  }
   a.allocation.dns.nameservers = {"10.0.0.53"};
   a.allocation.dns.search = {"shop.example"};
   a.host_interface = "moabcdefghijkl";

@@ -1,0 +1,107 @@
+// What plugin and agent say to each other: nothing is lost on the way, requests are strict, answers may grow.
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "mooring/agent_api/messages.hpp"
+#include "support/catch_result.hpp"
+
+using namespace mooring;
+using namespace mooring::agent_api;
+
+namespace {
+
+AttachRequest attach_request() {
+  AttachRequest request;
+  request.attachment = {"abc", "net1"};
+  request.netns = "/run/netns/x";
+  request.pod_uid = "u-1";
+  request.namespace_ = "shop";
+  request.hostname = "db-0";
+  request.interface_ordinal = 1;
+  request.wishes.pool = "fixed";
+  request.wishes.address = net::Ipv4Address::parse("10.0.0.5").value();
+  request.trace_parent = "00-x";
+  return request;
+}
+
+AttachAnswer attach_answer() {
+  AttachAnswer answer;
+  answer.allocation.port_id = "p-1";
+  answer.allocation.network = "default";
+  answer.allocation.subnet = "web";
+  answer.allocation.namespace_ = "shop";
+  answer.allocation.hostname = "db-0";
+  answer.allocation.address = net::InterfaceAddress::parse("10.0.0.5/24").value();
+  answer.allocation.gateway = net::Ipv4Address::parse("10.0.0.1").value();
+  answer.allocation.mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
+  answer.allocation.vni = net::Vni::from(100).value();
+  answer.allocation.mtu_bytes = 1450;
+  answer.allocation.generation = 0xffffffffffffULL;
+  answer.ofport = 60'000;
+  answer.bridge = "br-int";
+  answer.ovsdb = "unix:/run/openvswitch/db.sock";
+  answer.host_interface = "moabcdefghijkl";
+  answer.external_ids = {{"mooring.attachment", "abc/net1"}};
+  answer.disable_tx_checksum = true;
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("messages come back as they were") {
+  CHECK(to_json(attach_request_from(to_json(attach_request())).value()) == to_json(attach_request()));
+  CHECK(to_json(attach_answer_from(to_json(attach_answer())).value()) == to_json(attach_answer()));
+  const ConfirmRequest confirm{{"abc", "eth0"}, 7};
+  CHECK(confirm_request_from(to_json(confirm)).value().generation == 7);
+  const DetachRequest detach{{"abc", "eth0"}, "cni-del"};
+  CHECK(detach_request_from(to_json(detach)).value().reason == "cni-del");
+  CHECK(detach_answer_from(to_json(DetachAnswer{false, true})).value().journaled);
+  const CheckRequest check{{"abc", "eth0"}, "10.0.0.5/24", "0a:58:0a:00:00:05"};
+  CHECK(check_request_from(to_json(check)).value().address == "10.0.0.5/24");
+  CHECK(check_answer_from(to_json(CheckAnswer{{"one", "two"}})).value().problems.size() == 2);
+}
+
+TEST_CASE("requests with anything wrong are refused and the field named") {
+  const auto refused = [](const char* key, const Json& value) {
+    Json json = to_json(attach_request());
+    json[key] = value;
+    const auto request = attach_request_from(json);
+    REQUIRE(request.has_error());
+    CHECK(request.error().code() == Errc::invalid_argument);
+    CHECK(request.error().message().find(key) != std::string::npos);
+  };
+  refused("surprise", 1);
+  refused("attachment", {{"container_id", "../x"}, {"ifname", "eth0"}});
+  refused("attachment", nullptr);
+  refused("hostname", "-x");
+  refused("namespace", "");
+  refused("netns", nullptr);
+  refused("interface_ordinal", 4'294'967'296);
+  refused("wishes", {{"address", "10.0.0.256"}});
+  CHECK(
+      check_request_from({{"attachment", to_json(Attachment{"a", "b"})}, {"address", "x"}, {"mac", "y"}}).has_error());
+}
+
+TEST_CASE("answers of a newer agent are understood") {
+  Json json = to_json(attach_answer());
+  json["surprise"] = 1;
+  CHECK(attach_answer_from(json));
+  CHECK(detach_answer_from({{"released", true}, {"surprise", 1}}).value().released);
+  CHECK(detach_answer_from(Json::object()));
+  json["external_ids"] = {{"mooring.attachment", 7}};
+  CHECK(attach_answer_from(json).has_error());
+}
+
+TEST_CASE("the host end's name is a contract between versions") {
+  // A plugin and an agent of different versions must compute the same: these values never change.
+  CHECK(host_interface_name({"abc", "eth0"}) == "mogh6mi42shm6q");
+  CHECK(host_interface_name({"abc", "net1"}) != host_interface_name({"abc", "eth0"}));
+  std::set<std::string> names;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string name = host_interface_name({"container-" + std::to_string(i), "eth0"});
+    CHECK(name.size() == 14);
+    names.insert(name);
+  }
+  CHECK(names.size() == 20'000);
+}
