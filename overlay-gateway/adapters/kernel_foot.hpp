@@ -5,8 +5,9 @@
 //   foot.check()                 // at the start: is the NIC there?
 //   foot.ensure(plan)            // whenever something may have changed; what is right is left alone
 //
-// mooring-gw0 is made by vswitchd; with the userspace datapath it goes with that process, and everything said here with
-// it: ensure() again as soon as it is back. Only routes with our protocol number on mooring-gw0 are ever touched.
+// mooring-gw0 is made by vswitchd. It outlives that process (with the userspace datapath as a persistent tap), but not
+// its removal from OVSDB, nor a reboot: ensure() whenever it may be new. Only routes of our protocol on it are ever
+// touched.
 //
 // Proxy ARP answers for what is routed to mooring-gw0 and for nothing else: the physical NIC gets a medium id of its
 // own, other links the "no proxy" one (-1; links that do proxy ARP themselves are left alone).

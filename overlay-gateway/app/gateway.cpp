@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "mooring/underlay/peer_warmup.hpp"
 #include "overlay-gateway/app/switch_setup.hpp"
 
 namespace mooring::gateway {
@@ -26,6 +25,11 @@ GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
   settings.name = config.name;
   settings.network = config.network;
   settings.vtep = vtep;
+  if (config.controller.kind() == http::Endpoint::Kind::tcp) {
+    if (const auto address = net::Ipv4Address::parse(config.controller.host())) {
+      settings.controller = TcpDoor{*address, config.controller.port()};
+    }
+  }
   return settings;
 }
 
@@ -234,12 +238,12 @@ void Gateway::look_at_kernel() {
 }
 
 void Gateway::warm_tunnels(bool now) {
-  const auto time = Clock::now();
-  if (datapath_ != underlay::Datapath::netdev || !switch_whole_ ||
-      (!now && time < warmed_at_ + underlay::warmup_interval)) {
+  if (now) {
+    warmup_.begin_anew();
+  }
+  if (datapath_ != underlay::Datapath::netdev || !switch_whole_ || !warmup_.due(Clock::now())) {
     return;
   }
-  warmed_at_ = time;
   const auto peers = plan_.peers();
   underlay::warm_up_peers(vtep_, {peers.begin(), peers.end()});
 }

@@ -20,6 +20,7 @@
 #include "mooring/ipam_api/json_fields.hpp"
 #include "mooring/ovs/flow_sync.hpp"
 #include "mooring/ovs/ovsdb.hpp"
+#include "mooring/underlay/peer_warmup.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
 #include "overlay-gateway/app/flow_program.hpp"
@@ -81,7 +82,7 @@ class Gateway {
   std::uint32_t committed_mtu_ = 0;
   FootPlan foot_plan_;
   Clock::time_point started_at_{};
-  Clock::time_point warmed_at_{};
+  underlay::WarmupSchedule warmup_;
   std::map<std::string, std::string> problems_;  // by area, sorted: what is wrong now
 };
 

@@ -23,36 +23,6 @@ std::string go(int to_table) {
   return fmt::format("goto_table:{}", to_table);
 }
 
-std::vector<std::string> fixed_lines() {
-  std::vector<std::string> lines;
-  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::vxlan), go(table::known_senders)));
-  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::foot), go(table::from_kernel)));
-  lines.push_back(fixed(table::classify, 0, "", "drop"));
-  lines.push_back(fixed(table::known_senders, 0, "", "drop"));
-  // Relayed or hairpinned once already: a gateway delivers nothing, so it can only go round.
-  lines.push_back(fixed(table::from_tunnel, 200, fmt::format("dl_dst={}", hop_mac), "drop"));
-  lines.push_back(fixed(table::from_tunnel, 0, "", "drop"));
-  // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
-  lines.push_back(fixed(table::from_kernel, 100, "ip",
-                        fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
-                                    "set_field:{}->eth_dst,{}",
-                                    origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
-  lines.push_back(fixed(table::from_kernel, 0, "", "drop"));
-  // From the kernel nothing goes back to the kernel: no loop between the two.
-  lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_kernel)));
-  lines.push_back(fixed(table::destination, 0, "", "drop"));
-  // Not for the physical side: multicast and reserved, loopback, "this network", link-local; nor VXLAN, with which a
-  // container could speak to VTEPs from inside.
-  for (const char* block : {"224.0.0.0/3", "127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16"}) {
-    lines.push_back(fixed(table::to_kernel, 200, fmt::format("ip,nw_dst={}", block), "drop"));
-  }
-  lines.push_back(fixed(table::to_kernel, 200, "udp,tp_dst=4789", "drop"));
-  lines.push_back(
-      fixed(table::to_kernel, 100, "ip", fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot)));
-  lines.push_back(fixed(table::to_kernel, 0, "", "drop"));
-  return lines;
-}
-
 FlowGroup destination_group(PortKey key) {
   FlowGroup group;
   group.kind = Kind::destination;
@@ -102,6 +72,40 @@ std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
       return destination_lines(group.key);
   }
   return {};
+}
+
+std::vector<std::string> FlowPlan::fixed_lines() const {
+  std::vector<std::string> lines;
+  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::vxlan), go(table::known_senders)));
+  lines.push_back(fixed(table::classify, 100, fmt::format("in_port={}", port::foot), go(table::from_kernel)));
+  lines.push_back(fixed(table::classify, 0, "", "drop"));
+  lines.push_back(fixed(table::known_senders, 0, "", "drop"));
+  // Relayed or hairpinned once already: a gateway delivers nothing, so it can only go round.
+  lines.push_back(fixed(table::from_tunnel, 200, fmt::format("dl_dst={}", hop_mac), "drop"));
+  lines.push_back(fixed(table::from_tunnel, 0, "", "drop"));
+  // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
+  lines.push_back(fixed(table::from_kernel, 100, "ip",
+                        fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
+                                    "set_field:{}->eth_dst,{}",
+                                    origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
+  lines.push_back(fixed(table::from_kernel, 0, "", "drop"));
+  // From the kernel nothing goes back to the kernel: no loop between the two.
+  lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_kernel)));
+  lines.push_back(fixed(table::destination, 0, "", "drop"));
+  // Not for the physical side: multicast and reserved, loopback, "this network", link-local; nor VXLAN, with which a
+  // container could speak to VTEPs from inside; nor the controller.
+  for (const char* block : {"224.0.0.0/3", "127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16"}) {
+    lines.push_back(fixed(table::to_kernel, 200, fmt::format("ip,nw_dst={}", block), "drop"));
+  }
+  lines.push_back(fixed(table::to_kernel, 200, "udp,tp_dst=4789", "drop"));
+  if (const auto& door = settings_.controller) {
+    lines.push_back(
+        fixed(table::to_kernel, 200, fmt::format("tcp,nw_dst={},tp_dst={}", door->address.str(), door->port), "drop"));
+  }
+  lines.push_back(
+      fixed(table::to_kernel, 100, "ip", fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot)));
+  lines.push_back(fixed(table::to_kernel, 0, "", "drop"));
+  return lines;
 }
 
 std::vector<std::string> FlowPlan::layout_lines() const {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,10 +21,17 @@ namespace mooring::gateway {
 
 using directory::PortKey;
 
+// A TCP port that containers must not reach.
+struct TcpDoor {
+  net::Ipv4Address address;
+  std::uint16_t port = 0;
+};
+
 struct GatewaySettings {
   std::string name;
   std::string network;  // of the foot: only its subnets are reachable from the physical side, only its ports relayed
   net::Ipv4Address vtep;
+  std::optional<TcpDoor> controller;  // where it listens, if that is TCP
 };
 
 struct FlowGroup {
@@ -53,6 +62,7 @@ class FlowPlan {
   std::set<net::Ipv4Address> peers() const;
 
  private:
+  std::vector<std::string> fixed_lines() const;
   std::vector<std::string> layout_lines() const;
   std::vector<std::string> destination_lines(PortKey key) const;
 

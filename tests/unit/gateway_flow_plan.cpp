@@ -49,6 +49,7 @@ struct Overlay {
     settings.name = "gw1";
     settings.network = "default";
     settings.vtep = ip("172.31.0.9");
+    settings.controller = TcpDoor{ip("172.30.0.250"), 7480};
     return settings;
   }
   void network(const std::string& name, bool isolated) {
