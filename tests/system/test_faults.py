@@ -60,6 +60,8 @@ class Faults(LabCase):
         self.start("h1", "vswitchd")
         self.expect_nothing_left()
         eventually(lambda: self._can_add("h1"), 20, "ADD to work again")
+        a, b = self.add("h1", "web-a"), self.add("h2", "web-b")
+        eventually(lambda: traffic.reaches(self.place(a), b.address, 1), 10, "the new Open vSwitch to tunnel")
 
     def _can_add(self, host):
         try:
