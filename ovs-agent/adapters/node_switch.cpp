@@ -1,12 +1,12 @@
 #include "ovs-agent/adapters/node_switch.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "mooring/underlay/peer_warmup.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
 
 namespace mooring::agent {
@@ -202,8 +202,11 @@ asio::awaitable<Result<void>> NodeSwitch::ensure() {
   if (!made) {
     co_return made.error();
   }
-  if (*made && callbacks_.host_interface_made) {
-    callbacks_.host_interface_made();
+  if (*made) {
+    moved = true;  // by a new vswitchd, whose ARP cache is empty
+    if (callbacks_.host_interface_made) {
+      callbacks_.host_interface_made();
+    }
   }
   if (const auto numbers = ofports_as_wanted(); !numbers) {
     co_return numbers.error();
@@ -242,20 +245,32 @@ asio::awaitable<void> NodeSwitch::run() {
 
 void NodeSwitch::set_peers(std::vector<net::Ipv4Address> peers) {
   std::sort(peers.begin(), peers.end());
-  if (peers != peers_) {
-    peers_ = std::move(peers);
-    peers_changed_ = true;
+  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+  std::vector<net::Ipv4Address> added;
+  std::set_difference(peers.begin(), peers.end(), peers_.begin(), peers_.end(), std::back_inserter(added));
+  if (!added.empty()) {
+    if (warmup_.settled()) {
+      warming_.clear();
+    }
+    warming_.insert(warming_.end(), added.begin(), added.end());
+    warmup_.begin_anew();
   }
+  peers_ = std::move(peers);
 }
 
-void NodeSwitch::warm_up(bool now) {
-  if (!state_.userspace_datapath || peers_.empty()) {
+void NodeSwitch::warm_up(bool all_anew) {
+  if (!state_.userspace_datapath) {
     return;
   }
-  if (now || peers_changed_ || std::chrono::steady_clock::now() >= next_warm_up_) {
-    underlay::warm_up_peers(settings_.vtep, peers_);
-    peers_changed_ = false;
-    next_warm_up_ = after(underlay::warmup_interval);
+  if (all_anew) {
+    warming_ = peers_;
+    warmup_.begin_anew();
+  }
+  if (warmup_.due(std::chrono::steady_clock::now())) {
+    underlay::warm_up_peers(settings_.vtep, warming_);
+    if (warmup_.settled()) {
+      warming_ = peers_;  // of the next regular round
+    }
   }
 }
 

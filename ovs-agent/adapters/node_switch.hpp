@@ -9,6 +9,7 @@
 
 #include "mooring/ovs/flow_sync.hpp"
 #include "mooring/ovs/ovsdb.hpp"
+#include "mooring/underlay/peer_warmup.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
 #include "ovs-agent/adapters/kernel.hpp"
@@ -51,7 +52,7 @@ class NodeSwitch final : public SwitchPort {
   asio::awaitable<Result<void>> commit(std::string purpose, std::vector<ovs::OvsdbOperation> operations);
   std::vector<ovs::OvsdbOperation> operations() const;
   Result<void> ofports_as_wanted() const;
-  void warm_up(bool now);
+  void warm_up(bool all_anew);
 
   NodeState& state_;
   SwitchSettings settings_;
@@ -59,9 +60,9 @@ class NodeSwitch final : public SwitchPort {
   Callbacks callbacks_;
   std::optional<underlay::Datapath> datapath_;
   std::optional<underlay::PhysicalBridge> physical_;
-  std::vector<net::Ipv4Address> peers_;
-  bool peers_changed_ = false;
-  Deadline next_warm_up_{};
+  std::vector<net::Ipv4Address> peers_;    // sorted
+  std::vector<net::Ipv4Address> warming_;  // those that the next round asks: new ones, or all
+  underlay::WarmupSchedule warmup_;
   std::unique_ptr<ovs::FlowSync> br_int_, br_tun_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
 };
