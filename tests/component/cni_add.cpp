@@ -284,9 +284,11 @@ TEST_CASE("SIGTERM in the middle of an ADD takes everything back") {
 
 TEST_CASE("kill -9 in the middle of an ADD leaves what DEL removes") {
   CniStage stage;
-  stage.agent.reply("/v1/confirm", [](const Json&) { return Answer{200, "", true, false, {}}; });
+  const std::string path = GENERATE("/v1/attach", "/v1/confirm");
+  CAPTURE(path);
+  stage.agent.reply(path, [](const Json&) { return Answer{200, "", true, false, {}}; });
   RunningPlugin plugin = stage.start("ADD", stage.conf());
-  REQUIRE(eventually([&] { return stage.agent.story().ends_with("/v1/confirm"); }));
+  REQUIRE(eventually([&] { return stage.agent.story().ends_with(path) && stage.links_on_node() == 1; }));
   ::kill(plugin.pid(), SIGKILL);
   CHECK(plugin.wait().exit_code == 128 + SIGKILL);
   CHECK_FALSE(stage.is_clean());
