@@ -1,5 +1,7 @@
 // Addresses, routes and neighbours on the real kernel.
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -141,4 +143,35 @@ TEST_CASE("a dump longer than one buffer comes whole") {
     REQUIRE(wire.socket.add_address({wire.link, {net::Ipv4Address(0x0a000000U + i), 32}}));
   }
   CHECK(wire.socket.list_addresses(wire.link).value().size() == 2000);
+}
+
+TEST_CASE("lists are whole while others change what is listed") {
+  Wire wire;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "v" + std::to_string(i);
+    REQUIRE(wire.socket.create_veth({{name, {}, 0}, {name + "p", {}, 0}, true, -1, 0}));
+  }
+  std::atomic<bool> done = false;
+  std::thread churn([&] {
+    auto other = NetlinkSocket::open_in(wire.ns.open()).value();
+    while (!done) {
+      other.create_veth({{"x", {}, 0}, {"xp", {}, 0}, true, -1, 0}).value();
+      other.add_address({wire.link, net::InterfaceAddress::parse("10.3.0.1/24").value()}).value();
+      other.delete_address({wire.link, net::InterfaceAddress::parse("10.3.0.1/24").value()}).value();
+      other.delete_link("x").value();
+    }
+  });
+  std::optional<Error> wrong;
+  for (int i = 0; i < 150 && !wrong; ++i) {
+    const auto links = wire.socket.list_links();
+    if (!links) {
+      wrong = links.error();
+    } else if (links->size() < 123 ||
+               links->size() > 125) {  // lo, the wire, 60 pairs, and perhaps the one that changes
+      wrong = Error(Errc::internal, std::to_string(links->size()) + " links");
+    }
+  }
+  done = true;
+  churn.join();
+  CHECK(wrong.value_or(Error(Errc::internal, "none")).message() == "none");
 }

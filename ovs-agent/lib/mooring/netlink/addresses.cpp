@@ -55,20 +55,16 @@ Result<std::vector<Address>> NetlinkSocket::list_addresses(std::optional<int> li
   ifaddrmsg header{};
   header.ifa_family = AF_INET;
   Request request(RTM_GETADDR, NLM_F_DUMP, header);
-  std::vector<Address> addresses;
-  const auto take = [&](nlmsghdr* message) {
+  return connection_->list<Address>("listing addresses", request, [&](nlmsghdr* message) -> std::optional<Address> {
     const auto* found = static_cast<const ifaddrmsg*>(nlmsg_data(message));
     const Attributes<IFA_MAX + 1> attributes(message, sizeof(ifaddrmsg));
     const auto address = address_of(attributes[IFA_LOCAL]);
     const int index = static_cast<int>(found->ifa_index);
-    if (found->ifa_family == AF_INET && address && (!link_index || *link_index == index)) {
-      addresses.push_back({index, {*address, found->ifa_prefixlen}});
+    if (found->ifa_family != AF_INET || !address || (link_index && *link_index != index)) {
+      return std::nullopt;
     }
-  };
-  if (const auto done = connection_->query("listing addresses", request, take); !done) {
-    return done.error();
-  }
-  return addresses;
+    return Address{index, {*address, found->ifa_prefixlen}};
+  });
 }
 
 Result<void> NetlinkSocket::replace_neighbour(const Neighbour& neighbour) {
@@ -90,20 +86,17 @@ Result<std::vector<Neighbour>> NetlinkSocket::list_neighbours(int link_index) {
   ndmsg header{};
   header.ndm_family = AF_INET;
   Request request(RTM_GETNEIGH, NLM_F_DUMP, header);
-  std::vector<Neighbour> neighbours;
-  const auto take = [&](nlmsghdr* message) {
-    const auto* found = static_cast<const ndmsg*>(nlmsg_data(message));
-    const Attributes<NDA_MAX + 1> attributes(message, sizeof(ndmsg));
-    const auto address = address_of(attributes[NDA_DST]);
-    const auto mac = mac_of(attributes[NDA_LLADDR]);
-    if (found->ndm_ifindex == link_index && (found->ndm_state & NUD_PERMANENT) != 0 && address && mac) {
-      neighbours.push_back({link_index, *address, *mac});
-    }
-  };
-  if (const auto done = connection_->query("listing neighbours", request, take); !done) {
-    return done.error();
-  }
-  return neighbours;
+  return connection_->list<Neighbour>(
+      "listing neighbours", request, [&](nlmsghdr* message) -> std::optional<Neighbour> {
+        const auto* found = static_cast<const ndmsg*>(nlmsg_data(message));
+        const Attributes<NDA_MAX + 1> attributes(message, sizeof(ndmsg));
+        const auto address = address_of(attributes[NDA_DST]);
+        const auto mac = mac_of(attributes[NDA_LLADDR]);
+        if (found->ndm_ifindex != link_index || (found->ndm_state & NUD_PERMANENT) == 0 || !address || !mac) {
+          return std::nullopt;
+        }
+        return Neighbour{link_index, *address, *mac};
+      });
 }
 
 }  // namespace mooring::netlink

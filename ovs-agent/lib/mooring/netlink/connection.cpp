@@ -128,11 +128,14 @@ int NetlinkSocket::Connection::on_error(sockaddr_nl*, nlmsgerr* answer, void* se
 Result<void> NetlinkSocket::Connection::exchange(std::string_view doing, Request& request) {
   error_number_ = 0;
   explanation_.clear();
+  // The same request may be sent again: libnl gives it a number of its own each time.
+  nlmsg_hdr(request.message())->nlmsg_seq = NL_AUTO_SEQ;
   int answer = nl_send_auto(socket_.get(), request.message());
   if (answer >= 0) {
     // Reads the acknowledgement, the one answer, or a dump to its end; on_error tells what the kernel refused.
     answer = nl_recvmsgs_default(socket_.get());
   }
+  overtaken_ = answer == -NLE_DUMP_INTR;
   if (error_number_ != 0) {
     return system_error(doing, error_number_, explanation_);
   }

@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -60,8 +62,29 @@ class NetlinkSocket::Connection {
 
   // Sends and waits for the kernel's acknowledgement.
   Result<void> call(std::string_view doing, Request& request);
-  // Sends and hands each answer to `take` (one for a get, many for a dump).
+  // Sends and hands the answer to `take`.
   Result<void> query(std::string_view doing, Request& request, const std::function<void(nlmsghdr*)>& take);
+  // Sends a dump and answers what `read` makes of its messages (nothing: left out). A dump that was overtaken by a
+  // change can lack entries that were there all the time; it is asked for again, and after many times
+  // Errc::unavailable.
+  template <class T, class Read>
+  Result<std::vector<T>> list(std::string_view doing, Request& request, Read read) {
+    for (int attempt = 0; attempt < dump_attempts; ++attempt) {
+      std::vector<T> found;
+      const auto done = query(doing, request, [&](nlmsghdr* message) {
+        if (std::optional<T> entry = read(message)) {
+          found.push_back(std::move(*entry));
+        }
+      });
+      if (done) {
+        return found;
+      }
+      if (!overtaken_) {
+        return done.error();
+      }
+    }
+    return Error(Errc::unavailable, std::string(doing) + ": the list changes faster than it can be read");
+  }
 
  private:
   explicit Connection(nl_sock* socket);
@@ -70,7 +93,10 @@ class NetlinkSocket::Connection {
   static int on_error(sockaddr_nl* from, nlmsgerr* answer, void* self);
 
   std::unique_ptr<nl_sock, decltype(&nl_socket_free)> socket_;
+  static constexpr int dump_attempts = 100;
+
   const std::function<void(nlmsghdr*)>* take_ = nullptr;
+  bool overtaken_ = false;
   int error_number_ = 0;
   std::string explanation_;
 };

@@ -130,13 +130,8 @@ Result<Link> NetlinkSocket::find_link(int index) {
 
 Result<std::vector<Link>> NetlinkSocket::list_links() {
   Request request(RTM_GETLINK, NLM_F_DUMP, link_header());
-  std::vector<Link> links;
-  if (const auto done =
-          connection_->query("listing links", request, [&](nlmsghdr* message) { links.push_back(link_from(message)); });
-      !done) {
-    return done.error();
-  }
-  return links;
+  return connection_->list<Link>("listing links", request,
+                                 [](nlmsghdr* message) { return std::optional<Link>(link_from(message)); });
 }
 
 Result<void> NetlinkSocket::change_link(int index, const LinkChange& change) {

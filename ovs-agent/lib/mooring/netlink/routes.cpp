@@ -101,16 +101,10 @@ Result<std::vector<Route>> NetlinkSocket::list_routes(std::optional<int> link_in
   rtmsg header{};
   header.rtm_family = AF_INET;
   Request request(RTM_GETROUTE, NLM_F_DUMP, header);
-  std::vector<Route> routes;
-  const auto take = [&](nlmsghdr* message) {
-    if (auto route = route_from(message); route && (!link_index || route->link_index == *link_index)) {
-      routes.push_back(std::move(*route));
-    }
-  };
-  if (const auto done = connection_->query("listing routes", request, take); !done) {
-    return done.error();
-  }
-  return routes;
+  return connection_->list<Route>("listing routes", request, [&](nlmsghdr* message) -> std::optional<Route> {
+    auto route = route_from(message);
+    return route && (!link_index || route->link_index == *link_index) ? std::move(route) : std::nullopt;
+  });
 }
 
 }  // namespace mooring::netlink

@@ -8,6 +8,7 @@
 // (Errc::already_exists), `replace_*` does not; `delete_*` of what is not there is Errc::not_found, for the caller to
 // take as success where it is idempotent. Messages read "doing X with NAME: cause", the kernel's own explanation
 // (extended acknowledgement) included where it gives one.
+// A list is whole: one that was overtaken by a change is read again (Errc::unavailable if that never ends).
 // Errors: Errc::already_exists (EEXIST), not_found (ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL), in_use (EBUSY),
 // permission_denied (EPERM, EACCES), invalid_argument (a name too long), io (anything else).
 // Threading: one thread at a time per object. Calls block while the kernel works; it always answers, but link changes
