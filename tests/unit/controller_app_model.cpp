@@ -1,6 +1,6 @@
 // Random calls, against a model that is simple enough to be right: who holds what, who was fenced. After each call: no
-// address is held by two, generations only grow, answers are what the model says. Now and then a batch fails, or the
-// controller restarts: memory must equal what is loaded.
+// address is held by two, generations only grow, answers are what the model says, the published changes add up to a
+// snapshot. Now and then a batch fails, or the controller restarts: memory must equal what is loaded.
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "fakes/controller_engine.hpp"
 #include "fakes/controller_state_text.hpp"
@@ -69,9 +70,40 @@ class Model {
     store_.load([&](const Write& row) { loaded.apply(row); }).value();
     REQUIRE(state_text(loaded) == memory);
     REQUIRE(memory.find("NOT INDEXED") == std::string::npos);
+    check_directory();
   }
 
  private:
+  using Directory = std::map<std::string, std::string>;  // shard, kind and key -> entry
+
+  // What a reader of the changes holds is what a snapshot says.
+  void check_directory() {
+    const auto name = [](const Change& entry) { return fmt::format("{} {} {}", entry.shard, entry.kind, entry.key); };
+    for (const ChangeSet& changes : engine_->published) {
+      REQUIRE(changes.revision > last_published_);
+      last_published_ = changes.revision;
+      for (const Change& change : changes.changes) {
+        REQUIRE(change.revision == changes.revision);
+        if (change.deleted) {
+          REQUIRE(directory_.erase(name(change)) == 1);
+        } else {
+          directory_[name(change)] = to_json(change).dump();
+        }
+      }
+    }
+    engine_->published.clear();
+    Directory snapshot;
+    engine_->read([&](const State& state) {
+      for (const auto shard : state.shards()) {
+        for (const Change& entry : state.snapshot(shard)) {
+          snapshot[name(entry)] = to_json(entry).dump();
+        }
+      }
+      return 0;
+    });
+    REQUIRE(snapshot == directory_);
+  }
+
   std::size_t pick(std::size_t bound) { return random_() % bound; }
   std::string pick_name() { return "web-" + std::to_string(pick(14)); }
 
@@ -246,6 +278,8 @@ class Model {
   MemoryDisk disk_;
   MemoryStore store_{disk_, loop_.post()};
   std::unique_ptr<Engine> engine_;
+  Directory directory_;
+  Revision last_published_ = 0;
   std::map<std::string, Host> hosts_;
   Generation newest_ = 0;
   std::size_t containers_ = 0;
