@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -39,15 +40,18 @@ int run(const Config& config) {
   boost::asio::io_context io(1);
   std::filesystem::create_directories(config.state_dir);
   std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path());
+  for (const auto& [name, option] : {std::pair(config.underlay_interface, "underlay-interface"),
+                                     std::pair(config.physical_interface, "physical-interface")}) {
+    if (const auto present = check_interface(name, option); !present) {
+      return refuse_to_start(present.error());
+    }
+  }
   const auto vtep = find_vtep(config);
   if (!vtep) {
     return refuse_to_start(vtep.error().within("option --vtep"));
   }
-  KernelFoot foot(config.physical_interface);
-  if (const auto present = foot.check(); !present) {
-    return refuse_to_start(present.error());
-  }
 
+  KernelFoot foot(config.physical_interface);
   Gateway gateway(io, foot, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   int exit_code = 0;

@@ -67,19 +67,20 @@ netlink::Route kernel_route(const netlink::Link& link, const OverlayRoute& route
 
 KernelFoot::KernelFoot(std::string physical_interface) : physical_(std::move(physical_interface)), socket_(opened()) {}
 
-Result<void> KernelFoot::check() {
-  const auto link = socket_.find_link(physical_);
-  if (!link) {
-    std::string names;
-    if (const auto links = socket_.list_links()) {
-      for (const auto& one : *links) {
-        names += (names.empty() ? "" : ", ") + one.name;
-      }
-    }
-    return Error(Errc::not_found, fmt::format("taking {} as the physical side: {}", physical_, link.error().message()),
-                 "name a network interface of this host with --physical-interface: " + names);
+Result<void> check_interface(const std::string& name, const std::string& option) {
+  auto socket = opened();
+  const auto link = socket.find_link(name);
+  if (link) {
+    return ok();
   }
-  return ok();
+  std::string names;
+  if (const auto links = socket.list_links()) {
+    for (const auto& one : *links) {
+      names += (names.empty() ? "" : ", ") + one.name;
+    }
+  }
+  return Error(Errc::not_found, fmt::format("option --{} {}: {}", option, name, link.error().message()),
+               "name a network interface of this host: " + names);
 }
 
 std::optional<net::Ipv4Address> KernelFoot::physical_address() {
@@ -112,8 +113,8 @@ KernelFoot::Outcome KernelFoot::ensure(const FootPlan& plan) {
   ensure_address(*link, outcome);
   ensure_neighbour(*link, outcome);
   ensure_routes(*link, plan, outcome);
-  if (const auto present = check(); !present) {
-    outcome.problems.push_back(present.error());
+  if (const auto physical = socket_.find_link(physical_); !physical) {
+    outcome.problems.push_back(physical.error());
     return outcome;
   }
   ensure_forwarding(outcome);

@@ -1,9 +1,9 @@
 // The gateway's foot in the kernel: mooring-gw0 with its address, the permanent neighbour behind which the overlay
 // lies, routes to the subnets, forwarding between it and the physical NIC, and proxy ARP there.
 //
+//   check_interface("eth1", "physical-interface");   // at the start
 //   KernelFoot foot("eth1");
-//   foot.check()                 // at the start: is the NIC there?
-//   foot.ensure(plan)            // whenever something may have changed; what is right is left alone
+//   foot.ensure(plan);                               // whenever something may have changed
 //
 // mooring-gw0 is made by vswitchd. It outlives that process (with the userspace datapath as a persistent tap), but not
 // its removal from OVSDB, nor a reboot: ensure() whenever it may be new. Only routes of our protocol on it are ever
@@ -23,13 +23,13 @@
 
 namespace mooring::gateway {
 
+// `not_found` if the host has no such interface: the error names the option and the interfaces that there are.
+Result<void> check_interface(const std::string& name, const std::string& option);
+
 class KernelFoot final : public Foot {
  public:
   // Of the calling thread's network namespace. Throws if there is no netlink socket to be had.
   explicit KernelFoot(std::string physical_interface);
-
-  // Is the physical interface there? The error names those that are.
-  Result<void> check();
 
   std::optional<net::Ipv4Address> physical_address() override;
   Result<void> name_is_free() override;

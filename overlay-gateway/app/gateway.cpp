@@ -1,5 +1,6 @@
 #include "overlay-gateway/app/gateway.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -16,8 +17,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds healthy_interval{1000};
-constexpr std::chrono::milliseconds repair_interval{50};
+constexpr std::chrono::milliseconds first_repair{50};  // doubles up to the healthy interval while nothing else happens
 constexpr std::chrono::milliseconds switch_deadline{5000};
+constexpr std::chrono::milliseconds commit_pause{1000};
 constexpr std::chrono::milliseconds connect_grace{1000};  // the first connection is not late before
 
 GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
@@ -51,6 +53,14 @@ directory::WatchClientSettings watch_settings(const Config& config, net::Ipv4Add
   settings.controller = config.controller;
   settings.token = config.token;
   return settings;
+}
+
+Error same_interface(const std::string& name) {
+  return Error(
+      Errc::invalid_config,
+      fmt::format("taking {} as the physical side: the userspace datapath puts the underlay interface into {}", name,
+                  underlay::PhysicalBridgeSettings().bridge),
+      fmt::format("--physical-interface {} if both sides share {}", underlay::PhysicalBridgeSettings().bridge, name));
 }
 
 }  // namespace
@@ -128,6 +138,7 @@ void Gateway::on_directory(const directory::Changes& changes) {
 void Gateway::look_soon() {
   if (!look_posted_ && !stopped_) {
     look_posted_ = true;
+    repair_interval_ = first_repair;
     asio::post(io_, [this] {
       look_posted_ = false;
       look();
@@ -150,7 +161,8 @@ void Gateway::look() {
     ready_ = true;
     on_ready_();
   }
-  timer_.expires_after(whole ? healthy_interval : repair_interval);
+  repair_interval_ = whole ? first_repair : std::min(repair_interval_ * 2, healthy_interval);
+  timer_.expires_after(whole ? healthy_interval : repair_interval_);
   timer_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled) {
       look();
@@ -183,9 +195,14 @@ void Gateway::look_at_switch() {
   }
   datapath_ = *datapath;
   const bool bridged = *datapath == underlay::Datapath::netdev;
+  const bool one_nic = bridged && config_.physical_interface == config_.underlay_interface;
+  settle("interfaces", one_nic ? Result<void>(same_interface(config_.physical_interface)) : ok());
+  if (one_nic) {
+    return;
+  }
   switch_whole_ = switch_is_whole(*state, bridged ? bridge_settings(config_).bridge : std::string());
   const bool mtu_differs = foot_plan_.mtu_bytes != 0 && foot_plan_.mtu_bytes != committed_mtu_;
-  if ((!switch_whole_ || mtu_differs) && !committing_) {
+  if ((!switch_whole_ || mtu_differs) && !committing_ && Clock::now() >= commit_not_before_) {
     set_up_switch(*datapath);
   }
 }
@@ -217,6 +234,8 @@ void Gateway::set_up_switch(underlay::Datapath datapath) {
     if (done) {
       committed_mtu_ = mtu;
       look_soon();
+    } else {
+      commit_not_before_ = Clock::now() + commit_pause;  // each attempt changes OVSDB, which calls for a look
     }
   });
 }

@@ -81,6 +81,8 @@ class Gateway {
   bool stopped_ = false;
   std::uint32_t committed_mtu_ = 0;
   FootPlan foot_plan_;
+  std::chrono::milliseconds repair_interval_{0};
+  Clock::time_point commit_not_before_{};
   Clock::time_point started_at_{};
   underlay::WarmupSchedule warmup_;
   std::map<std::string, std::string> problems_;  // by area, sorted: what is wrong now

@@ -174,6 +174,17 @@ TEST_CASE("a restart of the gateway loses no packet, even with the controller aw
   CHECK(heard.find(" 0% packet loss") != std::string::npos);
 }
 
+TEST_CASE("told to stop, the gateway ends well and leaves everything as it is") {
+  GatewayStage stage;
+  stage.start_gateway();
+  REQUIRE(stage.gets_ready());
+  const std::string flows_before = stage.host.ofctl("dump-flows", "br-tun", "--no-stats");
+  CHECK(stage.stop_gateway(SIGTERM) == 0);
+  CHECK(stage.host.ofctl("dump-flows", "br-tun", "--no-stats") == flows_before);
+  CHECK(stage.pings(stage.physical, "10.0.0.5", "-c 1 -W 2"));
+  CHECK_FALSE(std::filesystem::exists(stage.socket()));
+}
+
 TEST_CASE("after a crash of vswitchd flows, foot and underlay are put back") {
   GatewayStage stage;
   stage.start_gateway();
@@ -194,9 +205,12 @@ TEST_CASE("the gateway says what is wrong, and how to get on") {
     stage.host.run("ip link set phys0 name other0");
     stage.start_gateway();
     CHECK(stage.wait_for_gateway() == 1);
-    CHECK(stage.log_text().find("taking phys0 as the physical side") != std::string::npos);
-    CHECK(stage.log_text().find("--physical-interface: ") != std::string::npos);
+    CHECK(stage.log_text().find("option --physical-interface phys0: ") != std::string::npos);
     CHECK(stage.log_text().find("other0") != std::string::npos);
+  }
+  SECTION("one interface for both sides") {
+    stage.start_gateway("--physical-interface=eth0");
+    CHECK(eventually([&] { return stage.log_text().find("--physical-interface br-phy") != std::string::npos; }));
   }
   SECTION("an agent has the bridge") {
     stage.host.vsctl(

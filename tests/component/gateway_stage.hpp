@@ -53,7 +53,8 @@ class GatewayStage {
   }
   ~GatewayStage() { stop_gateway(SIGTERM); }
 
-  void start_gateway(const std::string& more = {}) {
+  // `physical_option`: to give that option another value.
+  void start_gateway(const std::string& physical_option = "--physical-interface=phys0") {
     std::vector<std::string> arguments{std::string(MOORING_BINARY_DIR) + "/overlay-gateway/mooring-gateway",
                                        "--name",
                                        "gw1",
@@ -61,8 +62,7 @@ class GatewayStage {
                                        "machine-gw1",
                                        "--underlay-interface",
                                        "eth0",
-                                       "--physical-interface",
-                                       "phys0",
+                                       physical_option,
                                        "--controller",
                                        controller.endpoint(),
                                        "--ovsdb",
@@ -75,17 +75,15 @@ class GatewayStage {
                                        socket(),
                                        "--state-dir",
                                        folder + "/state"};
-    if (!more.empty()) {
-      arguments.push_back(more);
-    }
     gateway_ = host.space().start(arguments, {}, log());
   }
-  // Waits for its end; false if there was none to stop.
-  void stop_gateway(int signal) {
-    if (gateway_ > 0) {
-      ::kill(gateway_, signal);
-      wait_for_gateway();
+  // Its exit code; -1 if a signal ended it, or if it did not run.
+  int stop_gateway(int signal) {
+    if (gateway_ <= 0) {
+      return -1;
     }
+    ::kill(gateway_, signal);
+    return wait_for_gateway();
   }
   int wait_for_gateway() {
     int status = 0;

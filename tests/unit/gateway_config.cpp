@@ -1,0 +1,94 @@
+// The options of mooring-gateway: what is refused, and in what words.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "overlay-gateway/config.hpp"
+
+using namespace mooring::gateway;
+
+namespace {
+
+struct Parsed {
+  ParsedConfig result;
+  std::string said;
+};
+
+Parsed parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "mooring-gateway");
+  std::ostringstream said;
+  auto* const out = std::cout.rdbuf(said.rdbuf());
+  auto* const err = std::cerr.rdbuf(said.rdbuf());
+  Parsed parsed;
+  parsed.result = parse_config(static_cast<int>(arguments.size()), arguments.data());
+  std::cout.rdbuf(out);
+  std::cerr.rdbuf(err);
+  parsed.said = said.str();
+  return parsed;
+}
+
+const std::vector<const char*> least{"--underlay-interface", "eth0", "--physical-interface", "eth1",
+                                     "--machine-id",         "m1"};
+
+std::vector<const char*> least_and(std::initializer_list<const char*> more) {
+  std::vector<const char*> all = least;
+  all.insert(all.end(), more);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("the least that a gateway must be told, and the defaults of the rest") {
+  const Parsed parsed = parse(least_and({"--name", "gw1"}));
+  INFO(parsed.said);
+  REQUIRE_FALSE(parsed.result.exit_code);
+  const Config& config = parsed.result.config;
+  CHECK(config.name == "gw1");
+  CHECK(config.network == "default");
+  CHECK(config.vtep.empty());
+  CHECK(config.controller.str() == "unix:/run/mooring/controller.sock");
+  CHECK(config.ovsdb == "unix:/run/openvswitch/db.sock");
+  CHECK(config.datapath == "auto");
+}
+
+TEST_CASE("wrong options end the program with 2 and name option, value and way out") {
+  const auto refused = [](const std::vector<const char*>& arguments, const std::string& option,
+                          const std::string& cause) {
+    const Parsed parsed = parse(arguments);
+    INFO(parsed.said);
+    CHECK(parsed.result.exit_code == 2);
+    CHECK(parsed.said.find(option) != std::string::npos);
+    CHECK(parsed.said.find(cause) != std::string::npos);
+  };
+  refused({}, "--underlay-interface", "required");
+  refused({"--underlay-interface", "eth0"}, "--physical-interface", "required");
+  refused(least_and({"--name", "Not A Name"}), "--name", "Not A Name");
+  refused(least_and({"--network", "no_such!"}), "--network", "no_such!");
+  refused(least_and({"--vtep", "172.31.0.300"}), "--vtep", "172.31.0.300");
+  refused(least_and({"--controller", "https://controller:1"}), "--controller", "https://controller:1");
+  refused(least_and({"--datapath", "magic"}), "--datapath", "magic");
+  refused(least_and({"--log-level", "loud"}), "--log-level", "loud");
+  refused(least_and({"--token-file", "/nonexistent/token"}), "--token-file", "/nonexistent/token");
+  refused(least_and({"--lantern"}), "--lantern", "not expected");
+}
+
+TEST_CASE("help and version are successes") {
+  CHECK(parse({"--help"}).result.exit_code == 0);
+  const Parsed version = parse({"--version"});
+  CHECK(version.result.exit_code == 0);
+  CHECK(version.said.find("mooring-gateway ") == 0);
+}
+
+TEST_CASE("a file says the same as options") {
+  const std::string file = std::string(MOORING_BINARY_DIR) + "/gateway_config_test.toml";
+  std::ofstream(file) << "name = \"gw7\"\nunderlay-interface = \"eth0\"\nphysical-interface = \"eth1\"\nvtep = "
+                         "\"172.31.0.7\"\nmachine-id = \"m1\"\n";
+  const Parsed parsed = parse({"--config", file.c_str()});
+  INFO(parsed.said);
+  REQUIRE_FALSE(parsed.result.exit_code);
+  CHECK(parsed.result.config.name == "gw7");
+  CHECK(parsed.result.config.vtep == "172.31.0.7");
+}
