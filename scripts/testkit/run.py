@@ -31,12 +31,12 @@ class Case:
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
-        prog="scripts/test", description="Installs what is missing, builds, and runs the tests through ctest: unit, contract, "
-        "component, lint and system tests from the dev build, and unit, contract and component tests again with the address "
-        "and undefined-behaviour sanitizers. System tests need root; the others run without.")
+        prog="scripts/test", description="Installs what is missing, builds, and runs the tests through ctest: lint and system "
+        "tests with the programs of the dev build; unit, contract and component tests with the address and undefined-behaviour "
+        "sanitizers. System and component tests need root.")
     parser.add_argument("--full", action="store_true", help="also the tests labelled 'full' (long drills); no time budget")
     parser.add_argument("--filter", metavar="RE", help="only tests whose name matches (and no time budget)")
-    parser.add_argument("--no-asan", action="store_true", help="leave the sanitizer build and its run out (quicker, less sure)")
+    parser.add_argument("--no-asan", action="store_true", help="all tests from the dev build, without sanitizers (quicker, less sure)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="parallel compilers and tests")
     return parser.parse_args(arguments)
 
@@ -52,9 +52,9 @@ def remove_stale_labs():
             Lab(name, Narrator(quiet=True)).down()
 
 
-def build(preset, jobs):
+def build(preset, target, jobs):
     environment = dict(os.environ, CCACHE_NOHASHDIR="1", CCACHE_BASEDIR=ROOT)
-    for command in (["cmake", "--preset", preset], ["cmake", "--build", "--preset", preset, "-j", str(jobs)]):
+    for command in (["cmake", "--preset", preset], ["cmake", "--build", "--preset", preset, "-j", str(jobs), "--target", target]):
         print("$", " ".join(command), flush=True)
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
@@ -146,14 +146,16 @@ def main(argv):
     arguments = parse_arguments(argv)
     remove_stale_labs()
     began = time.monotonic()
-    presets = ["dev"] if arguments.no_asan else ["dev", "asan"]
-    for preset in presets:
-        build(preset, arguments.jobs)
-    built = time.monotonic()
     label = "^(quick|full)$" if arguments.full else "^quick$"
-    cases = run_ctest("dev", [label], arguments)
-    if not arguments.no_asan:
-        cases += run_ctest("asan", [label, "^(unit|contract|component)$"], arguments)
+    # Preset, what to build of it, the tests that run from it. Each test is built and run once.
+    runs = [("dev", "all", ".")] if arguments.no_asan else [("dev", "programs", "^(lint|system)$"),
+                                                            ("asan", "all", "^(unit|contract|component)$")]
+    for preset, target, _ in runs:
+        build(preset, target, arguments.jobs)
+    built = time.monotonic()
+    cases = []
+    for preset, _, kinds in runs:
+        cases += run_ctest(preset, [label, kinds], arguments)
     tested = time.monotonic()
     remove_stale_labs()
     well = summary(cases, built - began, tested - built, budget=not (arguments.full or arguments.filter))
