@@ -51,7 +51,7 @@ class Agent {
                 AgentSocket::Views{[this] { return views_.status(); }, [this] { return views_.ports(); },
                                    [this] { return views_.flows(); }}) {
     for (const auto& [id, release] : journal_.state().owed) {  // promised by an earlier life: not ports again
-      state_.detached[release.attachment] = release.generation;
+      state_.detached[release.attachment] = release.generation == 0 ? std::nullopt : std::optional(release.generation);
     }
     switch_.on(
         {[this](auto ovsdb) { table_.ovsdb_changed(std::move(ovsdb)); }, [this] { table_.sync_host_routes(true); }});

@@ -163,6 +163,27 @@ asio::awaitable<Result<void>> NodeSwitch::delete_ports(std::vector<std::string> 
   co_return co_await commit("removing ports that are gone", std::move(deletions));
 }
 
+asio::awaitable<Result<void>> NodeSwitch::restore_ports(std::vector<LocalPort> ports) {
+  const auto links = kernel_.links();
+  if (!links) {
+    co_return links.error();
+  }
+  std::vector<ovs::OvsdbOperation> additions;
+  for (const auto& port : ports) {
+    if (!links->contains(port.interface)) {
+      continue;  // its container went meanwhile: reconciliation gives the address back
+    }
+    const auto ids = external_ids_of(port.record);
+    ovs::AddPort row;
+    row.bridge = integration_bridge;
+    row.name = port.interface;
+    row.ofport_request = port.ofport;
+    row.external_ids = ovs::StringMap(ids.begin(), ids.end());
+    additions.emplace_back(std::move(row));
+  }
+  co_return co_await commit("putting ports back into a new database", std::move(additions));
+}
+
 asio::awaitable<Result<void>> NodeSwitch::ensure() {
   const auto datapath = underlay::choose_datapath(settings_.datapath, *state_.ovsdb);
   if (!datapath) {
@@ -216,6 +237,9 @@ asio::awaitable<Result<void>> NodeSwitch::ensure() {
 }
 
 asio::awaitable<void> NodeSwitch::run() {
+  if (!state_.ovsdb->connected) {  // the first connection takes a moment: no reason to complain
+    co_await state_.changed.wait(after(look_interval));
+  }
   for (;;) {
     Result<void> done =
         Error(Errc::unavailable, "OVSDB does not answer at " + settings_.ovsdb, "is ovsdb-server running?");

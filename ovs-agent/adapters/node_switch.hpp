@@ -40,6 +40,7 @@ class NodeSwitch final : public SwitchPort {
   asio::awaitable<void> run();
 
   asio::awaitable<Result<void>> delete_ports(std::vector<std::string> interfaces) override;
+  asio::awaitable<Result<void>> restore_ports(std::vector<LocalPort> ports) override;
   // Tunnel peers that should be known to the userspace datapath's ARP cache.
   void set_peers(std::vector<net::Ipv4Address> peers);
 

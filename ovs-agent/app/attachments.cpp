@@ -11,6 +11,7 @@ constexpr std::chrono::milliseconds ready_deadline{5'000};
 constexpr std::chrono::milliseconds allocate_deadline{10'000};
 constexpr std::chrono::milliseconds confirm_deadline{10'000};
 constexpr std::chrono::milliseconds release_deadline{3'000};
+constexpr std::chrono::milliseconds check_deadline{3'000};
 
 std::chrono::milliseconds left(Deadline deadline) {
   const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -212,6 +213,7 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
 asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::CheckRequest request) {
   const NodeState& state = parts_.state;
   agent_api::CheckAnswer answer;
+  const auto read = co_await parts_.flows.read_back(check_deadline);
   const auto problem = [&](std::string text) { answer.problems.push_back(std::move(text)); };
   const auto* port = state.ports.find(request.attachment);
   if (!state.ovsdb->connected) {
@@ -237,6 +239,9 @@ asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::Ch
   }
   if (const Gate gate = gate_of(*port, state.directory); !gate.open) {
     problem(fmt::format("the port is {}", gate.text()));
+  }
+  if (!read) {
+    problem("the switch does not tell its flows: " + read.error().message());
   }
   for (const auto& flow : parts_.flows.missing(request.attachment)) {
     problem("a flow is not in place: " + flow);

@@ -174,6 +174,21 @@ asio::awaitable<Result<void>> FlowProgram::settled(const Attachment& attachment,
   co_return ok();
 }
 
+asio::awaitable<Result<void>> FlowProgram::read_back(std::chrono::milliseconds deadline) {
+  br_int_.read_back();
+  br_tun_.read_back();
+  Promise<Result<void>> int_done(executor_);
+  Promise<Result<void>> tun_done(executor_);
+  const ovs::FlowSync::Concerns nothing = [](const ovs::Flow&) { return false; };
+  br_int_.settled(
+      deadline, [int_done](Result<void> result) { int_done.set(std::move(result)); }, nothing);
+  br_tun_.settled(
+      deadline, [tun_done](Result<void> result) { tun_done.set(std::move(result)); }, nothing);
+  const Result<void> int_result = co_await int_done.wait();
+  const Result<void> tun_result = co_await tun_done.wait();
+  co_return int_result ? tun_result : int_result;
+}
+
 std::vector<std::string> FlowProgram::missing(const Attachment& attachment) const {
   std::vector<std::string> lines;
   const auto found = groups_.find(group_of(attachment));

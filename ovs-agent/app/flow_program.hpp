@@ -27,6 +27,8 @@ class FlowProgram {
 
   // The flows of one local port are in both bridges, past a barrier. Errors: timeout, or what the switch refused.
   asio::awaitable<Result<void>> settled(const Attachment& attachment, std::chrono::milliseconds deadline);
+  // Asks both switches what they really hold; done when it is known and what differed was repaired.
+  asio::awaitable<Result<void>> read_back(std::chrono::milliseconds deadline);
   // Flows that the port should have and the switch was not seen to hold; "br-int: table=…", one each.
   std::vector<std::string> missing(const Attachment& attachment) const;
 

@@ -1,7 +1,9 @@
 // What the agent knows, in one place, owned by its one thread.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -28,8 +30,8 @@ struct NodeState {
   directory::Directory directory;
   LocalPorts ports;
   Ofports ofports;
-  // DEL is done, its row is still in OVSDB: not to be taken for a port again. -> its generation.
-  std::map<Attachment, Generation> detached;
+  // DEL is done, its row is still in OVSDB: not to be taken for a port again. -> its generation; none: any.
+  std::map<Attachment, std::optional<Generation>> detached;
 
   std::shared_ptr<const ovs::OvsdbState> ovsdb = std::make_shared<ovs::OvsdbState>();
   bool ovsdb_read = false;     // a whole replica has been there once

@@ -42,16 +42,43 @@ void PortTable::ovsdb_changed(std::shared_ptr<const ovs::OvsdbState> ovsdb) {
       gone.push_back(attachment);
     }
   }
-  for (const auto& attachment : gone) {
-    spdlog::info("port of {} left Open vSwitch", attachment.str());
-    drop(attachment, 0);
-  }
+  rows_gone(gone);
   std::erase_if(state_.detached, [&](const auto& item) { return !seen.contains(item.first); });
   if (first) {
     flows_.knowledge_grew();
   }
   sync_host_routes(false);
   state_.changed.notify();
+}
+
+void PortTable::rows_gone(const std::vector<Attachment>& gone) {
+  const bool made_anew = !database_id_.empty() && state_.ovsdb->database_id != database_id_;
+  if (made_anew && !gone.empty()) {
+    spdlog::error("the OVSDB was made anew and knows none of {} ports: they are put back", gone.size());
+  }
+  for (const auto& attachment : gone) {
+    if (made_anew) {
+      state_.ports.find(attachment)->in_ovsdb = false;
+      lost_.push_back(attachment);
+    } else {
+      spdlog::info("port of {} left Open vSwitch", attachment.str());
+      drop(attachment, 0);
+    }
+  }
+  if (!state_.ovsdb->database_id.empty()) {
+    database_id_ = state_.ovsdb->database_id;
+  }
+}
+
+std::vector<LocalPort> PortTable::take_lost() {
+  std::vector<LocalPort> ports;
+  for (const auto& attachment : lost_) {
+    if (const auto* port = state_.ports.find(attachment); port != nullptr && !port->in_ovsdb && !port->leaving) {
+      ports.push_back(*port);
+    }
+  }
+  lost_.clear();
+  return ports;
 }
 
 void PortTable::row_seen(const std::string& name, const ovs::OvsInterface& interface) {
@@ -61,7 +88,7 @@ void PortTable::row_seen(const std::string& name, const ovs::OvsInterface& inter
     return;
   }
   const auto detached = state_.detached.find(record->attachment);
-  if (detached != state_.detached.end() && record->generation <= detached->second) {
+  if (detached != state_.detached.end() && (!detached->second || record->generation <= *detached->second)) {
     return;
   }
   LocalPort port;
@@ -139,7 +166,7 @@ void PortTable::drop(const Attachment& attachment, Generation generation) {
   const auto* bridge = state_.ovsdb->bridge(integration_bridge);
   const auto name = port ? port->interface : agent_api::host_interface_name(attachment);
   if (bridge != nullptr && bridge->interfaces.contains(name)) {
-    state_.detached[attachment] = newest;
+    state_.detached[attachment] = newest == 0 ? std::nullopt : std::optional(newest);
   }
 }
 

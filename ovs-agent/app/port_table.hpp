@@ -30,18 +30,24 @@ class PortTable {
   // vswitchd gave another number than the reserved one.
   void use_ofport(const Attachment& attachment, std::uint32_t ofport);
 
+  // Ports whose rows went because the whole database was made anew; each is told once.
+  std::vector<LocalPort> take_lost();
+
   // Routes of the host to open local ports. `read_back`: compare with the kernel too.
   void sync_host_routes(bool read_back);
   // Gates depend on the directory's revision too: looks at all ports again.
   void look_again();
 
  private:
+  void rows_gone(const std::vector<Attachment>& gone);
   void row_seen(const std::string& name, const ovs::OvsInterface& interface);
   void changed(const LocalPort& port);
 
   NodeState& state_;
   FlowProgram& flows_;
   KernelPort& kernel_;
+  std::string database_id_;
+  std::vector<Attachment> lost_;
   std::string last_route_error_;
 };
 

@@ -31,6 +31,8 @@ class SwitchPort {
   virtual ~SwitchPort() = default;
   // What is not there is fine.
   virtual asio::awaitable<Result<void>> delete_ports(std::vector<std::string> interfaces) = 0;
+  // Rows of ports whose links are there, as the plugin had made them. What is there already is fine.
+  virtual asio::awaitable<Result<void>> restore_ports(std::vector<LocalPort> ports) = 0;
 };
 
 // The node's kernel.

@@ -88,6 +88,15 @@ asio::awaitable<Result<void>> Reconciler::remove_earlier_boot() {
 
 asio::awaitable<Result<void>> Reconciler::pass() {
   ++parts_.state.counters.reconcile_passes;
+  if (parts_.state.bridges_ready) {
+    auto lost = parts_.table.take_lost();
+    if (!lost.empty()) {
+      const auto restored = co_await switch_.restore_ports(std::move(lost));
+      if (!restored) {
+        co_return restored.error();
+      }
+    }
+  }
   auto found = inventory();
   if (!found) {
     co_return found.error();

@@ -32,7 +32,12 @@ TEST_CASE("agent: the node is made ready, the underlay address moves to br-phy a
   REQUIRE(eventually(moved));
   REQUIRE(eventually(host_side));
   REQUIRE(eventually([&] { return route().find("mooring0") != std::string::npos; }));
-  REQUIRE(eventually([&] { return !stage.flows("br-int", "nw_src=10.0.0.2").empty(); }));
+  REQUIRE(eventually([&] {
+    const auto status = stage.try_status();
+    return status["ready"] == true && status["flows"]["br-int"]["connects_total"] >= 2 &&
+           status["flows"]["br-int"]["in_line"] == true;
+  }));
+  REQUIRE(stage.flows("br-int", "nw_src=10.0.0.2").size() == 1);
   REQUIRE(eventually([&] { return stage.check("c1", answer["allocation"]).body["problems"].empty(); }));
 }
 
@@ -62,7 +67,11 @@ TEST_CASE("agent: attach, confirm, check, detach") {
   const auto stale = stage.confirm("c1", 1);
   REQUIRE(stale.body["title"] == "superseded");
 
-  // Somebody deletes a flow behind our back: CHECK sees it at the next read-back, so only its existence is tested here.
+  // Somebody deletes a flow behind our back: CHECK looks at the switch, and what differs is put right.
+  stage.sandbox.ofctl("del-flows", "br-int", "table=40,ip");
+  REQUIRE(stage.flows("br-int", "table=40").size() == 2);
+  AgentStage::must(stage.check("c1", allocation));
+  REQUIRE(stage.flows("br-int", "table=40").size() == 3);
   const auto detached = stage.detach("c1");
   AgentStage::must(detached);
   REQUIRE(detached.body["released"] == true);
@@ -192,4 +201,67 @@ TEST_CASE("agent: an address that moved away is shut both ways and hairpinned") 
   // The late DEL of the former owner changes nothing.
   REQUIRE(stage.detach("c1").body["released"] == false);
   REQUIRE(stage.controller_ports("h2") == 1);
+}
+
+TEST_CASE("agent: a database that was made anew gets bridges and ports back") {
+  AgentStage stage;
+  stage.start_agent();
+  const auto answer = stage.add("c1", "web-0");
+  stage.sandbox.kill_ovsdb();
+  REQUIRE(eventually([&] { return stage.try_status()["ovsdb"]["connected"] == false; }));
+  stage.sandbox.run("rm -f " + stage.sandbox.directory() + "/conf.db " + stage.sandbox.directory() +
+                    "/.conf.db.~lock~ && ovsdb-tool create " + stage.sandbox.directory() +
+                    "/conf.db /usr/share/openvswitch/vswitch.ovsschema");
+  stage.sandbox.start_ovsdb();
+  stage.sandbox.vsctl("--no-wait init");
+  const std::string name = answer["host_interface"];
+  REQUIRE(eventually(
+      [&] {
+        return stage.try_status()["ready"] == true &&
+               stage.sandbox.vsctl("list-ports br-int").find(name) != std::string::npos;
+      },
+      std::chrono::seconds(20)));
+  REQUIRE(eventually([&] { return stage.check("c1", answer["allocation"]).body["problems"].empty(); }));
+  REQUIRE(stage.controller_ports() == 1);
+}
+
+TEST_CASE("agent: the underlay address survives a death in the middle of its move") {
+  AgentStage stage;
+  const auto whole = [&] {
+    const auto phy = stage.sandbox.run("ip -4 -brief address show dev br-phy 2>/dev/null || true");
+    const auto nic = stage.sandbox.run("ip -4 -brief address show dev eth0");
+    const auto route = stage.sandbox.run("ip route show 198.51.100.0/24");
+    return phy.find("172.31.0.1/24") != std::string::npos && nic.find("172.31") == std::string::npos &&
+           route.find("via 172.31.0.254 dev br-phy") != std::string::npos;
+  };
+  stage.sandbox.run("ip route add 198.51.100.0/24 via 172.31.0.254 dev eth0");
+  stage.start_agent();
+  REQUIRE(whole());
+  stage.kill_agent();
+  SECTION("both have it") {
+    stage.sandbox.run("ip address add 172.31.0.1/24 dev eth0");
+  }
+  SECTION("neither has it: vswitchd died with the bridge") {
+    stage.sandbox.kill_vswitchd();
+    stage.sandbox.start_vswitchd();
+  }
+  SECTION("the NIC has it again: as after a boot") {
+    stage.sandbox.run(
+        "ip address flush dev br-phy; ip address add 172.31.0.1/24 dev eth0;"
+        " ip route add 198.51.100.0/24 via 172.31.0.254 dev eth0");
+  }
+  stage.start_agent();
+  REQUIRE(eventually(whole));
+}
+
+TEST_CASE("agent: started before Open vSwitch, it waits for it") {
+  AgentStage stage;
+  stage.sandbox.kill_vswitchd();
+  stage.sandbox.kill_ovsdb();
+  stage.start_agent(false);
+  REQUIRE(stage.try_status()["ready"] == false);
+  stage.sandbox.start_ovsdb();
+  stage.sandbox.start_vswitchd();
+  REQUIRE(eventually([&] { return stage.try_status()["ready"] == true; }));
+  REQUIRE(stage.add("c1", "web-0")["allocation"]["address"] == "10.0.0.2/24");
 }
