@@ -119,8 +119,7 @@ Parsed parse_options(int argc, const char* const* argv) {
   CLI::App app(description, "mooring-controller");
   app.footer(example);
   app.set_version_flag("--version", std::string("mooring-controller ") + MOORING_VERSION);
-  app.set_config("--config", "", "read options from this file (TOML/INI, names without the dashes)")
-      ->type_name("FILE");
+  app.set_config("--config", "", "read options from this file (TOML/INI, names without the dashes)")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--store", config.store_path, "SQLite file; made when it is not there")
       ->type_name("FILE")
