@@ -256,7 +256,11 @@ TEST_CASE("a full file system refuses whole batches, and is gone on with when th
 }
 
 TEST_CASE("150,000 bindings and ports are loaded in less than 2 s", "[sqlite]") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::uint32_t count = 15000;  // for what the sanitizer finds, not for the time
+#else
   constexpr std::uint32_t count = 150000;
+#endif
   const Folder folder;
   Loop loop;
   {
@@ -301,9 +305,5 @@ TEST_CASE("150,000 bindings and ports are loaded in less than 2 s", "[sqlite]") 
   CHECK(engine.use("big").bound == 0);
   CHECK(engine.allocate(Ask("h1", "c1", "a").pool("big")).value().address.address ==
         net::Ipv4Address(0x0a400010 + count));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  WARN("loaded in " << seconds << " s (with a sanitizer: not judged)");
-#else
   CHECK(seconds < 2.0);
-#endif
 }
