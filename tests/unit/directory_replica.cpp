@@ -91,6 +91,9 @@ TEST_CASE("a port is replaced only by a higher generation, or the same one in an
   confirmed.revision = 12;
   replica.apply(confirmed);
   CHECK(replica.find(key("10.0.0.5"))->state == directory::PortState::active);
+  replica.apply(WatchSource::port(100, "10.0.0.5", "h2", 10, "pending"));  // its first state again: older
+  CHECK(replica.find(key("10.0.0.5"))->state == directory::PortState::active);
+  CHECK(replica.counters().ignored_older == 2);
 
   replica.apply(WatchSource::port(100, "10.0.0.5", "h4", 13));
   CHECK(replica.find(key("10.0.0.5"))->node == "h4");
@@ -131,6 +134,7 @@ TEST_CASE("absence is known only after the end of a snapshot, and only up to the
   replica.end_of_snapshots(20, {100});
   CHECK(replica.complete());
   CHECK(replica.known_absent(key("10.9.0.5", 200), 20));
+  CHECK_FALSE(replica.known_absent(key("10.9.0.5", 200), 21));
 
   // A second snapshot withdraws the knowledge until it has ended; what is held stays.
   replica.begin_snapshot("inc-1", false);
@@ -188,16 +192,19 @@ TEST_CASE("a tombstone that overtakes the snapshot's older entry wins") {
 
 TEST_CASE("a change newer than the snapshot under way is not judged by its end") {
   Directory replica("h1");
-  take_snapshot(replica, {WatchSource::port(100, "10.0.0.5", "h2", 40)}, 40);
+  take_snapshot(replica, {WatchSource::port(100, "10.0.0.5", "h2", 40), WatchSource::port(100, "10.0.0.6", "h2", 39)},
+                40);
   replica.begin_snapshot("inc-1", false);  // of a controller that is behind
   replica.apply(WatchSource::port(100, "10.0.0.5", "h3", 20));
   replica.end_of_snapshot(100, 30);
   replica.end_of_snapshots(30, {100});
   CHECK(replica.find(key("10.0.0.5"))->node == "h2");
+  CHECK(replica.find(key("10.0.0.6")));  // not named, but newer
 
   // When the replica itself is the one that is wrong, the snapshot overrules.
   take_snapshot(replica, {WatchSource::port(100, "10.0.0.5", "h3", 20)}, 30, "inc-1", true);
   CHECK(replica.find(key("10.0.0.5"))->node == "h3");
+  CHECK_FALSE(replica.find(key("10.0.0.6")));
 }
 
 TEST_CASE("another incarnation's entries win over higher generations of the former one") {
@@ -232,6 +239,21 @@ TEST_CASE("an own port is there at once, and the stream confirms it") {
   CHECK(replica.sums().shard(100).count == 1);
   CHECK(replica.sums().total().digest == ipam_api::entry_digest(WatchSource::port(100, "10.0.0.5", "h2", 10)));
 
+  SECTION("it is visited once, in place of what it replaces") {
+    int visits = 0;
+    replica.for_each_port([&](const directory::Port& one) {
+      ++visits;
+      CHECK(one.generation == 21);
+    });
+    CHECK(visits == 1);
+  }
+  SECTION("its own tombstone ends it, also while a snapshot is under way") {
+    replica.begin_snapshot("inc-1", false);
+    auto gone = WatchSource::tombstone(WatchSource::port(100, "10.0.0.5", "h1", 21));
+    gone.revision = 22;
+    replica.apply(gone);
+    CHECK_FALSE(replica.find(key("10.0.0.5")));
+  }
   SECTION("older frames change nothing that is seen") {
     auto older = WatchSource::tombstone(WatchSource::port(100, "10.0.0.5", "h2", 10));
     older.revision = 20;
@@ -280,7 +302,10 @@ TEST_CASE("an own port before the first snapshot survives a snapshot that is old
   CHECK(replica.apply_own(allocation("10.0.0.5", 50), attachment) == Directory::Applied::provisional);
   take_snapshot(replica, {}, 49);
   CHECK(replica.find(key("10.0.0.5")));
-  take_snapshot(replica, {}, 50);
+  replica.begin_snapshot("inc-1", false);
+  replica.end_of_snapshot(101, 50);
+  CHECK(replica.find(key("10.0.0.5")));
+  replica.end_of_snapshot(100, 50);  // its own shard decides, not the whole stream
   CHECK_FALSE(replica.find(key("10.0.0.5")));
 }
 
