@@ -1,4 +1,6 @@
 // The watch session from transcripts: lines in, actions out.
+#include <random>
+
 #include <catch2/catch.hpp>
 
 #include "fakes/watch_source.hpp"
@@ -329,5 +331,63 @@ TEST_CASE("a HELLO that does not fit the replica is a breach") {
     bench.line(bench.source.hello(false));
     CHECK(bench.line(bench.source.end_of_snapshots()).rfind("close! ", 0) == 0);
     CHECK_FALSE(bench.replica.complete());
+  }
+}
+
+TEST_CASE("whatever is done to the lines of a stream, the replica ends equal to the source") {
+  std::mt19937 random(77);
+  const auto below = [&random](std::size_t bound) { return static_cast<std::size_t>(random()) % bound; };
+  for (int round = 0; round < 300; ++round) {
+    Bench bench;
+    std::vector<std::string> lines;
+    for (std::uint32_t number = 0; number < 6; ++number) {
+      bench.source.commit({WatchSource::port(100 + number % 2, "10.0.0." + std::to_string(number), "h2", 0)});
+    }
+    lines = bench.source.snapshot();
+    for (std::uint32_t number = 0; number < 6; ++number) {
+      const auto port = WatchSource::port(100, "10.0.0." + std::to_string(number), "h3", 0);
+      auto gone = WatchSource::tombstone(port);
+      gone.generation = bench.source.revision + 1;
+      lines.push_back(bench.source.commit({number % 3 == 0 ? gone : port}));
+    }
+    for (std::size_t damage = below(4); damage != 0; --damage) {
+      const std::size_t at = below(lines.size());
+      switch (below(5)) {
+        case 0:
+          lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(at));
+          break;
+        case 1:
+          lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(below(lines.size())), lines[at]);
+          break;
+        case 2:
+          std::swap(lines[at], lines[below(lines.size())]);
+          break;
+        case 3:
+          lines[at][below(lines[at].size())] = static_cast<char>(below(256));
+          break;
+        default:
+          lines[at].resize(below(lines[at].size()));
+          break;
+      }
+    }
+    bench.open();
+    bench.lines(lines);
+    for (int beat = 0; beat < 4; ++beat) {
+      bench.line(bench.source.heartbeat());
+    }
+    for (int dials = 0; dials < 3 && !bench.session.live(); ++dials) {
+      const bool resume = bench.redial().find("revision=" + std::to_string(bench.source.revision)) != std::string::npos;
+      bench.session.opened(bench.now);
+      if (resume) {
+        bench.line(bench.source.hello(true));
+      } else {
+        bench.lines(bench.source.snapshot());
+      }
+      bench.line(bench.source.heartbeat());
+    }
+    INFO("round " << round);
+    REQUIRE(bench.session.live());
+    REQUIRE(bench.replica.sums().total() == bench.source.sums().total());
+    REQUIRE(bench.replica.complete());
   }
 }

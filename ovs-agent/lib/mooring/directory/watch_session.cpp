@@ -118,6 +118,9 @@ Actions WatchSession::line(std::string_view text, TimePoint now) {
     return breach(hello ? "a second HELLO" : "the first frame is not HELLO", now);
   }
   silent_at_ = now + silent_heartbeats * heartbeat_;
+  if (!std::holds_alternative<ipam_api::Heartbeat>(*frame)) {
+    beats_in_snapshot_ = 0;
+  }
   return std::visit([this, now](const auto& typed) { return on(typed, now); }, *frame);
 }
 
@@ -206,7 +209,8 @@ Actions WatchSession::on(const ipam_api::Changes& frame, TimePoint) {
 
 Actions WatchSession::on(const ipam_api::Heartbeat& frame, TimePoint now) {
   if (in_snapshot_) {
-    return {};
+    // They keep a long snapshot alive, but its parts must come in between.
+    return ++beats_in_snapshot_ > silent_heartbeats ? breach("the snapshot does not go on", now) : Actions{};
   }
   const Revision before = directory_.revision();
   if (frame.revision < before) {

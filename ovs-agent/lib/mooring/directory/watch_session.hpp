@@ -116,6 +116,7 @@ class WatchSession {
   std::chrono::milliseconds backoff_{0};  // of the next failure; 0: the first one
   bool start_over_ = false;               // the replica is not to be trusted: no revision in the next Dial
   bool in_snapshot_ = false;
+  int beats_in_snapshot_ = 0;  // heartbeats since its last part
   std::set<ipam_api::Shard> ended_shards_;
   std::map<ipam_api::Shard, Revision> changed_shards_;  // by CHANGES while the snapshot was under way
   SessionCounters counters_;
