@@ -55,7 +55,7 @@ TEST_CASE("DEL is done with anything away") {
   }
   SECTION("an agent that hangs") {
     stage.agent.reply("/v1/detach", [](const Json&) { return Answer{200, "", true, false, {}}; });
-    conf["timeoutSeconds"] = 1;
+    conf["timeoutSeconds"] = 2;
     CHECK(stage.run("DEL", conf).exit_code == 0);
     CHECK(stage.is_clean());
   }
