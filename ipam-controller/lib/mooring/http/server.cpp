@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 #include <list>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,6 +27,14 @@
 
 namespace mooring::http {
 namespace {
+
+// A peer that lost its power acknowledges nothing, and the kernel would keep what is written to it for a quarter of an
+// hour: its connection, a watch stream above all, would look alive (tcp(7), TCP_USER_TIMEOUT).
+constexpr int unacknowledged_limit_ms = 15'000;
+
+void give_up_unacknowledged(int socket) {
+  ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_limit_ms, sizeof unacknowledged_limit_ms);
+}
 
 using UnixAcceptor = asio::local::stream_protocol::acceptor;
 using TcpAcceptor = asio::ip::tcp::acceptor;
@@ -218,6 +227,7 @@ asio::awaitable<void> Server::Impl::accept_from(Acceptor& acceptor) {
       if constexpr (std::is_same_v<Acceptor, TcpAcceptor>) {
         IoError ignored;
         accepted.set_option(asio::ip::tcp::no_delay(true), ignored);
+        give_up_unacknowledged(accepted.native_handle());
       }
       admit(Socket(std::move(accepted)));
       continue;
