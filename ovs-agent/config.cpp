@@ -22,7 +22,8 @@ std::string first_line(const std::string& path) {
 
 std::string own_hostname() {
   char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+  const std::string full = ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+  return full.substr(0, full.find('.'));
 }
 
 // As the options were written, before they are understood.
@@ -114,7 +115,7 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
     app.parse(argc, argv);
     understand(options, config);
   } catch (const CLI::ParseError& error) {
-    exit_code = app.exit(error);
+    exit_code = app.exit(error) == 0 ? 0 : 2;  // --help and --version are no mistakes
     return std::nullopt;
   }
   return config;

@@ -202,6 +202,13 @@ asio::awaitable<Result<void>> NodeSwitch::ensure() {
     if (const auto remembered = physical.remember(); !remembered) {
       co_return remembered.error();
     }
+    const auto& addresses = physical.remembered().addresses;
+    if (std::none_of(addresses.begin(), addresses.end(),
+                     [this](const auto& known) { return known.address == settings_.vtep; })) {
+      co_return Error(Errc::invalid_config,
+                      fmt::format("the VTEP {} is not an address of {}", settings_.vtep.str(), settings_.underlay_nic),
+                      "change --vtep or --underlay-interface, or give the interface that address");
+    }
     physical_ = std::move(physical);
   }
   auto wanted = operations();
@@ -237,8 +244,9 @@ asio::awaitable<Result<void>> NodeSwitch::ensure() {
 }
 
 asio::awaitable<void> NodeSwitch::run() {
-  if (!state_.ovsdb->connected) {  // the first connection takes a moment: no reason to complain
-    co_await state_.changed.wait(after(look_interval));
+  const Deadline patience = after(look_interval);  // the first connection takes a moment: no reason to complain
+  while (!state_.ovsdb->connected && std::chrono::steady_clock::now() < patience) {
+    co_await state_.changed.wait(patience);
   }
   for (;;) {
     Result<void> done =

@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds ready_deadline{5'000};
 constexpr std::chrono::milliseconds allocate_deadline{10'000};
 constexpr std::chrono::milliseconds confirm_deadline{10'000};
+constexpr std::chrono::milliseconds unknown_deadline{2'000};
 constexpr std::chrono::milliseconds release_deadline{3'000};
 constexpr std::chrono::milliseconds check_deadline{3'000};
 
@@ -123,9 +124,16 @@ Result<LocalPort> Attachments::open_port(const Attachment& attachment, Generatio
 
 asio::awaitable<Result<std::uint32_t>> Attachments::wait_for_ofport(Attachment attachment, Generation generation,
                                                                     Deadline deadline) {
+  const Deadline patience = std::min(deadline, after(unknown_deadline));
   for (;;) {
     const auto port = open_port(attachment, generation);
     if (!port) {
+      // An agent that was started again between attach and confirm learns of the port from OVSDB: in a moment.
+      const bool unknown = port.error().code() == Errc::not_found;
+      if (unknown && std::chrono::steady_clock::now() < patience) {
+        co_await parts_.state.changed.wait(patience);
+        continue;
+      }
       co_return port.error();
     }
     const auto* row = parts_.table.row_of(*port);

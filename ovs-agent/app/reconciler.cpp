@@ -20,7 +20,10 @@ Result<Inventory> Reconciler::inventory() {
   if (const auto* bridge = state.ovsdb->bridge(integration_bridge)) {
     for (const auto& [name, interface] : bridge->interfaces) {
       if (auto record = record_from(interface->external_ids)) {
-        inventory.ovs_ports.push_back({std::move(record).value(), name});
+        LocalPort port;
+        port.record = *record;
+        const bool current = gate_of(port, state.directory).open;
+        inventory.ovs_ports.push_back({std::move(record).value(), name, current});
       }
     }
   }

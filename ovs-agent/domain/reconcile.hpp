@@ -19,6 +19,7 @@ namespace mooring::agent {
 struct OvsPort {
   PortRecord record;
   std::string interface;
+  bool current = true;  // false: the address is known to be somebody else's or free: nothing is given back with it
 };
 // An entry of this node in the directory.
 struct OwnEntry {

@@ -84,6 +84,34 @@ TEST_CASE("agent: attach, confirm, check, detach") {
   REQUIRE(stage.detach("c1").body["released"] == false);
   REQUIRE(stage.detach("never-there").status == 200);
   REQUIRE(stage.sandbox.run("ip route show 10.0.0.2").empty());
+
+  // The same container again, as podman's `network reload` does.
+  const auto again = stage.add("c1", "web-0");
+  REQUIRE(again["allocation"]["generation"] > allocation["generation"]);
+  REQUIRE(stage.check("c1", again["allocation"]).body["problems"].empty());
+}
+
+TEST_CASE("agent: killed between attach and confirm, it learns of the port from OVSDB") {
+  AgentStage stage;
+  stage.start_agent();
+  const auto attached = stage.attach("c1", "web-0");
+  AgentStage::must(attached);
+  stage.kill_agent();
+  stage.make_port(attached.body);
+  stage.start_agent();
+  AgentStage::must(stage.confirm("c1", attached.body["allocation"]["generation"]));
+  REQUIRE(stage.check("c1", attached.body["allocation"]).body["problems"].empty());
+}
+
+TEST_CASE("agent: answers the controller's question for its inventory") {
+  AgentStage stage;
+  stage.start_agent();
+  stage.add("c1", "web-0");
+  auto client = stage.controller.client();
+  const auto answer = ask(client, "POST", "/v1/nodes/h1:query", {{"question", "inventory"}});
+  AgentStage::must(answer);
+  REQUIRE(answer.body["answer"]["complete"] == true);
+  REQUIRE(answer.body["answer"]["items"][0]["attachment"] == "c1/eth0");
 }
 
 TEST_CASE("agent: refuses what it cannot read") {

@@ -25,7 +25,7 @@ void add(Inventory& inventory, const std::string& container, bool link, const ch
   if (link) {
     inventory.links.insert(port.interface);
   }
-  inventory.ovs_ports.push_back({port.record, port.interface});
+  inventory.ovs_ports.push_back({port.record, port.interface, true});
 }
 
 }  // namespace
@@ -99,6 +99,10 @@ TEST_CASE("reconcile: many at once without boot evidence are held") {
   }
   REQUIRE(reconcile(inventory).held.size() == 6);  // 6 of 40
   REQUIRE(reconcile(inventory).removals.empty());
+  inventory.ovs_ports[0].current = false;  // an admin has released it: nothing is lost with the row
+  REQUIRE(reconcile(inventory).removals.size() == 6);
+  REQUIRE(reconcile(inventory).held.empty());
+  inventory.ovs_ports[0].current = true;
   inventory.links.insert(inventory.ovs_ports[0].interface);
   REQUIRE(reconcile(inventory).removals.size() == 5);  // five may always go
   for (int i = 40; i < 80; ++i) {

@@ -230,6 +230,9 @@ Result<net::Ipv4Address> address_of(const PhysicalBridgeSettings& settings) {
   if (!kernel) {
     return kernel.error();
   }
+  if (const auto nic = kernel->find_link(settings.nic); !nic) {
+    return nic.error().within("finding the VTEP address");
+  }
   for (const auto& name : {settings.nic, settings.bridge}) {
     const auto link = kernel->find_link(name);
     const auto addresses = link ? addresses_of(*kernel, link->index) : link.error();
