@@ -139,6 +139,9 @@ class Adding {
     }
     timing_.step("configure-container");
     if (const auto finished = finish_adding(*ovsdb, port); !finished) {
+      if (finished.error().code() == Errc::already_exists) {
+        undo_.forget_last();  // that port is not this ADD's to remove
+      }
       return finished.error();
     }
     timing_.step("wait-for-ovsdb");

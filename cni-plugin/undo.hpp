@@ -23,6 +23,8 @@ class Undo {
   void add(std::string what, std::function<Result<void>()> step);
   // All steps, also after one that failed: CNI DEL or the agent's reconciliation finds what is left.
   void run();
+  // The last step turned out to have made nothing.
+  void forget_last() { steps_.pop_back(); }
   // The ADD is good: keep everything.
   void dismiss() { steps_.clear(); }
 

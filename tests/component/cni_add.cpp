@@ -229,13 +229,16 @@ TEST_CASE("an interface of that name is refused before anything is made, and sta
   CHECK(stage.links_on_node() + stage.ovs_ports() == 0);
 }
 
-TEST_CASE("an OVS port of that name is not made twice, and stays") {
+TEST_CASE("an OVS port of that name is not made twice, stays, and DEL removes it") {
   CniStage stage;
   CniStage::ovs().vsctl("add-port br-int " + stage.host_interface + " -- set Interface " + stage.host_interface +
                         " type=internal");
   const auto outcome = stage.run("ADD", stage.conf());
   CHECK(outcome.json()["code"] == 101);
   CHECK(stage.links_in_container() == 0);
+  CHECK(stage.ovs_ports() == 2);  // its Port and its Interface row
+  CHECK(stage.run("DEL", stage.conf()).exit_code == 0);
+  CHECK(stage.is_clean());
 }
 
 TEST_CASE("namespaces that are none, gone, or the node's own are refused") {
