@@ -274,9 +274,16 @@ class Lab:
                                 for component in self.services.of(machine)) or "-"
             else:
                 runs = "GONE"
-            pods = str(len(self.pods.list(machine.name))) if machine.role == "host" else "-"
+            pods = str(len(self.pods.list(machine.name)) + self._cri_pods(machine.name)) if machine.role == "host" else "-"
             rows.append((machine.name, machine.role, *column, pods, runs))
         return rows
+
+    def _cri_pods(self, host):
+        """Those that `lab cri run` made."""
+        try:
+            return sum(name.startswith(f"{host}.") for name in os.listdir(f"{self.state.folder}/cri"))
+        except FileNotFoundError:
+            return 0
 
 
 @contextlib.contextmanager

@@ -56,14 +56,16 @@ class Pods:
     def list(self, host=None):
         if not os.path.isdir(self.folder):
             return []
-        paths = [entry.path for entry in os.scandir(self.folder) if entry.name.endswith(".json")]
         pods = []
-        for path in sorted(paths, key=lambda path: os.stat(path).st_ctime_ns):
-            with open(path, encoding="utf-8") as file:
-                pod = Pod.from_json(json.load(file))
-            if host in (None, pod.host):
-                pods.append(pod)
-        return pods
+        for entry in os.scandir(self.folder):
+            if not entry.name.endswith(".json"):
+                continue
+            try:
+                with open(entry.path, encoding="utf-8") as file:
+                    pods.append((os.fstat(file.fileno()).st_ctime_ns, Pod.from_json(json.load(file))))
+            except FileNotFoundError:
+                continue  # deleted by another command meanwhile
+        return [pod for _, pod in sorted(pods, key=lambda pair: pair[0]) if host in (None, pod.host)]
 
     def find(self, host, namespace, name, container_id=None):
         found = [pod for pod in self.list(host) if (pod.namespace, pod.name) == (namespace, name) and

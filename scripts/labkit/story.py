@@ -1,6 +1,7 @@
 """scripts/demo: Mooring's main job, on real containers, told as a short story with a table at the end."""
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -220,10 +221,10 @@ def main(argv):
         prog="scripts/demo", description="Installs what is missing, builds, and shows Mooring's main job: two hosts with an Open "
         "vSwitch and containerd each, a gateway and a physical machine, all as network namespaces of this machine.",
         epilog="With MOORING_BUILD_DIR in the environment nothing is built: the programs are taken from there.")
-    parser.add_argument("--keep", action="store_true", help="leave the lab up (its name is 'demo') to look around")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up to look around (its name is 'demo', or $MOORING_LAB)")
     options = parser.parse_args(argv)
     began = time.monotonic()
-    lab = Lab("demo", Narrator(stream=sys.stdout))
+    lab = Lab(os.environ.get("MOORING_LAB") or "demo", Narrator(stream=sys.stdout))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     story = Story(lab)
     try:
@@ -239,19 +240,19 @@ def main(argv):
         story.print_table()
     print(f"{'All steps worked' if story.well else 'NOT all steps worked'}, {time.monotonic() - began:.0f} s in all.")
     if options.keep:
-        print(KEPT)
+        print(KEPT.format(name=lab.state.name))
     return 0 if story.well else 1
 
 
 KEPT = """
 The lab is up. Look around:
-  scripts/lab --name demo status
-  scripts/lab --name demo ctl get ports
-  scripts/lab --name demo cri run h1 web-9
-  scripts/lab --name demo exec h1 ovs-ofctl -O OpenFlow15 dump-flows br-int
-  scripts/lab --name demo logs h1 agent
+  scripts/lab --name {name} status
+  scripts/lab --name {name} ctl get ports
+  scripts/lab --name {name} cri run h1 web-9
+  scripts/lab --name {name} exec h1 ovs-ofctl -O OpenFlow15 dump-flows br-int
+  scripts/lab --name {name} logs h1 agent
 and end it by
-  scripts/lab --name demo down"""
+  scripts/lab --name {name} down"""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
