@@ -2,15 +2,7 @@
 
 #include <utility>
 
-#include "mooring/directory/entry_values.hpp"
-
 namespace mooring::directory {
-namespace {
-
-namespace kind = ipam_api::entry_kind;
-
-}  // namespace
-
 Directory::Directory(std::string own_node)
     : own_node_(std::move(own_node)), own_node_id_(names_.number_of(own_node_)) {}
 
