@@ -69,7 +69,7 @@ def run_ctest(preset, labels, arguments):
     if os.path.exists(junit):
         os.unlink(junit)
     command = ["ctest", "--test-dir", folder, "--output-on-failure", "--output-junit", junit, "-j", str(arguments.jobs),
-               "--no-tests=ignore"]
+               "--no-tests=ignore", "--test-output-size-passed", "100000"]  # SKIP lines may stand anywhere
     for label in labels:
         command += ["-L", label]
     if arguments.filter:
