@@ -1,5 +1,6 @@
 // mooring-agent: the wiring of one node. Who does what: docs/architecture.md.
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include <boost/asio/co_spawn.hpp>
@@ -142,12 +143,18 @@ int run(const Config& config) {
   });
   spdlog::info("ready: node {}, VTEP {}, socket {}", config.name, config.vtep.str(), config.socket);
   io.run();
-  return 0;
+  // Tasks that wait refer to the agent, and their timers to the io_context: neither can go first. Everything that must
+  // last is on the disk already.
+  spdlog::info("ended");
+  spdlog::shutdown();
+  std::_Exit(0);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE,
+              SIG_IGN);  // OVSDB or the switch may die while libopenvswitch writes to it: that is an error code
   mooring::ovs::initialise("mooring-agent");  // needs the process to have one thread
   int exit_code = 0;
   const auto config = read_config(argc, argv, exit_code);

@@ -120,6 +120,8 @@ TEST_CASE("agent: refuses what it cannot read") {
   REQUIRE(stage.call("POST", "/v1/attach", {{"x", 1}}).status == 400);
   REQUIRE(stage.call("GET", "/v1/nonsense").status == 404);
   REQUIRE(stage.confirm("unknown", 5).body["title"] == "not-found");
+  REQUIRE(stage.end_agent() == 0);
+  REQUIRE_FALSE(std::filesystem::exists(stage.socket_path()));
 }
 
 TEST_CASE("agent: killed and started again, it takes nothing away and knows its ports") {
@@ -236,7 +238,10 @@ TEST_CASE("agent: a database that was made anew gets bridges and ports back") {
   stage.start_agent();
   const auto answer = stage.add("c1", "web-0");
   stage.sandbox.kill_ovsdb();
-  REQUIRE(eventually([&] { return stage.try_status()["ovsdb"]["connected"] == false; }));
+  const bool noticed = eventually([&] { return stage.try_status()["ovsdb"]["connected"] == false; });
+  INFO(stage.log());
+  REQUIRE(stage.death() == "");
+  REQUIRE(noticed);
   stage.sandbox.run("rm -f " + stage.sandbox.directory() + "/conf.db " + stage.sandbox.directory() +
                     "/.conf.db.~lock~ && ovsdb-tool create " + stage.sandbox.directory() +
                     "/conf.db /usr/share/openvswitch/vswitch.ovsschema");

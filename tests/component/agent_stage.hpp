@@ -69,6 +69,24 @@ class AgentStage {
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
+  // "" while it runs, else how it ended.
+  std::string death() {
+    int status = 0;
+    if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) {
+      return "";
+    }
+    pid_ = -1;
+    return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                               : "exit code " + std::to_string(WEXITSTATUS(status));
+  }
+  // SIGTERM; the exit code.
+  int end_agent() {
+    ::kill(pid_, SIGTERM);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
   std::string socket_path() const { return folder.path("agent.sock"); }
   std::string log() const { return text_of("agent.log"); }
 
