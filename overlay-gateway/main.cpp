@@ -89,6 +89,8 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("mooring-gateway"));
   spdlog::set_level(spdlog::level::from_str(parsed.config.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  // OVSDB or the switch may die while libopenvswitch writes to it: that is an error code.
+  std::signal(SIGPIPE, SIG_IGN);
   ovs::initialise("mooring-gateway");
   try {
     return run(parsed.config);

@@ -153,8 +153,8 @@ int run(const Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE,
-              SIG_IGN);  // OVSDB or the switch may die while libopenvswitch writes to it: that is an error code
+  // OVSDB or the switch may die while libopenvswitch writes to it: that is an error code.
+  std::signal(SIGPIPE, SIG_IGN);
   mooring::ovs::initialise("mooring-agent");  // needs the process to have one thread
   int exit_code = 0;
   const auto config = read_config(argc, argv, exit_code);
