@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ from labkit.narrator import Narrator  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 EXPECTED_SKIPS = f"{ROOT}/tests/expected-skips.txt"
-BUILD_BUDGET_SECONDS = 10 * 60
+# Ten minutes of two cores. Processor time, so that a neighbour on a shared machine does not fail a build.
+BUILD_BUDGET_CPU_SECONDS = 2 * 10 * 60
 TEST_BUDGET_SECONDS = 12 * 60
 
 
@@ -50,6 +52,11 @@ def remove_stale_labs():
         if match and not os.path.exists(f"/proc/{match.group(1)}"):
             print(f"removing lab {name}, left by a test that was killed", flush=True)
             Lab(name, Narrator(quiet=True)).down()
+
+
+def children_cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def build(preset, target, jobs):
@@ -113,7 +120,7 @@ def unexpected_skips(lines):
     return [line for line in lines if not any(line.startswith(prefix) for prefix in expected)]
 
 
-def summary(cases, build_seconds, test_seconds, budget):
+def summary(cases, build_cpu_seconds, test_seconds, budget):
     """Prints what happened; returns True if all is well."""
     failed = [case for case in cases if case.outcome == "failed"]
     passed = [case for case in cases if case.outcome == "passed"]
@@ -122,7 +129,8 @@ def summary(cases, build_seconds, test_seconds, budget):
     print("\nThe ten slowest:")
     for case in sorted(cases, key=lambda case: -case.seconds)[:10]:
         print(f"  {case.seconds:7.1f} s  {case.name}")
-    print(f"Build {build_seconds:.0f} s (budget {BUILD_BUDGET_SECONDS} s), tests {test_seconds:.0f} s (budget {TEST_BUDGET_SECONDS} s)")
+    print(f"Build {build_cpu_seconds:.0f} s of processor time (budget {BUILD_BUDGET_CPU_SECONDS} s), "
+          f"tests {test_seconds:.0f} s (budget {TEST_BUDGET_SECONDS} s)")
     print(f"Skipped: {len(skips)}" + "".join(f"\n  {line}" for line in skips))
     well = bool(cases) and not failed
     if not cases:
@@ -130,7 +138,7 @@ def summary(cases, build_seconds, test_seconds, budget):
     for line in unexpected:
         print(f"Skip that tests/expected-skips.txt does not name: {line}")
         well = False
-    if budget and build_seconds > BUILD_BUDGET_SECONDS:
+    if budget and build_cpu_seconds > BUILD_BUDGET_CPU_SECONDS:
         print("The build took longer than its budget.")
         well = False
     if budget and test_seconds > TEST_BUDGET_SECONDS:
@@ -145,20 +153,21 @@ def summary(cases, build_seconds, test_seconds, budget):
 def main(argv):
     arguments = parse_arguments(argv)
     remove_stale_labs()
-    began = time.monotonic()
     label = "^(quick|full)$" if arguments.full else "^quick$"
     # Preset, what to build of it, the tests that run from it. Each test is built and run once.
     runs = [("dev", "all", ".")] if arguments.no_asan else [("dev", "programs", "^(lint|system)$"),
                                                             ("asan", "all", "^(unit|contract|component)$")]
+    cpu_before = children_cpu_seconds()
     for preset, target, _ in runs:
         build(preset, target, arguments.jobs)
+    build_cpu = children_cpu_seconds() - cpu_before
     built = time.monotonic()
     cases = []
     for preset, _, kinds in runs:
         cases += run_ctest(preset, [label, kinds], arguments)
     tested = time.monotonic()
     remove_stale_labs()
-    well = summary(cases, built - began, tested - built, budget=not (arguments.full or arguments.filter))
+    well = summary(cases, build_cpu, tested - built, budget=not (arguments.full or arguments.filter))
     return 0 if well else 1
 
 
