@@ -78,5 +78,10 @@ def route_overlay(place, overlay):
     place.ip([f"route replace {overlay} dev eth0"])
 
 
-def overlay_routes(place):
-    return place.run(["ip", "route", "show", "dev", "eth0"]).stdout
+def known_tunnel_ends(place):
+    """The addresses whose MAC the userspace datapath knows; None where the kernel's datapath is used (it asks by itself)."""
+    kind = place.run(["ovs-vsctl", "--timeout=5", "get", "bridge", "br-tun", "datapath_type"]).stdout.strip().strip('"')
+    if kind != "netdev":
+        return None
+    shown = place.run(["ovs-appctl", "--timeout=5", "tnl/neigh/show"]).stdout
+    return {line.split()[0] for line in shown.splitlines() if line[:1].isdigit()}

@@ -142,6 +142,8 @@ class Lab:
         self._start_services()
         if options["objects"] and not options["bare"]:
             self._create_objects()
+        if not options["bare"]:
+            self._wait_for_tunnels()
         self.state.data["phase"] = "up"
         self.state.save()
         self.narrator.say(f"lab '{self.state.name}' is up")
@@ -201,6 +203,22 @@ class Lab:
         self.ctl("create", "subnet", "pods", "--network", "default", "--cidr", overlay, "--vni", "100")
         self.ctl("create", "pool", "pods", "--subnet", "pods")
         self.narrator.say(f"network 'default', subnet 'pods' {overlay} and pool 'pods' are created")
+
+    def _wait_for_tunnels(self):
+        """Until hosts and gateways know one another's tunnel ends: agents ask for them when they hear of a node, and one that
+        is asked while it still starts is asked again a second later."""
+        ends = {machine.name: machine.address("eth0") for machine in self.layout.of_role("host", "gateway")}
+        hosts = [machine.name for machine in self.layout.of_role("host")]
+
+        def missing():
+            for name in ends:
+                known = fabric.known_tunnel_ends(self.places[name])
+                others = [other for other in (ends if name in hosts else hosts) if other != name]
+                unknown = [other for other in others if known is not None and ends[other] not in known]
+                if unknown:
+                    return f"{name} to know the tunnel ends of {', '.join(unknown)}"
+            return None
+        eventually(lambda: not missing(), 20, missing, interval=0.05)
 
     def ctl(self, *arguments, check=True, timeout=30):
         """mooringctl against this lab's controller; returns CompletedProcess."""
