@@ -1,10 +1,9 @@
 """Watching packets on the lab's underlay."""
 import subprocess
 
-from .waiting import eventually
 
 class Capture:
-    """tcpdump on the underlay's bridge; `lines` is what it has seen so far."""
+    """tcpdump on the underlay's bridge, until stop()."""
 
     def __init__(self, lab, expression="udp port 4789"):
         self._process = lab.places["fabric"].popen(

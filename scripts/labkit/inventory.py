@@ -3,6 +3,7 @@ import json
 import os
 import re
 
+from .errors import LabError
 from .waiting import eventually
 
 # Of a flow's text, what changes by itself.
@@ -50,6 +51,6 @@ def left(lab, before, seconds=5.0):
         return not more
     try:
         eventually(same, seconds, "nothing to be left", interval=0.2)
-    except Exception:  # the caller says what is left
-        pass
+    except LabError:
+        pass  # the caller says what is left
     return sorted(more)

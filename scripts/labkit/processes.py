@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from .errors import LabError
 from .waiting import eventually
 
 MEMBER = "MOORING_LAB_MEMBER"
@@ -50,8 +51,8 @@ class Process:
             try:
                 eventually(lambda: not self.alive, seconds, "the process to end")
                 return
-            except Exception:  # it did not listen
-                pass
+            except LabError:
+                pass  # it did not listen
         self.signal(signal.SIGKILL)
         eventually(lambda: not self.alive, 10, f"process {self.pid} to die")
 

@@ -64,19 +64,12 @@ class LabCase(unittest.TestCase):
         received, _ = traffic.ping(self.place(source), self.address(target), count)
         self.assertEqual(count, received, f"pings from {self._name(source)} to {self._name(target)} answered")
 
-    def expect_no_ping(self, source, target):
-        received, _ = traffic.ping(self.place(source), self.address(target), 1)
-        self.assertEqual(0, received, f"{self._name(source)} must not reach {self._name(target)}")
-
     @staticmethod
     def _name(who):
         return who if isinstance(who, str) else f"{who.full_name} on {who.host}"
 
     def expect_nothing_left(self):
         self.assertEqual([], inventory.left(self.lab, self.empty))
-
-    def expect_no_port_of(self, pod_name, namespace="default"):
-        self.assertEqual([], [port for port in self.ports() if (port["namespace"], port["hostname"]) == (namespace, pod_name)])
 
     def ports(self):
         return self.lab.listed("ports")
