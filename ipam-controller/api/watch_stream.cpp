@@ -119,14 +119,19 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
       reader.follows = true;
       co_return true;
     }
+    // The page has all up to here. Revisions that did not touch the directory are not in the log.
+    const Revision upto = ipam_.committed_revision();
     Result<ChangeLogPage> next = co_await log_after(reader.position);
-    if (!next || next->too_old || next->changes.empty()) {
+    if (!next || next->too_old) {
       const std::string why =
           !next ? next.error().text()
                 : fmt::format("the change log no longer reaches back to revision {}", reader.position);
       spdlog::error("watch: bringing {} up to date: {}", reader.who(), why);
       end(reader, "too-slow", why);
       co_return false;
+    }
+    if (next->changes.empty()) {
+      reader.position = std::max(reader.position, upto);
     }
     page = std::move(*next);
   }

@@ -101,6 +101,9 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
   if (const auto& door = settings_.controller) {
     lines.push_back(
         fixed(table::to_kernel, 200, fmt::format("tcp,nw_dst={},tp_dst={}", door->address.str(), door->port), "drop"));
+    // Of a fragment the port is not seen.
+    lines.push_back(
+        fixed(table::to_kernel, 200, fmt::format("tcp,nw_dst={},ip_frag=yes", door->address.str()), "drop"));
   }
   lines.push_back(
       fixed(table::to_kernel, 100, "ip", fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot)));
@@ -122,6 +125,8 @@ std::vector<std::string> FlowPlan::layout_lines() const {
     // Lower than the ports' flows: an address of ours without a port. The kernel must not see it, it would send it
     // back.
     lines.push_back(layout(table::destination, 50, fmt::format("ip,nw_dst={}", subnet.cidr.str()), "drop"));
+    // Nobody on the physical side speaks for a container.
+    lines.push_back(layout(table::from_kernel, 150, fmt::format("ip,nw_src={}", subnet.cidr.str()), "drop"));
   }
   for (const net::Vni& vni : vnis) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
@@ -165,12 +170,10 @@ FlowGroups FlowPlan::all_groups() const {
 }
 
 FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
-  if (changes.layout) {
-    return all_groups();  // ports may have come into the network or left it
-  }
-  FlowGroups groups;
+  // After a change of layout ports may have come into the network or left it.
+  FlowGroups groups = changes.layout ? all_groups() : FlowGroups{};
   for (const PortKey& key : changes.ports) {
-    groups.insert(destination_group(key));
+    groups.insert(destination_group(key));  // also those that are gone
   }
   if (!changes.nodes.empty() || !changes.gateways.empty()) {
     groups.insert(layout_group());

@@ -61,14 +61,16 @@ Result<void> JournalFile::note_durably(const JournalRecord& record) {
 }
 
 Result<void> JournalFile::append(const std::string& text, bool durably) {
-  if (bytes_ + text.size() > rewrite_above_bytes) {
+  if (torn_ || bytes_ + text.size() > rewrite_above_bytes) {
     return rewrite();  // holds the record already, and is durable
   }
   bytes_ += text.size();
   if (!write_all(fd_, text)) {
+    torn_ = true;
     return failed("write");
   }
   if (durably && ::fdatasync(fd_) != 0) {
+    torn_ = true;
     return failed("fdatasync");
   }
   return ok();
@@ -97,6 +99,7 @@ Result<void> JournalFile::rewrite() {
   }
   fd_ = fd;
   bytes_ = text.size();
+  torn_ = false;
   return ok();
 }
 

@@ -31,6 +31,7 @@ class JournalFile final : public JournalPort {
   std::string path_;
   int fd_ = -1;
   std::size_t bytes_ = 0;
+  bool torn_ = false;  // a write failed half-way (disk full): what follows it in the file could not be read back
   JournalState state_;
 };
 

@@ -181,6 +181,9 @@ asio::awaitable<Result<void>> NodeSwitch::restore_ports(std::vector<LocalPort> p
     row.external_ids = ovs::StringMap(ids.begin(), ids.end());
     additions.emplace_back(std::move(row));
   }
+  if (additions.empty()) {
+    co_return ok();
+  }
   co_return co_await commit("putting ports back into a new database", std::move(additions));
 }
 

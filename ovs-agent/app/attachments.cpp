@@ -80,6 +80,24 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
     end_add(request.attachment);
     co_return allocation.error();
   }
+  const auto& in_flight = parts_.journal.state().in_flight;
+  const auto mine = in_flight.find(request.attachment);
+  if (mine == in_flight.end() || !(mine->second == begun)) {
+    // Its DEL overtook it while the controller was asked: what it was given goes back.
+    ++state.counters.add_failures;
+    ReleaseOwed release;
+    release.attachment = request.attachment;
+    release.key = PortKey{allocation->vni, allocation->address.address};
+    release.generation = allocation->generation;
+    release.reason = "cni-del";
+    if (const auto owed = parts_.releases.owe(std::move(release)); !owed) {
+      spdlog::error("{}: {}", request.attachment.str(), owed.error().text());
+    }
+    co_return Error(
+        Errc::unavailable,
+        fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
+        "ADD it again if it is still wanted");
+  }
   using Applied = directory::Directory::Applied;
   if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;

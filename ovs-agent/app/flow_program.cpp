@@ -34,7 +34,9 @@ class Difference {
   void hand_to(ovs::FlowSync& sync) const {
     std::vector<ovs::FlowChange> changes;
     for (const auto& flow : gone_) {
-      if (!come_.contains(flow.key)) {
+      // Another group may have taken the key over meanwhile: two ports that met on one ofport.
+      const auto* desired = sync.desired().find(flow.key);
+      if (!come_.contains(flow.key) && desired != nullptr && *desired == flow) {
         changes.push_back({ovs::FlowChange::Kind::remove, flow});
       }
     }

@@ -70,14 +70,16 @@ void PortTable::rows_gone(const std::vector<Attachment>& gone) {
   }
 }
 
-std::vector<LocalPort> PortTable::take_lost() {
+std::vector<LocalPort> PortTable::lost_ports() {
   std::vector<LocalPort> ports;
-  for (const auto& attachment : lost_) {
-    if (const auto* port = state_.ports.find(attachment); port != nullptr && !port->in_ovsdb && !port->leaving) {
+  std::erase_if(lost_, [&](const Attachment& attachment) {
+    const auto* port = state_.ports.find(attachment);
+    const bool still = port != nullptr && !port->in_ovsdb && !port->leaving;
+    if (still) {
       ports.push_back(*port);
     }
-  }
-  lost_.clear();
+    return !still;
+  });
   return ports;
 }
 

@@ -31,7 +31,7 @@ class PortTable {
   void use_ofport(const Attachment& attachment, std::uint32_t ofport);
 
   // Ports whose rows went because the whole database was made anew; each is told once.
-  std::vector<LocalPort> take_lost();
+  std::vector<LocalPort> lost_ports();
 
   // Routes of the host to open local ports. `read_back`: compare with the kernel too.
   void sync_host_routes(bool read_back);

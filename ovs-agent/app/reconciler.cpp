@@ -92,7 +92,7 @@ asio::awaitable<Result<void>> Reconciler::remove_earlier_boot() {
 asio::awaitable<Result<void>> Reconciler::pass() {
   ++parts_.state.counters.reconcile_passes;
   if (parts_.state.bridges_ready) {
-    auto lost = parts_.table.take_lost();
+    auto lost = parts_.table.lost_ports();
     if (!lost.empty()) {
       const auto restored = co_await switch_.restore_ports(std::move(lost));
       if (!restored) {

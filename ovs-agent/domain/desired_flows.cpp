@@ -121,6 +121,9 @@ FlowLines FlowPlan::fixed_lines() const {
   in.push_back(fixed(t::from_host, 0, "", "drop"));
 
   const std::string to_host = fmt::format("set_field:{}->eth_dst,output:{}", host_mac, port::host);
+  // Of a fragment neither ports nor flags can be trusted to be seen: a connection must not be opened by fragments.
+  in.push_back(fixed(t::to_host, 310, "tcp,ip_frag=yes", "drop"));
+  in.push_back(fixed(t::to_host, 310, "udp,ip_frag=yes", "drop"));
   in.push_back(fixed(t::to_host, 300, "udp,tp_dst=4789", "drop"));
   in.push_back(fixed(t::to_host, 100, fmt::format("tcp,nw_dst={},tcp_flags=+syn-ack", host_address), "drop"));
   in.push_back(fixed(t::to_host, 90, fmt::format("tcp,nw_dst={}", host_address), to_host));

@@ -116,6 +116,7 @@ void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries) {
   refused_.clear();
   held_.clear();
   plan_.clear();
+  plan_covers_ = carried_out_;  // the plan that was under way was not carried out
   dirty_.clear();
   for (const auto& [key, flow] : desired_) {
     const Flow* have = actual_.find(key);
