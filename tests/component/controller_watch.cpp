@@ -112,6 +112,27 @@ TEST_CASE("watch: a reader resumes by revision, also after kill -9") {
   CHECK(reader.read_until([&] { return reader.entry("port", port_key(next)) != nullptr; }));
 }
 
+TEST_CASE("watch: a reader resumes although the last revision did not touch the directory") {
+  ControllerProcess controller(fast_heartbeat);
+  controller.start();
+  auto client = controller.client();
+  make_small_world(client);
+  WatchReader reader(controller.client());
+  REQUIRE(reader.open(Role::observer, "") == 200);
+  REQUIRE(reader.read_heartbeat());
+  // A binding is not an entry: its revision is not in the change log.
+  const auto bound = ask(client, "POST", "/v1/bindings", {{"namespace", "shop"}, {"hostname", "db-0"}});
+  REQUIRE(bound.status == 201);
+  controller.kill_now();
+  controller.start();
+  REQUIRE(reader.resume(Role::observer, "") == 200);
+  CHECK(reader.hello().resume);
+  REQUIRE(reader.read_heartbeat());
+  auto later = controller.client();
+  const Json next = allocate(later, "c1", "a");
+  CHECK(reader.read_until([&] { return reader.entry("port", port_key(next)) != nullptr; }));
+}
+
 TEST_CASE("watch: who stands at the newest revision gets nothing but heartbeats") {
   ControllerProcess controller(fast_heartbeat);
   controller.start();
