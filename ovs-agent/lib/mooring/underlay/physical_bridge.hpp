@@ -9,7 +9,7 @@
 //
 // Each step can be repeated and may be killed half-way: an address is added to br-phy before it leaves the NIC, and
 // what the state file knows is put back. Repeat step 3 whenever vswitchd may have been restarted: the internal port is
-// a tap of that process and loses everything with it.
+// a tap of that process, and one that it made anew has neither address nor routes.
 //
 // The NIC's own receive path in the kernel sees every packet a second time: arp_ignore keeps it from answering ARP
 // (a poisoned tunnel ARP cache), rp_filter from answering packets (ICMP "port unreachable" for each VXLAN packet).
