@@ -18,8 +18,9 @@ from labkit.narrator import Narrator  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 EXPECTED_SKIPS = f"{ROOT}/tests/expected-skips.txt"
-# Ten minutes of two cores. Processor time, so that a neighbour on a shared machine does not fail a build.
-BUILD_BUDGET_CPU_SECONDS = 2 * 10 * 60
+# Ten minutes of two cores, in processor time, so that waiting for a busy machine does not count; and a quarter more, for
+# the same work takes up to that much longer on a core that is shared.
+BUILD_BUDGET_CPU_SECONDS = 2 * 10 * 60 * 1.25
 TEST_BUDGET_SECONDS = 12 * 60
 
 
@@ -69,7 +70,7 @@ def build(preset, target, jobs):
             sys.exit(f"test: '{' '.join(command)}' failed")
 
 
-def run_ctest(preset, labels, arguments):
+def run_ctest(preset, which, arguments):
     """Runs ctest, letting it print, and returns its cases."""
     folder = f"{ROOT}/build/{preset}"
     junit = f"{folder}/ctest.xml"
@@ -129,7 +130,7 @@ def summary(cases, build_cpu_seconds, test_seconds, budget):
     print("\nThe ten slowest:")
     for case in sorted(cases, key=lambda case: -case.seconds)[:10]:
         print(f"  {case.seconds:7.1f} s  {case.name}")
-    print(f"Build {build_cpu_seconds:.0f} s of processor time (budget {BUILD_BUDGET_CPU_SECONDS} s), "
+    print(f"Build {build_cpu_seconds:.0f} s of processor time (budget {BUILD_BUDGET_CPU_SECONDS:.0f} s), "
           f"tests {test_seconds:.0f} s (budget {TEST_BUDGET_SECONDS} s)")
     print(f"Skipped: {len(skips)}" + "".join(f"\n  {line}" for line in skips))
     well = bool(cases) and not failed
@@ -155,19 +156,25 @@ def main(argv):
     remove_stale_labs()
     label = "^(quick|full)$" if arguments.full else "^quick$"
     # Preset, what to build of it, the tests that run from it. Each test is built and run once.
-    runs = [("dev", "all", ".")] if arguments.no_asan else [("dev", "programs", "^(lint|system)$"),
-                                                            ("asan", "all", "^(unit|contract|component)$")]
+    on_sources_and_labs = "^(lint|system)$"
+    runs = [("dev", "all", [])] if arguments.no_asan else [("dev", "programs", ["-L", on_sources_and_labs]),
+                                                           ("asan", "all", ["-LE", on_sources_and_labs])]
     cpu_before = children_cpu_seconds()
     for preset, target, _ in runs:
         build(preset, target, arguments.jobs)
     build_cpu = children_cpu_seconds() - cpu_before
     built = time.monotonic()
     cases = []
-    for preset, _, kinds in runs:
-        cases += run_ctest(preset, [label, kinds], arguments)
+    well = True
+    for preset, _, which in runs:
+        ran = run_ctest(preset, ["-L", label, *which], arguments)
+        if not ran and not arguments.filter:
+            print(f"No test of the {preset} build ran.")
+            well = False
+        cases += ran
     tested = time.monotonic()
     remove_stale_labs()
-    well = summary(cases, build_cpu, tested - built, budget=not (arguments.full or arguments.filter))
+    well &= summary(cases, build_cpu, tested - built, budget=not (arguments.full or arguments.filter))
     return 0 if well else 1
 
 
