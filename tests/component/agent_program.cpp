@@ -251,7 +251,8 @@ TEST_CASE("agent: a database that was made anew gets bridges and ports back") {
   REQUIRE(eventually(
       [&] {
         return stage.try_status()["ready"] == true &&
-               stage.sandbox.vsctl("list-ports br-int").find(name) != std::string::npos;
+               // Not by the bridge's name: it may not be there again yet.
+               stage.sandbox.vsctl("--bare --columns=name find Port name=" + name).find(name) != std::string::npos;
       },
       std::chrono::seconds(20)));
   REQUIRE(eventually([&] { return stage.check("c1", answer["allocation"]).body["problems"].empty(); }));
