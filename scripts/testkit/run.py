@@ -78,8 +78,7 @@ def run_ctest(preset, which, arguments):
         os.unlink(junit)
     command = ["ctest", "--test-dir", folder, "--output-on-failure", "--output-junit", junit, "-j", str(arguments.jobs),
                "--no-tests=ignore", "--test-output-size-passed", "100000"]  # SKIP lines may stand anywhere
-    for label in labels:
-        command += ["-L", label]
+    command += which
     if arguments.filter:
         command += ["-R", arguments.filter]
     print("$", " ".join(command), flush=True)
