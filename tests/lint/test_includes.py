@@ -20,6 +20,8 @@ IMPURE = re.compile(r"^(spdlog/|nlohmann/|boost/asio|boost/beast|sqlite3|netlink
 FOREIGN = (
     (re.compile(r"^sqlite3(ext)?\.h$"), ("ipam-controller/store/",)),
     (re.compile(r"^(netlink/|linux/(rtnetlink|if_link|if_addr|veth)\.h)"), ("ovs-agent/lib/mooring/netlink/",)),
+    (re.compile(r"^prometheus/"), ("ipam-controller/observe/",)),
+    (re.compile(r"^(openssl/|boost/asio/ssl)"), ("ipam-controller/lib/mooring/http/",)),
     (re.compile(r"^(openvswitch/|openflow/|ofp-|ovsdb-idl|vswitch-idl|lib/vswitch-idl|dp-packet|unixctl\.h|config\.h)"),
      ("ovs-agent/lib/mooring/ovs/shim/",)),
 )

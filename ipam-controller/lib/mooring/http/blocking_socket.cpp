@@ -131,6 +131,9 @@ bool would_block(int error) {
 }
 
 std::pair<Descriptor, int> connect_to(const Endpoint& endpoint, Deadline deadline) {
+  if (endpoint.kind() == Endpoint::Kind::tls) {
+    return {Descriptor(), EPROTONOSUPPORT};
+  }
   return endpoint.kind() == Endpoint::Kind::unix_socket ? connect_unix(endpoint.path(), deadline)
                                                         : connect_tcp(endpoint.host(), endpoint.port(), deadline);
 }

@@ -188,7 +188,8 @@ asio::awaitable<Result<Response>> Client::Impl::request(std::string method, std:
     }
     close_idle();  // the others are as old as this one
   }
-  ConnectionPtr fresh = std::make_shared<ClientConnection>(executor_, endpoint_, options_.response_bytes);
+  ConnectionPtr fresh =
+      std::make_shared<ClientConnection>(executor_, endpoint_, options_.response_bytes, options_.trust);
   Result<Response> answer = co_await exchange(std::move(fresh), false, text, deadline, repeatable);
   if (!answer) {
     co_return answer.error().within(context());

@@ -24,8 +24,16 @@ struct LookUp {
 
 }  // namespace
 
-ClientConnection::ClientConnection(const asio::any_io_executor& executor, Endpoint endpoint, std::size_t body_bytes)
-    : executor_(executor), endpoint_(std::move(endpoint)), socket_(executor), timer_(executor), reader_(body_bytes) {}
+ClientConnection::ClientConnection(const asio::any_io_executor& executor, Endpoint endpoint, std::size_t body_bytes,
+                                   std::shared_ptr<const TlsTrust> trust)
+    : executor_(executor),
+      endpoint_(std::move(endpoint)),
+      trust_(std::move(trust)),
+      socket_(executor),
+      timer_(executor),
+      reader_(body_bytes) {}
+
+ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::set_deadline(Deadline deadline) {
   timed_out_ = false;
@@ -165,13 +173,42 @@ asio::awaitable<Result<void>> ClientConnection::connect() {
   }
   IoError ignored;
   socket_.non_blocking(true, ignored);
-  if (endpoint_.kind() == Endpoint::Kind::tcp) {
+  if (endpoint_.kind() != Endpoint::Kind::unix_socket) {
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   }
-  co_return ok();
+  if (endpoint_.kind() == Endpoint::Kind::tls) {
+    connected = co_await begin_tls();
+  }
+  co_return connected;
+}
+
+asio::awaitable<Result<void>> ClientConnection::begin_tls() {
+  if (!trust_) {
+    co_return Error(Errc::unsupported,
+                    fmt::format("connecting to {}: this client was given nobody to trust", endpoint_.str()));
+  }
+  tls_ = std::make_unique<TlsStream>(socket_, trust_, endpoint_.host());
+  const auto [failure, cause] = co_await tls_->handshake();
+  if (!failure) {
+    co_return ok();
+  }
+  if (timed_out_ || closed_) {
+    co_return failed("agreeing on TLS with", failure);
+  }
+  Error refused(Errc::unavailable, fmt::format("agreeing on TLS with {}: {}", endpoint_.str(), cause),
+                "its certificate must be for that host, in date, and signed by a CA of the system or of the CA file");
+  co_return refused;
 }
 
 asio::awaitable<Result<void>> ClientConnection::write(const std::string& text) {
+  if (tls_) {
+    const asio::const_buffer all = asio::buffer(text);
+    const IoError tls_failure = co_await tls_->write(all);
+    if (tls_failure) {
+      co_return failed("writing to", tls_failure);
+    }
+    co_return ok();
+  }
   // Nearly always the socket buffer has room for all of it: then this is one system call and no suspension.
   IoError failure;
   std::size_t sent = socket_.write_some(asio::buffer(text), failure);
@@ -209,7 +246,17 @@ asio::awaitable<Result<bool>> ClientConnection::read_some() {
     co_return failed("waiting for", asio::error::operation_aborted);
   }
   const asio::mutable_buffer room = room_in(input_);
-  const auto [failure, count] = co_await socket_.async_read_some(room, as_result);
+  IoError failure;
+  std::size_t count = 0;
+  if (tls_) {
+    const auto [tls_failure, tls_count] = co_await tls_->read_some(room);
+    failure = tls_failure;
+    count = tls_count;
+  } else {
+    const auto [plain_failure, plain_count] = co_await socket_.async_read_some(room, as_result);
+    failure = plain_failure;
+    count = plain_count;
+  }
   if (failure == asio::error::eof && !closed_) {
     co_return false;
   }

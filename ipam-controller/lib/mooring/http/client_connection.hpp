@@ -18,19 +18,23 @@
 #include "mooring/http/deadline.hpp"
 #include "mooring/http/endpoint.hpp"
 #include "mooring/http/sockets.hpp"
+#include "mooring/http/tls_stream.hpp"
 #include "mooring/http/wire.hpp"
 
 namespace mooring::http {
 
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
-  ClientConnection(const asio::any_io_executor& executor, Endpoint endpoint, std::size_t body_bytes);
+  // `trust`: for endpoints with TLS.
+  ClientConnection(const asio::any_io_executor& executor, Endpoint endpoint, std::size_t body_bytes,
+                   std::shared_ptr<const TlsTrust> trust = nullptr);
+  ~ClientConnection();
 
   // All waits end with `timeout` from then on, until the next call. The connection stays open.
   void set_deadline(Deadline deadline);
   void clear_deadline();
 
-  // A host name is looked up first; its addresses are tried in order.
+  // A host name is looked up first; its addresses are tried in order. With TLS: until both ends have agreed.
   asio::awaitable<Result<void>> connect();
   asio::awaitable<Result<void>> write(const std::string& text);
   // Reads once and feeds the reader. False: the peer has closed.
@@ -56,13 +60,16 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   IoError connect_at_once(const Socket::endpoint_type& address);
   asio::awaitable<Result<void>> connect_to(Socket::endpoint_type address);
   asio::awaitable<Result<std::vector<Socket::endpoint_type>>> addresses();
+  asio::awaitable<Result<void>> begin_tls();
   Result<void> feed();
   Error failed(std::string_view doing, std::string_view cause) const;
   Error failed(std::string_view doing, const IoError& cause) const;
 
   asio::any_io_executor executor_;
   Endpoint endpoint_;
+  std::shared_ptr<const TlsTrust> trust_;
   Socket socket_;
+  std::unique_ptr<TlsStream> tls_;
   asio::steady_timer timer_;
   unsigned epoch_ = 0;
   bool timed_out_ = false;

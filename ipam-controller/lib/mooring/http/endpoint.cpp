@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view http_scheme = "http://";
+constexpr std::string_view https_scheme = "https://";
 constexpr std::string_view forms = "write it as unix:/run/mooring/controller.sock or http://127.0.0.1:7480";
 
 Error refused(std::string_view text, std::string_view cause) {
@@ -47,6 +48,12 @@ Endpoint Endpoint::tcp(std::string host, std::uint16_t port) {
   return endpoint;
 }
 
+Endpoint Endpoint::tls(std::string host, std::uint16_t port) {
+  Endpoint endpoint = tcp(std::move(host), port);
+  endpoint.kind_ = Kind::tls;
+  return endpoint;
+}
+
 Result<Endpoint> Endpoint::parse(std::string_view text) {
   if (text.starts_with(unix_scheme)) {
     const std::string_view path = text.substr(unix_scheme.size());
@@ -59,7 +66,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     }
     return unix_socket(std::string(path));
   }
-  if (text.starts_with("https://")) {
+  if (text.starts_with(https_scheme)) {
     return refused(text, "TLS is not supported by this version");
   }
   if (!text.starts_with(http_scheme)) {
@@ -92,7 +99,10 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 }
 
 std::string Endpoint::str() const {
-  return kind_ == Kind::unix_socket ? std::string(unix_scheme) + path_ : std::string(http_scheme) + authority();
+  if (kind_ == Kind::unix_socket) {
+    return std::string(unix_scheme) + path_;
+  }
+  return std::string(kind_ == Kind::tls ? https_scheme : http_scheme) + authority();
 }
 
 std::string Endpoint::authority() const {

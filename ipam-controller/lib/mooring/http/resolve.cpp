@@ -11,7 +11,7 @@
 namespace mooring::http {
 
 Result<Endpoint> resolved(const Endpoint& endpoint) {
-  if (endpoint.kind() == Endpoint::Kind::unix_socket) {
+  if (endpoint.kind() != Endpoint::Kind::tcp) {  // with TLS the certificate is compared with the name
     return endpoint;
   }
   addrinfo wanted{};
