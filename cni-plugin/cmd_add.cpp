@@ -7,6 +7,7 @@
 #include "cni-plugin/cni_result.hpp"
 #include "cni-plugin/commands.hpp"
 #include "cni-plugin/container_end.hpp"
+#include "cni-plugin/detaching.hpp"
 #include "cni-plugin/ovs_port.hpp"
 #include "cni-plugin/timing.hpp"
 
@@ -19,15 +20,6 @@ constexpr std::chrono::seconds undo_time{5};
 const Interruption& uninterrupted() {
   static const Interruption never;
   return never;
-}
-
-Result<void> give_address_back(const std::string& agent_socket, const agent_api::Attachment& attachment) {
-  auto agent = AgentClient::connect(agent_socket, Clock::now() + undo_time, uninterrupted());
-  if (!agent) {
-    return agent.error();
-  }
-  const auto answer = agent->detach({attachment, "cni-add-failed"});
-  return answer ? ok() : Result<void>(answer.error());
 }
 
 Result<void> remove_port(const std::string& ovsdb_endpoint, const agent_api::Attachment& attachment) {
@@ -91,9 +83,10 @@ class Adding {
       return agent.error();
     }
     // From here on the agent may have allocated, whether we hear its answer or not.
-    undo_.add("giving the address back", [socket = conf_.agent_socket, attachment = call_.attachment] {
-      return give_address_back(socket, attachment);
-    });
+    undo_.add("giving the address back",
+              [socket = conf_.agent_socket, state = conf_.agent_state, attachment = call_.attachment] {
+                return detach(socket, state, {attachment, "cni-add-failed"}, Clock::now() + undo_time, uninterrupted());
+              });
     if (const auto sent = agent->send_attach(request); !sent) {
       return sent.error();
     }

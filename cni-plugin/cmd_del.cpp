@@ -1,9 +1,9 @@
-// CNI DEL: idempotent, and done with whatever is away. What it cannot tell anybody now, the agent finds out later: a
-// port whose namespace and link are gone.
+// CNI DEL: idempotent, and done with whatever is away. What it cannot tell the agent now, a note on the disk tells it
+// later; where not even that can be written, the agent finds out: a port whose namespace and link are gone.
 #include <algorithm>
 
-#include "cni-plugin/agent_client.hpp"
 #include "cni-plugin/commands.hpp"
+#include "cni-plugin/detaching.hpp"
 #include "cni-plugin/log.hpp"
 #include "cni-plugin/ovs_port.hpp"
 #include "mooring/netlink/socket.hpp"
@@ -16,15 +16,6 @@ constexpr std::chrono::seconds longest_wait_for_a_peer{10};
 
 bool is_away(const Error& error) {
   return error.code() == Errc::unavailable || error.code() == Errc::timeout;
-}
-
-Result<void> tell_agent(const Call& call, const NetConf& conf, Deadline deadline, const Interruption& interruption) {
-  auto agent = AgentClient::connect(conf.agent_socket, deadline, interruption);
-  if (!agent) {
-    return agent.error();
-  }
-  const auto answer = agent->detach({call.attachment, "cni-del"});
-  return answer ? ok() : Result<void>(answer.error());
 }
 
 Result<void> remove_from_bridge(const Call& call, const NetConf& conf, Deadline deadline,
@@ -47,7 +38,8 @@ Result<void> remove_link(const Call& call) {
 
 Result<void> del(const Call& call, const NetConf& conf, const Interruption& interruption) {
   const auto wait = std::min<std::chrono::seconds>(conf.timeout, longest_wait_for_a_peer);
-  const auto told = tell_agent(call, conf, Clock::now() + wait, interruption);
+  const auto told =
+      detach(conf.agent_socket, conf.agent_state, {call.attachment, "cni-del"}, Clock::now() + wait, interruption);
   const auto off_bridge = remove_from_bridge(call, conf, Clock::now() + wait, interruption);
   const auto unlinked = remove_link(call);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cni-plugin/ovsdb_client.hpp"
+#include "mooring/agent_api/deleted_note.hpp"
 #include "mooring/agent_api/messages.hpp"
 
 namespace mooring::cni {
@@ -159,6 +160,7 @@ Result<NetConf> net_conf_from(Json json) {
   Fields fields(json, "network configuration", Fields::Unknown::ignore);
   conf.name = fields.string("name");
   conf.agent_socket = fields.string("agentSocket", agent_api::default_socket);
+  conf.agent_state = fields.string("agentState", agent_api::default_state_folder);
   conf.ovsdb = fields.string("ovsdb", default_ovsdb);
   const std::uint64_t seconds = fields.number("timeoutSeconds", 30);
   if (auto bad = fields.finish()) {
@@ -172,6 +174,9 @@ Result<NetConf> net_conf_from(Json json) {
   }
   if (!conf.agent_socket.starts_with('/')) {
     return wrong("agentSocket", json["agentSocket"], "an absolute path");
+  }
+  if (!conf.agent_state.starts_with('/')) {
+    return wrong("agentState", json["agentState"], "an absolute path");
   }
   conf.timeout = std::chrono::seconds(seconds);
   if (const auto prev = json.find("prevResult"); prev != json.end()) {

@@ -29,7 +29,8 @@ struct NetConf {
   std::string cni_version;
   std::string name;  // of the CNI network
   std::string agent_socket;
-  std::string ovsdb;  // endpoint, for DEL without an agent
+  std::string agent_state;  // the agent's state folder: for a note when the agent is away
+  std::string ovsdb;        // endpoint, for DEL without an agent
   std::chrono::seconds timeout{30};
   Json prev_result;  // null if there is none
   Json json;         // all of it

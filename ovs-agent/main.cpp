@@ -13,6 +13,7 @@
 #include "mooring/ovs/library.hpp"
 #include "ovs-agent/adapters/agent_socket.hpp"
 #include "ovs-agent/adapters/controller.hpp"
+#include "ovs-agent/adapters/deleted_notes.hpp"
 #include "ovs-agent/adapters/journal_file.hpp"
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
@@ -31,6 +32,7 @@ class Agent {
   Agent(asio::io_context& io, const Config& config)
       : state_(io.get_executor(), config.name, kernel_boot_id()),
         journal_(config.state_dir + "/journal"),
+        notes_(config.state_dir),
         switch_(state_,
                 SwitchSettings{config.ovsdb, config.ovs_run_dir, config.datapath, config.underlay_interface,
                                config.underlay_state(), config.vtep},
@@ -44,7 +46,7 @@ class Agent {
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
         controller_(state_.executor, config.controller, config.token, [this] { return watch_.status().connected; }),
         releases_(state_, controller_, journal_),
-        parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, config.ovsdb},
+        parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, notes_, config.ovsdb},
         attachments_(parts_),
         reconciler_(parts_, attachments_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_}),
@@ -114,6 +116,7 @@ class Agent {
   NodeState state_;
   Kernel kernel_;
   JournalFile journal_;
+  DeletedNotes notes_;
   NodeSwitch switch_;
   FlowProgram flows_;
   PortTable table_;

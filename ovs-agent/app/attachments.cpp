@@ -65,6 +65,7 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
     co_return noted.error();
   }
   parts_.releases.attachment_is_used_again(request.attachment);
+  parts_.notes.forget(request.attachment);
 
   ipam_api::AllocateRequest wish;
   wish.node = state.node;
@@ -234,6 +235,31 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
   answer.released = outcome->released;
   answer.journaled = !outcome->told;
   co_return answer;
+}
+
+Result<void> Attachments::take_notes() {
+  for (const auto& note : parts_.notes.read()) {
+    ReleaseOwed release;
+    release.attachment = note.attachment;
+    release.reason = note.reason;
+    if (const auto* port = parts_.state.ports.find(note.attachment)) {
+      release.key = port->record.key();
+      release.generation = port->record.generation;
+    }
+    const Generation generation = release.generation;
+    if (!parts_.releases.owes(note.attachment, generation)) {
+      if (const auto owed = parts_.releases.owe(std::move(release)); !owed) {
+        return owed.error();
+      }
+    }
+    parts_.table.drop(note.attachment, generation);
+    end_add(note.attachment);
+    parts_.notes.forget(note.attachment);
+    ++parts_.state.counters.dels;
+    spdlog::info("{} was deleted while the agent was away ({}): the controller will be told", note.attachment.str(),
+                 note.reason);
+  }
+  return ok();
 }
 
 asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::CheckRequest request) {

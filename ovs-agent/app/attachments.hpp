@@ -25,6 +25,7 @@ class Attachments {
     ControllerPort& controller;
     KernelPort& kernel;
     JournalPort& journal;
+    NotesPort& notes;
     std::string ovsdb;  // what the plugin dials
   };
   explicit Attachments(Parts parts) : parts_(std::move(parts)) {}
@@ -33,6 +34,9 @@ class Attachments {
   asio::awaitable<Result<void>> confirm(agent_api::ConfirmRequest request);
   asio::awaitable<Result<agent_api::DetachAnswer>> detach(agent_api::DetachRequest request);
   asio::awaitable<Result<agent_api::CheckAnswer>> check(agent_api::CheckRequest request);
+
+  // The plugin's notes of DELs that nobody heard: each becomes a release that is owed, and is gone then.
+  Result<void> take_notes();
 
   // Empty: an ADD can be served. Else one sentence each.
   std::vector<std::string> not_ready() const;

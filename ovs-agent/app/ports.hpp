@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mooring/agent_api/deleted_note.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "ovs-agent/app/waiting.hpp"
 #include "ovs-agent/domain/journal_text.hpp"
@@ -48,6 +49,14 @@ class KernelPort {
   virtual bool alive(const AddBegun& add) const = 0;
   // Of a live process, for AddBegun; 0 if there is none.
   virtual std::uint64_t started(std::int32_t pid) const = 0;
+};
+
+// What the CNI plugin deleted while the agent was away.
+class NotesPort {
+ public:
+  virtual ~NotesPort() = default;
+  virtual std::vector<agent_api::DeletedNote> read() = 0;
+  virtual void forget(const Attachment& attachment) = 0;
 };
 
 // What must survive the agent (docs: domain/journal_text.hpp).

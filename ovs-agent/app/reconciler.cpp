@@ -9,6 +9,11 @@ constexpr std::chrono::milliseconds pass_interval{3'000};
 
 }  // namespace
 
+bool Reconciler::deletion_promised(const PortRecord& record) const {
+  const auto detached = parts_.state.detached.find(record.attachment);
+  return detached != parts_.state.detached.end() && (!detached->second || record.generation <= *detached->second);
+}
+
 Result<Inventory> Reconciler::inventory() {
   const NodeState& state = parts_.state;
   Inventory inventory;
@@ -23,7 +28,8 @@ Result<Inventory> Reconciler::inventory() {
         LocalPort port;
         port.record = *record;
         const bool current = gate_of(port, state.directory).open;
-        inventory.ovs_ports.push_back({std::move(record).value(), name, current});
+        const bool deleted = deletion_promised(*record);
+        inventory.ovs_ports.push_back({std::move(record).value(), name, current, deleted});
       }
     }
   }
@@ -31,7 +37,8 @@ Result<Inventory> Reconciler::inventory() {
     if (!entry.own) {
       return;
     }
-    if (const auto attachment = ipam_api::parse_attachment(entry.attachment)) {
+    const auto attachment = ipam_api::parse_attachment(entry.attachment);
+    if (attachment && !parts_.releases.owes(*attachment, entry.generation)) {
       inventory.own_entries.push_back({entry.key, entry.generation, *attachment});
     }
   });
@@ -124,6 +131,11 @@ asio::awaitable<void> Reconciler::run() {
   NodeState& state = parts_.state;
   for (;;) {
     Result<void> done = ok();
+    if (state.ovsdb_read) {  // before it, the ports are not known that the notes mean
+      if (const auto taken = attachments_.take_notes(); !taken) {
+        spdlog::error("{}", taken.error().text());
+      }
+    }
     if (!state.earlier_boot_done) {
       if (!state.bridges_ready || !state.ovsdb_read) {
         co_await state.changed.wait(after(pass_interval));

@@ -20,6 +20,8 @@ class Reconciler {
 
  private:
   Result<Inventory> inventory();
+  // Its DEL is done or noted; the row alone is left.
+  bool deletion_promised(const PortRecord& record) const;
   asio::awaitable<Result<void>> carry_out(std::vector<Removal> removals);
   asio::awaitable<Result<void>> remove_earlier_boot();
 

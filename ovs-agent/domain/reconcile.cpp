@@ -43,7 +43,7 @@ Decision reconcile(const Inventory& inventory) {
     known.insert(port.record.attachment);
     if (!of_earlier_boot(port, inventory) && !inventory.links.contains(port.interface) &&
         !inventory.in_flight.contains(port.record.attachment)) {
-      (port.current ? gone : decision.removals).push_back(removal_of(port, gone_reason));
+      (port.current && !port.deleted ? gone : decision.removals).push_back(removal_of(port, gone_reason));
     }
   }
   if (inventory.directory_whole) {

@@ -3,7 +3,7 @@
 // Release needs evidence, not absence: a port is given back only when this node can say positively that its container's
 // link is gone and no ADD is in flight, or that it is of an earlier boot of the kernel. A pass that would give back a
 // large part of the node's ports at once without boot evidence is held: more likely the records are wrong than the pods
-// gone.
+// gone. What a DEL was promised for is no such finding.
 // Pure. Threading: values.
 #pragma once
 
@@ -19,9 +19,10 @@ namespace mooring::agent {
 struct OvsPort {
   PortRecord record;
   std::string interface;
-  bool current = true;  // false: the address is known to be somebody else's or free: nothing is given back with it
+  bool current = true;   // false: the address is known to be somebody else's or free: nothing is given back with it
+  bool deleted = false;  // its DEL was promised: the row is a leftover, and its release is no finding of ours
 };
-// An entry of this node in the directory.
+// An entry of this node in the directory, unless a DEL of it is promised.
 struct OwnEntry {
   PortKey key;
   Generation generation = 0;

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent_stage.hpp"
+#include "mooring/agent_api/deleted_note.hpp"
 
 using namespace mooring;
 using namespace mooring::tests;
@@ -165,6 +166,62 @@ TEST_CASE("agent: a release that the controller could not hear survives both the
   stage.controller.start();
   REQUIRE(eventually([&] { return stage.controller_ports() == 0; }));
   REQUIRE(eventually([&] { return stage.try_status()["ports"]["releases_owed"] == 0; }));
+}
+
+TEST_CASE("agent: what was deleted while it was away is in notes, and none of it is held") {
+  AgentStage stage;
+  stage.start_agent();
+  std::vector<Json> answers;
+  for (int i = 0; i < 8; ++i) {
+    answers.push_back(stage.add("c" + std::to_string(i), "web-" + std::to_string(i)));
+  }
+  REQUIRE(stage.controller_ports() == 8);
+  stage.kill_agent();
+  const std::string folder = agent_api::notes_folder(stage.folder.path("state"));
+  for (std::size_t i = 0; i < answers.size(); ++i) {  // as the plugin does
+    const agent_api::Attachment attachment{"c" + std::to_string(i), "eth0"};
+    std::ofstream(folder + "/" + agent_api::note_name(attachment)) << agent_api::write_note({attachment, "cni-del"});
+    if (i < 4) {
+      stage.remove_port(answers[i]);
+    } else {  // Open vSwitch was away too
+      stage.sandbox.run("ip link del " + answers[i]["host_interface"].get<std::string>());
+    }
+  }
+  std::ofstream(folder + "/half.json.1") << "{";           // process 1 lives
+  std::ofstream(folder + "/half.json.2147483647") << "{";  // nobody's
+  std::ofstream(folder + "/bad.json") << "{";
+  stage.start_agent();
+  REQUIRE(eventually([&] { return stage.controller_ports() == 0; }));
+  REQUIRE(eventually([&] {
+    return stage.sandbox.vsctl("list-ports br-int").find("mo") == std::string::npos ||
+           stage.sandbox.vsctl("--columns=name find Interface external_ids:mooring.generation!=0").empty();
+  }));
+  const auto status = stage.try_status();
+  REQUIRE(status["ports"]["held"] == 0);
+  REQUIRE(status["ports"]["releases_owed"] == 0);
+  REQUIRE(status["ports"]["all"] == 0);
+  REQUIRE(std::filesystem::exists(folder + "/half.json.1"));
+  REQUIRE(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+  REQUIRE(stage.add("c0", "web-0")["allocation"]["vni"] == 100);
+}
+
+TEST_CASE("agent: a container that is added again is not deleted by an old note") {
+  AgentStage stage;
+  stage.start_agent();
+  const auto first = stage.add("c1", "web-0");
+  stage.kill_agent();
+  stage.remove_port(first);
+  const agent_api::Attachment attachment{"c1", "eth0"};
+  const std::string note = agent_api::notes_folder(stage.folder.path("state")) + "/" + agent_api::note_name(attachment);
+  stage.start_agent();
+  std::ofstream(note + ".new") << agent_api::write_note({attachment, "cni-del"});
+  std::filesystem::rename(note + ".new", note);
+  const auto again = stage.add("c1", "web-0");
+  REQUIRE_FALSE(std::filesystem::exists(note));
+  const auto passes = [&] { return stage.try_status()["counters"]["reconcile_passes_total"].get<int>(); };
+  const int before = passes();
+  REQUIRE(eventually([&] { return passes() > before + 1; }));
+  REQUIRE(stage.check("c1", again["allocation"]).body["problems"].empty());
 }
 
 TEST_CASE("agent: without the controller an ADD fails with a way out and leaves nothing") {

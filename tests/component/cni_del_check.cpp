@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "component/cni_stage.hpp"
+#include "mooring/agent_api/deleted_note.hpp"
 
 using namespace mooring;
 using namespace mooring::tests;
@@ -50,7 +51,7 @@ TEST_CASE("DEL is done with anything away") {
     const auto outcome = stage.run("DEL", conf);
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.output.empty());
-    CHECK(outcome.log.find("goes on without: asking mooring-agent") != std::string::npos);
+    CHECK(outcome.log.find("asking mooring-agent") != std::string::npos);
     CHECK(stage.is_clean());
   }
   SECTION("an agent that hangs") {
@@ -78,6 +79,45 @@ TEST_CASE("DEL is done with anything away") {
     CHECK(stage.run("DEL", conf, {{"CNI_NETNS", "/run/netns/gone"}}).exit_code == 0);
     CHECK(stage.is_clean());
   }
+}
+
+TEST_CASE("DEL leaves a note for an agent that is away") {
+  CniStage stage;
+  Json conf = stage.conf();
+  const std::string state = conf["agentState"];
+  const std::string note = agent_api::notes_folder(state) + "/" + agent_api::note_name(stage.attachment);
+  const auto noted = [&] { return agent_api::read_note(stage.text_of(note)).value(); };
+  SECTION("that is told") {
+    added(stage, conf);
+    CHECK(stage.run("DEL", conf).exit_code == 0);
+    CHECK_FALSE(std::filesystem::exists(note));
+  }
+  SECTION("that is not there") {
+    added(stage, conf);
+    conf["agentSocket"] = stage.directory + "/no.sock";
+    const auto outcome = stage.run("DEL", conf);
+    CHECK(outcome.exit_code == 0);
+    CHECK(outcome.log.find("a note in " + state + " tells the agent") != std::string::npos);
+    CHECK(noted() == agent_api::DeletedNote{stage.attachment, "cni-del"});
+    CHECK(stage.run("DEL", conf).exit_code == 0);  // again: the same note
+    CHECK(noted().reason == "cni-del");
+    CHECK(std::distance(std::filesystem::directory_iterator(agent_api::notes_folder(state)), {}) == 1);
+  }
+  SECTION("that dies in the middle of an ADD") {
+    stage.agent.reply("/v1/confirm", [](const Json&) { return Answer{200, "", false, true, {}}; });
+    stage.agent.reply("/v1/detach", [](const Json&) { return Answer{200, "", false, true, {}}; });
+    CHECK(stage.run("ADD", conf).json()["code"] == 11);
+    CHECK(noted() == agent_api::DeletedNote{stage.attachment, "cni-add-failed"});
+  }
+  SECTION("that never was") {
+    added(stage, conf);
+    conf["agentSocket"] = stage.directory + "/no.sock";
+    conf["agentState"] = stage.directory + "/nowhere";
+    const auto outcome = stage.run("DEL", conf);
+    CHECK(outcome.exit_code == 0);
+    CHECK(outcome.log.find("agentState in the network configuration") != std::string::npos);
+  }
+  CHECK(stage.is_clean());
 }
 
 TEST_CASE("DEL does not stumble over wishes that only ADD needs") {

@@ -4,15 +4,19 @@
 #include <array>
 #include <chrono>
 #include <fcntl.h>
+#include <fstream>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sstream>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+
+#include "mooring/agent_api/deleted_note.hpp"
 
 namespace mooring::tests {
 namespace {
@@ -91,6 +95,7 @@ CniStage::CniStage()
       directory(temporary_directory()),
       agent(directory + "/agent.sock") {
   ovs();
+  std::filesystem::create_directory(agent_api::notes_folder(directory));
   agent.reply("/v1/attach", [this](const Json&) {
     return FakeAgent::Answer{200, to_json(attach_answer()).dump(), false, false, {}};
   });
@@ -103,9 +108,16 @@ CniStage::~CniStage() {
   ovs().space().try_run("ip link del " + host_interface);
 }
 
+std::string CniStage::text_of(const std::string& path) const {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 Json CniStage::conf(const std::string& version) const {
-  return {{"cniVersion", version},         {"name", "pods"},         {"type", "mooring"},
-          {"agentSocket", agent.socket()}, {"ovsdb", ovs().ovsdb()}, {"timeoutSeconds", 20}};
+  return {{"cniVersion", version},  {"name", "pods"},       {"type", "mooring"},      {"agentSocket", agent.socket()},
+          {"ovsdb", ovs().ovsdb()}, {"timeoutSeconds", 20}, {"agentState", directory}};
 }
 
 agent_api::AttachAnswer CniStage::attach_answer() const {

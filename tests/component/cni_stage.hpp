@@ -56,6 +56,8 @@ class CniStage {
   // What the agent answers to attach.
   agent_api::AttachAnswer attach_answer() const;
 
+  std::string text_of(const std::string& path) const;
+
   // What an ADD leaves: 0 after a good DEL or a failed ADD.
   int links_on_node();       // of ours
   int links_in_container();  // beside lo

@@ -111,6 +111,17 @@ TEST_CASE("reconcile: many at once without boot evidence are held") {
   REQUIRE(reconcile(inventory).removals.size() == 8);  // 8 of 80 is not above a tenth
 }
 
+TEST_CASE("reconcile: rows whose DEL was promised are leftovers, however many") {
+  auto inventory = whole();
+  for (int i = 0; i < 40; ++i) {
+    add(inventory, "c" + std::to_string(i), i >= 20);
+    inventory.ovs_ports.back().deleted = i < 30;
+  }
+  const auto decision = reconcile(inventory);
+  REQUIRE(decision.held.empty());
+  REQUIRE(decision.removals.size() == 20);  // a link that is there is evidence against it
+}
+
 TEST_CASE("reconcile: what is gone must be seen twice") {
   const Removal first{{"c1", "eth0"}, key(100, "10.0.0.5"), 41, "mo1", "gone"};
   auto newer = first;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "mooring/agent_api/deleted_note.hpp"
 #include "mooring/agent_api/messages.hpp"
 #include "support/catch_result.hpp"
 
@@ -104,4 +105,20 @@ TEST_CASE("the host end's name is a contract between versions") {
     names.insert(name);
   }
   CHECK(names.size() == 20'000);
+}
+
+TEST_CASE("a note of a DEL says what a DEL says") {
+  const DeletedNote note{{"abc", "eth0"}, "cni-del"};
+  CHECK(read_note(write_note(note)).value() == note);
+  CHECK(note_name(note.attachment) == "mogh6mi42shm6q.json");
+  CHECK(is_note_name(note_name(note.attachment)));
+  CHECK_FALSE(is_note_name(note_name(note.attachment) + ".123"));
+  CHECK(read_note(R"({"attachment":"abc/eth0","reason":"cni-del","newer":1})").value() == note);
+  const std::string text = write_note(note);
+  for (std::size_t cut = 0; cut + 2 < text.size(); ++cut) {
+    CHECK(read_note(text.substr(0, cut)).has_error());
+  }
+  CHECK(read_note(R"({"attachment":"../x","reason":"cni-del"})").error().message().find("attachment") !=
+        std::string::npos);
+  CHECK(read_note(R"({"attachment":"abc/eth0"})").error().message().find("reason") != std::string::npos);
 }

@@ -76,6 +76,7 @@ TEST_CASE("bad configurations are refused with the right code and the key named"
       {R"({"cniVersion":1,"name":"pods"})", Errc::invalid_config, "cniVersion"},
       {R"({"cniVersion":"1.0.0","name":"pods","agentSocket":"run/x"})", Errc::invalid_config, "agentSocket"},
       {R"({"cniVersion":"1.0.0","name":"pods","agentSocket":[]})", Errc::invalid_config, "agentSocket"},
+      {R"({"cniVersion":"1.0.0","name":"pods","agentState":"lib"})", Errc::invalid_config, "agentState"},
       {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":0})", Errc::invalid_config, "timeoutSeconds"},
       {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":-1})", Errc::invalid_config, "timeoutSeconds"},
       {R"({"cniVersion":"1.0.0","name":"pods","timeoutSeconds":1e9})", Errc::invalid_config, "timeoutSeconds"},

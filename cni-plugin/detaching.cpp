@@ -1,0 +1,93 @@
+#include "cni-plugin/detaching.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "cni-plugin/log.hpp"
+#include "mooring/agent_api/deleted_note.hpp"
+
+namespace mooring::cni {
+namespace {
+
+using netlink::FileDescriptor;
+
+Error not_written(const std::string& folder, const char* step) {
+  const int reason = errno;
+  return Error(Errc::io, fmt::format("leaving a note in {}: {}: {}", folder, step, std::strerror(reason)),
+               reason == ENOENT ? "mooring-agent makes the folder; agentState in the network configuration names its "
+                                  "--state-dir"
+                                : "");
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno != EINTR) {
+      return false;
+    }
+    text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0U);
+  }
+  return true;
+}
+
+// Written whole under another name, then renamed; on the disk when it returns.
+Result<void> leave_note(const std::string& state_folder, const agent_api::DeletedNote& note) {
+  const std::string path = agent_api::notes_folder(state_folder);
+  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) {
+    return not_written(path, "opening it");
+  }
+  const std::string name = agent_api::note_name(note.attachment);
+  const std::string half = fmt::format("{}.{}", name, ::getpid());
+  const FileDescriptor file(
+      ::openat(folder.get(), half.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.get() < 0) {
+    return not_written(path, "making a file");
+  }
+  if (!write_all(file.get(), agent_api::write_note(note)) || ::fsync(file.get()) != 0 ||
+      ::renameat(folder.get(), half.c_str(), folder.get(), name.c_str()) != 0 || ::fsync(folder.get()) != 0) {
+    const Error error = not_written(path, "writing");
+    ::unlinkat(folder.get(), half.c_str(), 0);
+    return error;
+  }
+  return ok();
+}
+
+bool is_away(const Error& error) {
+  return error.code() == Errc::unavailable || error.code() == Errc::timeout;
+}
+
+Result<void> tell(const std::string& agent_socket, const agent_api::DetachRequest& request, Deadline deadline,
+                  const Interruption& interruption) {
+  auto agent = AgentClient::connect(agent_socket, deadline, interruption);
+  if (!agent) {
+    return agent.error();
+  }
+  const auto answer = agent->detach(request);
+  return answer ? ok() : Result<void>(answer.error());
+}
+
+}  // namespace
+
+Result<void> detach(const std::string& agent_socket, const std::string& state_folder,
+                    const agent_api::DetachRequest& request, Deadline deadline, const Interruption& interruption) {
+  const auto told = tell(agent_socket, request, deadline, interruption);
+  if (told || !is_away(told.error())) {
+    return told;
+  }
+  // A note too many is harmless: a release by who holds nothing releases nothing.
+  if (const auto noted = leave_note(state_folder, {request.attachment, request.reason}); !noted) {
+    return Error(told.error().code(), fmt::format("{}; {}", told.error().message(), noted.error().message()),
+                 noted.error().hint().empty() ? told.error().hint() : noted.error().hint());
+  }
+  log_line(fmt::format("detaching {}: {}; a note in {} tells the agent when it is there again",
+                       request.attachment.str(), told.error().message(), state_folder));
+  return ok();
+}
+
+}  // namespace mooring::cni
