@@ -90,12 +90,12 @@ std::span<const EventType> event_types() {
   return types;
 }
 
-Event make_event(std::string_view type, std::string subject, std::string text, Json details) {
+EventRecord make_event(std::string_view type, std::string subject, std::string text, Json details) {
   const EventType* row = find_type(type);
   if (row == nullptr) {
     throw std::logic_error(fmt::format("'{}' is not in the list of event types", type));
   }
-  Event event;
+  EventRecord event;
   event.type = type;
   event.severity = row->severity;
   event.subject = std::move(subject);
@@ -104,7 +104,7 @@ Event make_event(std::string_view type, std::string subject, std::string text, J
   return event;
 }
 
-Json to_json(const Event& event) {
+Json to_json(const EventRecord& event) {
   return {{"sequence", event.sequence}, {"at_ms", event.at_ms},
           {"type", event.type},         {"severity", to_string(event.severity)},
           {"subject", event.subject},   {"text", event.text},
@@ -112,9 +112,9 @@ Json to_json(const Event& event) {
           {"revision", event.revision}, {"details", event.details}};
 }
 
-Result<Event> event_from(const Json& json) {
+Result<EventRecord> event_from(const Json& json) {
   ipam_api::Fields fields(json, "event");
-  Event event;
+  EventRecord event;
   event.sequence = fields.number("sequence");
   event.at_ms = static_cast<std::int64_t>(fields.number("at_ms"));
   event.type = fields.string("type");

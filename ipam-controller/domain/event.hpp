@@ -22,7 +22,7 @@ enum class Severity { info, warning, error };
 std::string to_string(Severity severity);
 Result<Severity> parse_severity(std::string_view text);
 
-struct Event {
+struct EventRecord {
   EventSequence sequence = 0;  // ascending; given when it is written down
   std::int64_t at_ms = 0;      // Unix time
   std::string type;            // one of event_types(): "pool.exhausted"
@@ -34,7 +34,7 @@ struct Event {
   ipam_api::Revision revision = 0;                    // of the transaction that caused it; 0: none did
   ipam_api::Json details = ipam_api::Json::object();  // the numbers of the text, for machines
 
-  bool operator==(const Event&) const = default;
+  bool operator==(const EventRecord&) const = default;
 };
 
 // One row of the list of all types, for documentation, refusals and tests.
@@ -47,12 +47,12 @@ struct EventType {
 std::span<const EventType> event_types();
 
 // An event of that type, with the severity of its row. Throws std::logic_error for a type that is not in the list.
-Event make_event(std::string_view type, std::string subject, std::string text,
-                 ipam_api::Json details = ipam_api::Json::object());
+EventRecord make_event(std::string_view type, std::string subject, std::string text,
+                       ipam_api::Json details = ipam_api::Json::object());
 
-ipam_api::Json to_json(const Event& event);
+ipam_api::Json to_json(const EventRecord& event);
 // As the store keeps it. Errors: invalid_argument.
-Result<Event> event_from(const ipam_api::Json& json);
+Result<EventRecord> event_from(const ipam_api::Json& json);
 
 // "*", "pool.*" or "pool.exhausted".
 class EventPattern {

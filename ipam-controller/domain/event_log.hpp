@@ -14,10 +14,10 @@ namespace mooring::controller {
 class EventLog {
  public:
   static constexpr std::size_t limit = 10'000;
-  using Events = std::deque<Event>;
+  using Events = std::deque<EventRecord>;
 
   // In order of their sequence numbers.
-  void add(Event event) {
+  void add(EventRecord event) {
     last_ = event.sequence;
     events_.push_back(std::move(event));
     if (events_.size() > limit) {
@@ -32,7 +32,7 @@ class EventLog {
   // The first kept event with a higher number.
   Events::const_iterator after(EventSequence sequence) const {
     return std::upper_bound(events_.begin(), events_.end(), sequence,
-                            [](EventSequence number, const Event& event) { return number < event.sequence; });
+                            [](EventSequence number, const EventRecord& event) { return number < event.sequence; });
   }
   Events::const_iterator begin() const { return events_.begin(); }
   Events::const_iterator end() const { return events_.end(); }

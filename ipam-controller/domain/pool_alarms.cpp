@@ -23,7 +23,7 @@ std::string duration_text(std::int64_t ms) {
   return seconds < 7200 ? fmt::format("{} min", seconds / 60) : fmt::format("{} h", seconds / 3600);
 }
 
-Event event_of(std::string_view type, const PoolFigures& figures, std::int64_t now_ms) {
+EventRecord event_of(std::string_view type, const PoolFigures& figures, std::int64_t now_ms) {
   ipam_api::Json details = {{"pool", figures.pool},     {"size", figures.size},
                             {"free", figures.free},     {"allocated", figures.allocated},
                             {"bound", figures.bound},   {"reserved", figures.reserved},
@@ -31,8 +31,9 @@ Event event_of(std::string_view type, const PoolFigures& figures, std::int64_t n
   if (figures.first_clears_ms) {
     details["first_clears_ms"] = *figures.first_clears_ms;
   }
-  Event event = make_event(type, std::string(subject_prefix) + figures.pool,
-                           fmt::format("pool {}: {}", figures.pool, text_of(figures, now_ms)), std::move(details));
+  EventRecord event =
+      make_event(type, std::string(subject_prefix) + figures.pool,
+                 fmt::format("pool {}: {}", figures.pool, text_of(figures, now_ms)), std::move(details));
   event.at_ms = event.since_ms = now_ms;
   return event;
 }
@@ -50,7 +51,7 @@ std::string text_of(const PoolFigures& figures, std::int64_t now_ms) {
   return text;
 }
 
-void PoolAlarms::recall(const Event& event) {
+void PoolAlarms::recall(const EventRecord& event) {
   if (!event.subject.starts_with(subject_prefix)) {
     return;
   }
@@ -64,7 +65,7 @@ void PoolAlarms::recall(const Event& event) {
   }
 }
 
-std::optional<Event> PoolAlarms::judge(const PoolFigures& figures, std::int64_t now_ms) {
+std::optional<EventRecord> PoolAlarms::judge(const PoolFigures& figures, std::int64_t now_ms) {
   Told& told = told_[figures.pool];
   if (figures.size > 0 && figures.free == 0) {
     if (told.level == Level::exhausted) {

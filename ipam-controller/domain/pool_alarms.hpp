@@ -33,8 +33,8 @@ class PoolAlarms {
   static constexpr std::int64_t calm_ms = 120'000;
 
   // What was told before this controller started, in order.
-  void recall(const Event& event);
-  std::optional<Event> judge(const PoolFigures& figures, std::int64_t now_ms);
+  void recall(const EventRecord& event);
+  std::optional<EventRecord> judge(const PoolFigures& figures, std::int64_t now_ms);
   // The pool is gone.
   void forget(const std::string& pool) { told_.erase(pool); }
 

@@ -12,19 +12,19 @@ constexpr std::array<std::int64_t, 4> windows_ms{minute_ms, 5 * minute_ms, 30 * 
 
 }  // namespace
 
-std::optional<Event> Repeats::told(Kind& kind, std::int64_t now_ms) {
+std::optional<EventRecord> Repeats::told(Kind& kind, std::int64_t now_ms) {
   if (kind.held == 0) {
     return std::nullopt;
   }
-  Event event = kind.latest;
+  EventRecord event = kind.latest;
   event.at_ms = now_ms;
   event.count = std::exchange(kind.held, 0);
   event.since_ms = kind.held_since_ms;
   return event;
 }
 
-std::vector<Event> Repeats::offer(const std::string& key, Event event, std::int64_t now_ms) {
-  std::vector<Event> tell;
+std::vector<EventRecord> Repeats::offer(const std::string& key, EventRecord event, std::int64_t now_ms) {
+  std::vector<EventRecord> tell;
   const auto found = kinds_.find(key);
   if (found != kinds_.end()) {
     Kind& kind = found->second;
@@ -52,8 +52,8 @@ std::vector<Event> Repeats::offer(const std::string& key, Event event, std::int6
   return tell;
 }
 
-std::vector<Event> Repeats::due(std::int64_t now_ms) {
-  std::vector<Event> tell;
+std::vector<EventRecord> Repeats::due(std::int64_t now_ms) {
+  std::vector<EventRecord> tell;
   for (auto it = kinds_.begin(); it != kinds_.end();) {
     Kind& kind = it->second;
     if (kind.closes_ms > now_ms) {

@@ -23,22 +23,22 @@ class Repeats {
   static constexpr std::size_t max_kinds = 1000;
 
   // `key` says what counts as the same. Returns what is to be told now.
-  std::vector<Event> offer(const std::string& key, Event event, std::int64_t now_ms);
+  std::vector<EventRecord> offer(const std::string& key, EventRecord event, std::int64_t now_ms);
   // Closes windows.
-  std::vector<Event> due(std::int64_t now_ms);
+  std::vector<EventRecord> due(std::int64_t now_ms);
   // When due() has something to look at; none: never, as things are.
   std::optional<std::int64_t> next_due_ms() const;
 
  private:
   struct Kind {
-    Event latest;
+    EventRecord latest;
     std::uint64_t held = 0;  // counted, not told yet
     std::int64_t held_since_ms = 0;
     std::int64_t closes_ms = 0;
     std::int64_t last_ms = 0;
     unsigned step = 0;
   };
-  static std::optional<Event> told(Kind& kind, std::int64_t now_ms);
+  static std::optional<EventRecord> told(Kind& kind, std::int64_t now_ms);
 
   std::map<std::string, Kind> kinds_;
 };

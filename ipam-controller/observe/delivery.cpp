@@ -19,8 +19,8 @@ constexpr std::size_t max_secret = 256;
 constexpr std::size_t generated_secret_bytes = 32;
 
 // What was there between the cursor and the oldest event that is kept.
-Event lost_between(EventSequence cursor, const Event& oldest) {
-  Event lost =
+EventRecord lost_between(EventSequence cursor, const EventRecord& oldest) {
+  EventRecord lost =
       make_event("events.lost", "", fmt::format("events {} to {} are no longer kept", cursor + 1, oldest.sequence - 1),
                  {{"first", cursor + 1}, {"last", oldest.sequence - 1}});
   lost.sequence = oldest.sequence - 1;
@@ -119,8 +119,9 @@ std::optional<Delivery::Time> Delivery::wakes() const {
 }
 
 std::size_t Delivery::pending(const EventLog& log) const {
-  return static_cast<std::size_t>(std::count_if(log.after(status_.cursor), log.end(),
-                                                [this](const Event& event) { return matches(patterns_, event.type); }));
+  return static_cast<std::size_t>(std::count_if(log.after(status_.cursor), log.end(), [this](const EventRecord& event) {
+    return matches(patterns_, event.type);
+  }));
 }
 
 std::vector<std::pair<std::string, std::string>> signature_headers(const std::string& secret, const std::string& id,

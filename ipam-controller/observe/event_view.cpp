@@ -13,7 +13,7 @@ std::string utc_text_ms(std::int64_t unix_ms) {
                      unix_ms - seconds * 1000);
 }
 
-ipam_api::Json view_of(const Event& event) {
+ipam_api::Json view_of(const EventRecord& event) {
   return {{"sequence", event.sequence}, {"at", utc_text_ms(event.at_ms)},
           {"type", event.type},         {"severity", to_string(event.severity)},
           {"subject", event.subject},   {"text", event.text},

@@ -13,6 +13,6 @@ namespace mooring::controller {
 std::string utc_text_ms(std::int64_t unix_ms);
 
 // As to_json(event), with `at` and `since` as texts.
-ipam_api::Json view_of(const Event& event);
+ipam_api::Json view_of(const EventRecord& event);
 
 }  // namespace mooring::controller

@@ -32,7 +32,7 @@ class Stage {
     return patterns;
   }
   void happens(const char* type, std::string text = "it happened") {
-    Event event = make_event(type, "pool/p", std::move(text));
+    EventRecord event = make_event(type, "pool/p", std::move(text));
     event.sequence = log.last() + 1;
     log.add(event);
   }
@@ -194,7 +194,7 @@ TEST_CASE("delivery: what is no longer kept is told as lost") {
 
 TEST_CASE("delivery: a body says where it comes from, and events as people read them") {
   Stage stage;
-  Event event = make_event("pool.exhausted", "pool/p", "pool p: 0 of 254 free", {{"free", 0}});
+  EventRecord event = make_event("pool.exhausted", "pool/p", "pool p: 0 of 254 free", {{"free", 0}});
   event.sequence = 9;
   event.at_ms = event.since_ms = 1'795'225'598'250;
   event.revision = 41;

@@ -30,7 +30,7 @@ PoolFigures figures(std::uint64_t free, std::uint64_t size, std::uint64_t restin
   return pool;
 }
 
-std::string type_of(const std::optional<Event>& event) {
+std::string type_of(const std::optional<EventRecord>& event) {
   return event ? event->type : "";
 }
 
@@ -44,7 +44,7 @@ TEST_CASE("events: the list of types is one of its kind, and an event comes back
     CHECK_FALSE(row.meaning.empty());
     CHECK((row.severity == Severity::info || !row.action.empty()));
   }
-  Event event = make_event("pool.exhausted", "pool/p", "pool p: 0 of 254 free", {{"free", 0}});
+  EventRecord event = make_event("pool.exhausted", "pool/p", "pool p: 0 of 254 free", {{"free", 0}});
   event.sequence = 7;
   event.at_ms = 1'700'000'000'123;
   event.since_ms = 1'700'000'000'000;
@@ -78,7 +78,7 @@ TEST_CASE("events: the log keeps the newest, and finds its place by number") {
   CHECK(log.oldest() == 1);
   CHECK(log.after(0) == log.end());
   for (EventSequence n = 1; n <= EventLog::limit + 5; ++n) {
-    Event event = make_event("webhook.test", "webhook/w", "");
+    EventRecord event = make_event("webhook.test", "webhook/w", "");
     event.sequence = n * 2;  // numbers may have gaps
     log.add(event);
   }
@@ -93,9 +93,9 @@ TEST_CASE("events: the log keeps the newest, and finds its place by number") {
 
 TEST_CASE("events: what repeats is told at once, then counted, in growing windows, then forgotten") {
   Repeats repeats;
-  const Event refused = make_event("allocation.refused", "port/default/shop/web-0/0", "no address");
-  std::vector<Event> told;
-  const auto take = [&](std::vector<Event> more) { told.insert(told.end(), more.begin(), more.end()); };
+  const EventRecord refused = make_event("allocation.refused", "port/default/shop/web-0/0", "no address");
+  std::vector<EventRecord> told;
+  const auto take = [&](std::vector<EventRecord> more) { told.insert(told.end(), more.begin(), more.end()); };
   // Every 5 s for an hour.
   std::int64_t now = 0;
   for (; now < 60 * minute; now += 5 * second) {
@@ -126,10 +126,10 @@ TEST_CASE("events: what repeats is told at once, then counted, in growing window
 
 TEST_CASE("events: repeats remember a bounded number of kinds and lose no count") {
   Repeats repeats;
-  const Event refused = make_event("allocation.refused", "port/x", "no address");
+  const EventRecord refused = make_event("allocation.refused", "port/x", "no address");
   std::uint64_t told = 0;
-  const auto take = [&](const std::vector<Event>& events) {
-    for (const Event& event : events) {
+  const auto take = [&](const std::vector<EventRecord>& events) {
+    for (const EventRecord& event : events) {
       told += event.count;
     }
   };
