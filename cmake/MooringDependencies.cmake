@@ -24,6 +24,9 @@ find_package(SQLite3 REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0)
+find_package(yaml-cpp REQUIRED)
+add_library(mooring_yaml INTERFACE)
+target_link_libraries(mooring_yaml INTERFACE yaml-cpp)
 # The plugin is linked statically: one exec, no dynamic loader (measured: 0.6 ms against 1.5 ms). A program with the
 # property MOORING_STATIC takes archives where the others take shared libraries. Debian has no libfmt.a: it is compiled.
 find_library(LIBNL_STATIC libnl-3.a REQUIRED)

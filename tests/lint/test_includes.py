@@ -19,6 +19,7 @@ IMPURE = re.compile(r"^(spdlog/|nlohmann/|boost/asio|boost/beast|sqlite3|netlink
 # Foreign header -> the only places that may include it.
 FOREIGN = (
     (re.compile(r"^sqlite3(ext)?\.h$"), ("ipam-controller/store/",)),
+    (re.compile(r"^yaml-cpp/"), ("ipam-controller/exchange/",)),
     (re.compile(r"^(netlink/|linux/(rtnetlink|if_link|if_addr|veth)\.h)"), ("ovs-agent/lib/mooring/netlink/",)),
     (re.compile(r"^prometheus/"), ("ipam-controller/observe/",)),
     (re.compile(r"^(openssl/|boost/asio/ssl)"), ("ipam-controller/lib/mooring/http/",)),
