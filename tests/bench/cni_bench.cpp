@@ -35,6 +35,7 @@ struct Options {
   int count = 50;
   int callers = 1;
   bool timing = false;
+  bool without_namespaces = false;
 };
 
 double milliseconds_since(Clock::time_point begin) {
@@ -85,12 +86,12 @@ class Bench {
     std::ifstream file(options_.conf);
     conf_ = Json::parse(file);
     ::mkdir(options_.folder.c_str(), 0700);
-    for (std::size_t i = 0; i < count(); ++i) {
+    for (std::size_t i = 0; i < count() && !options_.without_namespaces; ++i) {
       make_namespace(path_of(i));
     }
   }
   ~Bench() {
-    for (std::size_t i = 0; i < count(); ++i) {
+    for (std::size_t i = 0; i < count() && !options_.without_namespaces; ++i) {
       remove_namespace(path_of(i));
     }
     ::rmdir(options_.folder.c_str());
@@ -220,6 +221,8 @@ int main(int argc, char** argv) {
   app.add_option("--folder", options.folder, "where the namespaces are mounted; made and removed");
   app.add_option("--prefix", options.prefix, "of container ids");
   app.add_flag("--timing", options.timing, "ask the plugin where its time goes (MOORING_TIMING)");
+  app.add_flag("--without-namespaces", options.without_namespaces,
+               "make none: the plugin (an IPAM plugin) does not enter them");
   CLI11_PARSE(app, argc, argv);
   ::signal(SIGPIPE, SIG_IGN);
   try {

@@ -29,6 +29,33 @@ class Bench(unittest.TestCase):
                     self.assertGreaterEqual(figures["p99_ms"], figures["p50_ms"])
         self.assertIn("wait-for-confirmation", report["steps_ms"])
 
+    def test_ipam_measures_every_part_and_finds_no_wrong_answer(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [f"{ROOT}/scripts/bench", "ipam", "--quick", "--build", os.environ["MOORING_BUILD_DIR"], "--json", f"{folder}/figures.json"],
+                capture_output=True, text=True, timeout=150)
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+            with open(f"{folder}/figures.json", encoding="utf-8") as file:
+                report = json.load(file)
+        self.assertEqual([], report["wrong"])
+        rows = {row["what"].strip(): row for row in report["rows"]}
+        for what in ("durable allocations, 64 clients", "durable allocations, 8 clients", "an allocation, /8 at 99 %: p50",
+                     "start with 2,000 bindings", "memory with 2,000 ports"):
+            self.assertGreater(rows[what]["mooring"], 0)
+            self.assertIn(what, done.stdout)
+        self.assertEqual("/s host-local", rows["durable allocations, 8 clients"]["peer_name"])
+        for clients, count in (("64", 400), ("8", 200), ("1", 50)):
+            load = report["raw"]["rate"]["mooring"][clients][0]
+            self.assertEqual(count, load["calls"])
+            self.assertGreaterEqual(load["p99_us"], load["p50_us"])
+            self.assertGreater(load["repeated"], 0)
+        watch = report["raw"]["watch"]
+        self.assertEqual(watch["watchers"] * watch["changes"], watch["deliveries"])
+        self.assertGreater(watch["after_restart"]["measured"], 0)
+        self.assertEqual((watch["watchers"], 0), (watch["after_restart"]["resumed"], watch["after_restart"]["snapshots"]))
+
 
 if __name__ == "__main__":
     unittest.main()

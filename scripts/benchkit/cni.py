@@ -1,0 +1,111 @@
+"""ADD and DEL of our plugin beside Debian's bridge with host-local, on a lab of one host."""
+import json
+import os
+import re
+import statistics
+import tempfile
+
+from benchkit.common import PEER_DIR, ROOT, BenchError, build, machine, percentile, print_table, run, say
+
+TARGETS = ["mooring", "mooring-agent", "mooring-controller", "mooringctl", "mooring-gateway", "cni_bench"]
+OURS, PEER = "mooring", "bridge+host-local"
+CALLERS = (1, 8)
+CONFIGURATIONS = {
+    OURS: {"cniVersion": "1.0.0", "name": "bench", "type": "mooring"},
+    PEER: {"cniVersion": "1.0.0", "name": "bench-bridge", "type": "bridge", "bridge": "cni-bench0", "isDefaultGateway": True,
+           "ipam": {"type": "host-local", "dataDir": "/run/cni-bench-addresses", "ranges": [[{"subnet": "10.200.0.0/16"}]]}},
+}
+
+
+def lab(name, *arguments):
+    return run([f"{ROOT}/scripts/lab", "--name", name, "--quiet", *arguments])
+
+
+def measure_round(stage, name, callers, count, prefix, timing=False):
+    lab_name, folder, build_folder = stage
+    plugin = "/opt/cni/bin/mooring" if name == OURS else f"{PEER_DIR}/bridge"
+    arguments = ["exec", "h1", f"{build_folder}/tests/cni_bench", "--plugin", plugin, "--conf", f"{folder}/{name}.json",
+                 "--count", str(count), "--callers", str(callers), "--prefix", prefix]
+    report = json.loads(lab(lab_name, *arguments, *(["--timing"] if timing else [])).splitlines()[-1])
+    if report["failures"]:
+        raise BenchError(f"{name}: {len(report['failures'])} calls failed, the first: {report['failures'][0]}")
+    return report
+
+
+def summary(reports, command):
+    took = [value for report in reports for value in report[command]["milliseconds"]]
+    return {"p50_ms": percentile(took, 50), "p99_ms": percentile(took, 99),
+            "per_second": len(took) / sum(report[command]["seconds"] for report in reports), "calls": len(took)}
+
+
+def print_comparison(figures):
+    rows = []
+    for command in ("add", "del"):
+        for callers in CALLERS:
+            ours, peer = figures[OURS][callers][command], figures[PEER][callers][command]
+            who = f"{command.upper()}, {callers} caller{'s' if callers > 1 else ''}"
+            for label, key in (("p50 ms", "p50_ms"), ("p99 ms", "p99_ms"), ("per second", "per_second")):
+                rows.append([f"{who}: {label}", f"{ours[key]:.2f}", f"{peer[key]:.2f}", f"{ours[key] / peer[key]:.2f} x"])
+    print_table(["", OURS, PEER, "ratio"], rows)
+
+
+def timed_calls(report):
+    """For each ADD, its steps by name in their order, what is outside of them included, and their sum: (whole, steps)."""
+    calls = []
+    for whole, line in zip(report["add"]["milliseconds"], report["timings"]):
+        words = re.search(r"timing: (.*)", line).group(1).split()
+        steps = dict(zip(words[::2], map(float, words[1::2])))
+        steps["exec-read-print-exit"] = whole - sum(steps.values())
+        calls.append((whole, steps))
+    return calls
+
+
+def print_breakdown(report):
+    """Means over the half of the calls that is neither quick nor slow: unlike medians they add up."""
+    calls = sorted(timed_calls(report), key=lambda call: call[0])
+    middle = calls[len(calls) // 4:len(calls) - len(calls) // 4]
+    whole = statistics.mean(call[0] for call in middle)
+    means = {name: statistics.mean(steps[name] for _, steps in middle) for name in middle[0][1]}
+    rows = [[name.replace("-", " "), f"{min(steps[name] for _, steps in calls):.2f}", f"{value:.2f}", f"{value / whole:.0%}"]
+            for name, value in means.items()]
+    rows.append(["whole", f"{calls[0][0]:.2f}", f"{whole:.2f}", "100%"])
+    print_table(["where an ADD's time goes, 1 caller", "least ms", "usual ms", "share"], rows)
+    return means
+
+
+def bench_cni(options):
+    if not os.path.exists(f"{PEER_DIR}/bridge"):
+        raise BenchError(f"{PEER_DIR}/bridge is missing: run scripts/deps")
+    build_folder = os.path.realpath(options.build) if options.build else build(TARGETS)
+    say("starting a lab of one host")
+    lab(options.lab, "down")
+    lab(options.lab, "up", "--hosts", "1", "--gateways", "0", "--phys", "0", "--build", build_folder)
+    reports = {name: {callers: [] for callers in CALLERS} for name in CONFIGURATIONS}
+    with tempfile.TemporaryDirectory(prefix="mooring-bench-") as folder:
+        stage = (options.lab, folder, build_folder)
+        for name, configuration in CONFIGURATIONS.items():
+            with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+                json.dump(configuration, file)
+        try:
+            for name in CONFIGURATIONS:  # files into the page cache, the bridge made
+                measure_round(stage, name, 1, 4, "warm")
+            for number in range(options.rounds):
+                order = list(CONFIGURATIONS) if number % 2 == 0 else list(CONFIGURATIONS)[::-1]
+                for callers in CALLERS:
+                    for name in order:
+                        say(f"round {number + 1} of {options.rounds}: {name}, {callers} caller(s)")
+                        prefix = f"r{number}-c{callers}"
+                        reports[name][callers].append(measure_round(stage, name, callers, options.count, prefix))
+            timed = measure_round(stage, OURS, 1, options.count, "timed", timing=True)
+        finally:
+            if not options.keep:
+                lab(options.lab, "down")
+    figures = {name: {callers: {command: summary(reports[name][callers], command) for command in ("add", "del")}
+                      for callers in CALLERS} for name in CONFIGURATIONS}
+    print(f"{machine()}; {options.rounds} rounds of {options.count} containers\n")
+    print_comparison(figures)
+    print()
+    breakdown = print_breakdown(timed)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"figures": figures, "steps_ms": breakdown}, file, indent=2)
