@@ -1,5 +1,6 @@
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <sys/stat.h>
 
 #include <boost/asio/steady_timer.hpp>
@@ -87,6 +88,37 @@ TEST_CASE("one connection serves many requests, pipelined ones in order") {
   CHECK(has(last, "GET /4"));
   CHECK(peer.heard_the_end());
   CHECK(eventually([&] { return server.connections() == 0; }));
+}
+
+TEST_CASE("some requests may have a larger body; who asks is looked at before it is kept") {
+  Limits limits;
+  limits.body_bytes = 1000;
+  limits.largest_body_bytes = 1'000'000;
+  limits.body_bytes_of = [](const Request& head) {
+    return head.path == "/large" && head.peer.unix_socket ? std::size_t{500'000} : std::size_t{0};
+  };
+  ServerThread server(echo, limits);
+  const auto status_of = [](const Endpoint& endpoint, const std::string& path, std::size_t bytes, bool chunked) {
+    RawPeer peer(endpoint);
+    const std::string head = "POST " + path + " HTTP/1.1\r\nHost: x\r\n";
+    const std::string body(bytes, 'b');
+    std::ostringstream size;
+    size << std::hex << bytes;
+    const bool said =
+        peer.say(chunked ? head + "Transfer-Encoding: chunked\r\n\r\n" + size.str() + "\r\n" + body + "\r\n0\r\n\r\n"
+                         : head + "Content-Length: " + std::to_string(bytes) + "\r\n\r\n" + body);
+    static_cast<void>(said);  // a refusal may come before everything was taken
+    return peer.hear("\r\n").substr(9, 3);
+  };
+  for (const bool chunked : {false, true}) {
+    CHECK(status_of(server.unix_endpoint(), "/large", 400'000, chunked) == "200");
+    CHECK(status_of(server.unix_endpoint(), "/large?dry_run=true", 400'000, chunked) == "200");
+    CHECK(status_of(server.unix_endpoint(), "/large", 500'001, chunked) == "413");
+    CHECK(status_of(server.unix_endpoint(), "/large", 2'000'000, chunked) == "413");
+    CHECK(status_of(server.unix_endpoint(), "/small", 400'000, chunked) == "413");
+    CHECK(status_of(server.tcp_endpoint(), "/large", 400'000, chunked) == "413");
+    CHECK(status_of(server.tcp_endpoint(), "/small", 1000, chunked) == "200");
+  }
 }
 
 TEST_CASE("malformed bytes are answered 400, and the server lives on") {

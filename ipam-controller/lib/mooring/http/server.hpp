@@ -69,6 +69,10 @@ using Handler = std::function<asio::awaitable<Answer>(Request)>;
 struct Limits {
   std::size_t header_bytes = 16 * 1024;
   std::size_t body_bytes = 1024 * 1024;
+  // How large the body of this request may be, where some may be larger than body_bytes: asked once, with its head (and
+  // peer), before the body is kept. Up to largest_body_bytes.
+  std::function<std::size_t(const Request& head)> body_bytes_of;
+  std::size_t largest_body_bytes = std::size_t{64} * 1024 * 1024;
   std::size_t connections = 10'000;                    // one more is answered 503 and closed
   std::chrono::milliseconds idle{120'000};             // between requests
   std::chrono::milliseconds receive_deadline{10'000};  // from the first byte of a request to its last

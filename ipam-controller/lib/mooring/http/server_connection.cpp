@@ -20,7 +20,8 @@ ServerConnection::ServerConnection(Socket socket, std::shared_ptr<ServerContext>
     : socket_(std::move(socket)),
       context_(std::move(context)),
       peer_(peer_of(socket_)),
-      reader_(context_->limits.header_bytes, context_->limits.body_bytes) {
+      reader_(context_->limits.header_bytes,
+              context_->limits.body_bytes_of ? context_->limits.largest_body_bytes : context_->limits.body_bytes) {
   IoError ignored;
   socket_.non_blocking(true, ignored);
 }
@@ -65,6 +66,7 @@ asio::awaitable<void> ServerConnection::run() {
       break;
     }
     keep = reader_.keep_alive();
+    body_bound_ = 0;
     Result<Request> request = reader_.take();
     if (!request) {
       const Response response = problem(request.error());
@@ -97,6 +99,9 @@ asio::awaitable<Result<ServerConnection::Received>> ServerConnection::receive() 
         co_return taken.error();
       }
       input_.consume(*taken);
+      if (const Result<void> fits = check_body(); !fits) {
+        co_return fits.error();
+      }
       if (reader_.done()) {
         co_return Received::request;
       }
@@ -121,6 +126,29 @@ asio::awaitable<Result<ServerConnection::Received>> ServerConnection::receive() 
       wait_at_most(context_->limits.receive_deadline);
     }
   }
+}
+
+Result<void> ServerConnection::check_body() {
+  const std::size_t bytes = reader_.body_bytes();
+  if (bytes <= context_->limits.body_bytes) {
+    return ok();
+  }
+  if (body_bound_ == 0) {
+    body_bound_ = context_->limits.body_bytes;
+    if (context_->limits.body_bytes_of) {
+      Result<Request> head = reader_.head();
+      if (head) {  // a malformed one is refused when it is taken
+        head->peer = peer_;
+        body_bound_ = std::max(body_bound_, context_->limits.body_bytes_of(*head));
+      }
+    }
+  }
+  if (bytes > body_bound_) {
+    return Error(Errc::too_large, fmt::format("reading an HTTP request: its body has {} bytes or more, at most {} are "
+                                              "taken here",
+                                              bytes, body_bound_));
+  }
+  return ok();
 }
 
 asio::awaitable<Answer> ServerConnection::ask(Request request) {

@@ -49,6 +49,8 @@ class ServerConnection final : public LineSink, public std::enable_shared_from_t
   using Buffers = std::array<asio::const_buffer, 3>;
 
   asio::awaitable<Result<Received>> receive();
+  // Is the body of the request that is coming in larger than it may be?
+  Result<void> check_body();
   asio::awaitable<Answer> ask(Request request);
   asio::awaitable<Result<void>> send(const std::string& text);
   asio::awaitable<Result<void>> send_buffers(Buffers buffers);
@@ -64,6 +66,7 @@ class ServerConnection final : public LineSink, public std::enable_shared_from_t
   Peer peer_;
   wire::InputBuffer input_;
   wire::RequestReader reader_;
+  std::size_t body_bound_ = 0;  // of the request that is coming in; 0: not asked for yet
   Clock::time_point deadline_ = Clock::time_point::max();
   bool late_ = false;
   bool closed_ = false;

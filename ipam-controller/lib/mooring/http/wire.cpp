@@ -163,6 +163,26 @@ Result<std::size_t> RequestReader::feed(std::string_view bytes) {
   return Error(Errc::invalid_argument, fmt::format("reading an HTTP request: {}", failure.message()));
 }
 
+std::size_t RequestReader::body_bytes() const {
+  if (!impl_->parser_->is_header_done()) {
+    return 0;
+  }
+  const auto announced = impl_->parser_->content_length();
+  return std::max<std::size_t>(impl_->parser_->get().body().size(), announced ? *announced : 0);
+}
+
+Result<Request> RequestReader::head() const {
+  const auto& message = impl_->parser_->get();
+  Request request;
+  request.method = std::string(message.method_string());
+  request.headers = headers_of(message);
+  if (const auto target = read_target(std::string_view(message.target().data(), message.target().size()), request);
+      !target) {
+    return target.error();
+  }
+  return request;
+}
+
 bool RequestReader::done() const {
   return impl_->parser_->is_done();
 }

@@ -50,6 +50,10 @@ class RequestReader {
   // (feed them again with more behind). Errors: invalid_argument, too_large; the connection cannot go on after one.
   Result<std::size_t> feed(std::string_view bytes);
   bool done() const;
+  // Once the header is whole: the body's announced length, or what came of it if that is more; else 0.
+  std::size_t body_bytes() const;
+  // The request without its body, once the header is whole.
+  Result<Request> head() const;
   bool keep_alive() const;
   // True once for each request whose client waits for "100 Continue" before it sends the body.
   bool wants_continue();
