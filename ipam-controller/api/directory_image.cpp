@@ -53,7 +53,7 @@ class Blocks {
       flush();
     }
   }
-  std::vector<Block> finished() && {
+  std::vector<Lines> finished() && {
     flush();
     return std::move(blocks_);
   }
@@ -65,7 +65,7 @@ class Blocks {
     }
   }
   std::string pending_;
-  std::vector<Block> blocks_;
+  std::vector<Lines> blocks_;
 };
 
 }  // namespace

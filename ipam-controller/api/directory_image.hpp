@@ -22,7 +22,7 @@ class DirectoryImage {
   // ENTRIES, END_OF_SNAPSHOT of every shard that has entries, END_OF_SNAPSHOTS; everything as of `revision`.
   struct Snapshot {
     Revision revision = 0;
-    std::vector<Block> blocks;
+    std::vector<Lines> blocks;
   };
 
   // Once, before the first change: what there is as of `revision`.

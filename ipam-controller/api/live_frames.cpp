@@ -58,8 +58,8 @@ std::optional<LiveFrames::Position> LiveFrames::after(Revision revision) const {
   return position;
 }
 
-Block LiveFrames::take(Position& position) const {
-  const Block& first = at(position.block++).text;
+Lines LiveFrames::take(Position& position) const {
+  const Lines& first = at(position.block++).text;
   const std::size_t offset = std::exchange(position.offset, 0);
   std::size_t size = first->size() - offset;
   if (offset == 0 && (at_end(position) || size + at(position.block).text->size() > joined_bytes)) {

@@ -24,7 +24,7 @@ namespace mooring::controller {
 using ipam_api::Revision;
 
 // Whole lines, shared by all streams that send them.
-using Block = std::shared_ptr<const std::string>;
+using Lines = std::shared_ptr<const std::string>;
 
 class LiveFrames {
  public:
@@ -51,13 +51,13 @@ class LiveFrames {
   bool lost(const Position& position) const { return position.block < first_; }
   bool at_end(const Position& position) const { return position.block >= first_ + blocks_.size(); }
   // Not lost, not at the end: the next bytes to send, small blocks joined up to about 256 KiB; moves the position on.
-  Block take(Position& position) const;
+  Lines take(Position& position) const;
 
   std::size_t bytes() const { return bytes_; }
 
  private:
   struct Kept {
-    Block text;
+    Lines text;
     std::vector<std::pair<Revision, std::size_t>> frames;  // where the frame of a revision begins
   };
   const Kept& at(std::uint64_t block) const { return blocks_[block - first_]; }

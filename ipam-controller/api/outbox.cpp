@@ -26,7 +26,7 @@ void Outbox::end(std::string last_words) {
   lines_.push_back(std::move(last_words));
 }
 
-Block Outbox::take() {
+Lines Outbox::take() {
   std::string line = std::move(lines_.front());
   lines_.pop_front();
   bytes_ -= line.size();

@@ -25,7 +25,7 @@ class Outbox {
   std::size_t bytes() const { return bytes_; }
 
   // The next bytes to write; not when empty().
-  Block take();
+  Lines take();
 
  private:
   std::size_t max_bytes_;

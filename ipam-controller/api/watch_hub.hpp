@@ -97,7 +97,7 @@ class WatchHub {
   asio::awaitable<bool> catch_up(Reader& reader, http::LineSink& sink);
   asio::awaitable<bool> send_snapshot(Reader& reader, http::LineSink& sink);
   asio::awaitable<void> follow(Reader& reader, http::LineSink& sink);
-  asio::awaitable<bool> send(Reader& reader, http::LineSink& sink, Block block);
+  asio::awaitable<bool> send(Reader& reader, http::LineSink& sink, Lines block);
   asio::awaitable<Result<ChangeLogPage>> log_after(Revision after);
 
   asio::any_io_executor executor_;

@@ -96,7 +96,7 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
     }
   }
   hello.revision = ipam_.committed_revision();
-  const Block greeting = std::make_shared<const std::string>(ipam_api::write_frame(hello));
+  const Lines greeting = std::make_shared<const std::string>(ipam_api::write_frame(hello));
   bool going = co_await send(reader, sink, greeting);
   if (going && !hello.resume) {
     page = ChangeLogPage();
@@ -108,7 +108,7 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
       for (const ChangeSet& changes : page.changes) {
         text += ipam_api::write_frame(changes);
       }
-      const Block block = std::make_shared<const std::string>(std::move(text));
+      const Lines block = std::make_shared<const std::string>(std::move(text));
       going = co_await send(reader, sink, block);
       reader.sent = page.changes.back().revision;
       if (!going) {
@@ -141,7 +141,7 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
 
 asio::awaitable<bool> WatchHub::send_snapshot(Reader& reader, http::LineSink& sink) {
   const std::shared_ptr<const DirectoryImage::Snapshot> snapshot = image_.snapshot(snapshot_lag);
-  for (const Block& block : snapshot->blocks) {
+  for (const Lines& block : snapshot->blocks) {
     const bool sent = co_await send(reader, sink, block);
     if (!sent) {
       co_return false;
@@ -154,7 +154,7 @@ asio::awaitable<bool> WatchHub::send_snapshot(Reader& reader, http::LineSink& si
 asio::awaitable<void> WatchHub::follow(Reader& reader, http::LineSink& sink) {
   while (!sink.closed()) {
     const bool last = reader.outbox.ended();
-    Block block;
+    Lines block;
     if (!reader.outbox.empty()) {
       block = reader.outbox.take();
     } else if (reader.position && !live_.at_end(*reader.position)) {
@@ -176,7 +176,7 @@ asio::awaitable<void> WatchHub::follow(Reader& reader, http::LineSink& sink) {
 }
 
 // False: the reader has left, or was told to go.
-asio::awaitable<bool> WatchHub::send(Reader& reader, http::LineSink& sink, Block block) {
+asio::awaitable<bool> WatchHub::send(Reader& reader, http::LineSink& sink, Lines block) {
   if (reader.outbox.ended()) {
     co_return false;
   }

@@ -149,8 +149,7 @@ TEST_CASE("watch: who stands at the newest revision gets nothing but heartbeats"
 }
 
 TEST_CASE("watch: a reader of another store, from the future, or from before the log gets a snapshot") {
-  ControllerProcess controller(
-      {"--heartbeat-seconds", "1", "--change-log-changes", "100", "--watch-buffer-kib", "16"});
+  ControllerProcess controller({"--heartbeat-seconds", "1", "--change-log-changes", "100", "--watch-buffer-kib", "16"});
   controller.start();
   auto client = controller.client();
   make_small_world(client);

@@ -75,7 +75,7 @@ struct Replica {
 Replica replica_of(DirectoryImage& image) {
   Replica replica;
   const auto snapshot = image.snapshot(0);
-  for (const Block& block : snapshot->blocks) {
+  for (const Lines& block : snapshot->blocks) {
     replica.read(*block);
   }
   return replica;
@@ -173,7 +173,7 @@ TEST_CASE("live frames: a block for each flush, and small ones leave together") 
   live.flush();
   CHECK_FALSE(live.gathering());
   auto other = reader;
-  const Block block = live.take(*reader);
+  const Lines block = live.take(*reader);
   CHECK(*block == "six\neight\n");
   CHECK(live.take(*other) == block);  // the very same bytes
   CHECK(live.at_end(*reader));
