@@ -102,13 +102,17 @@ Result<ipam_api::Wishes> all_wishes(const Sources& sources, const ConfiguredWish
   }
   wishes.network = *network;
   wishes.subnet = *subnet;
-  wishes.pool = *pool;
+  if (!pool->empty()) {
+    wishes.pools = {*pool};
+  }
 
   const auto address = wished_address(sources, configured);
   if (!address) {
     return address.error();
   }
-  wishes.address = *address;
+  if (*address) {
+    wishes.addresses.set(**address);
+  }
 
   const Wish mac = sources.first("mac", {"MAC"}, "runtimeConfig.mac", configured.mac);
   if (!mac.value.empty()) {

@@ -26,7 +26,10 @@ Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container
   const net::Cidr everything;
   std::vector<netlink::Route> wanted{route_by(allocation, everything, allocation.gateway, link_index)};
   for (const ipam_api::Route& route : allocation.routes) {
-    wanted.push_back(route_by(allocation, route.destination, route.via.value_or(allocation.gateway), link_index));
+    if (route.destination.family() == net::Family::v4) {  // the data plane's only one yet
+      const net::Ipv4Address via = route.via ? route.via->v4() : allocation.gateway;
+      wanted.push_back(route_by(allocation, route.destination.v4(), via, link_index));
+    }
   }
   std::vector<netlink::Route> set;
   for (const netlink::Route& route : wanted) {

@@ -73,8 +73,8 @@ Result<void> listen(http::Server& server, const Config& config) {
 // Ends in order: readers are told, then the doors close, then whatever still runs comes to its end.
 class Shutdown {
  public:
-  Shutdown(asio::io_context& io, WatchHub& hub, http::Server& server)
-      : hub_(hub), server_(server), signals_(io, SIGTERM, SIGINT), timer_(io) {
+  Shutdown(asio::io_context& io, WatchHub& hub, http::Server& server, std::function<void()> at_the_end)
+      : hub_(hub), server_(server), at_the_end_(std::move(at_the_end)), signals_(io, SIGTERM, SIGINT), timer_(io) {
     signals_.async_wait([this](const boost::system::error_code& failure, int signal) {
       if (!failure) {
         spdlog::info("ending: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -94,6 +94,7 @@ class Shutdown {
     if (hub_.streams() == 0 || std::chrono::steady_clock::now() >= give_up_) {
       server_.stop();
       signals_.cancel();
+      at_the_end_();
       return;
     }
     timer_.expires_after(10ms);
@@ -102,9 +103,31 @@ class Shutdown {
 
   WatchHub& hub_;
   http::Server& server_;
+  std::function<void()> at_the_end_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point give_up_;
+};
+
+// What ends by itself is looked for when nothing else happens.
+class Ticker {
+ public:
+  Ticker(asio::io_context& io, Ipam& ipam) : ipam_(ipam), timer_(io) { wait(); }
+  void stop() { timer_.cancel(); }
+
+ private:
+  void wait() {
+    timer_.expires_after(1s);
+    timer_.async_wait([this](const boost::system::error_code& failure) {
+      if (!failure) {
+        ipam_.tick();
+        wait();
+      }
+    });
+  }
+
+  Ipam& ipam_;
+  asio::steady_timer timer_;
 };
 
 int run(const Config& config) {
@@ -133,14 +156,15 @@ int run(const Config& config) {
 
   WatchOptions watch_options;
   watch_options.heartbeat = config.heartbeat;
-  watch_options.live_bytes = config.watch_buffer_bytes;
+  watch_options.outbox_bytes = config.watch_buffer_bytes;
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
 
   Api api(Services{ipam, hub}, config.tokens);
   http::Server server(io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); });
   server.on_fault([](const std::string& fault) { spdlog::error("http: {}", fault); });
-  Shutdown shutdown(io, hub, server);
+  Ticker ticker(io, ipam);
+  Shutdown shutdown(io, hub, server, [&ticker] { ticker.stop(); });
 
   int status = 0;
   const auto open_doors = [&] {
@@ -155,7 +179,9 @@ int run(const Config& config) {
   if (ipam.committed_revision() == 0) {
     Network network;
     network.name = default_network;
-    ipam.create_network(network, [&](Result<Network> made) {
+    const Caller caller{
+        {Actor::Kind::system, "first-start", ""}, "the network of everything that names none", false, std::nullopt};
+    ipam.create<Network>(caller, network, [&](Result<Network> made) {
       if (!made) {
         spdlog::critical("making the network '{}' at the first start: {}", default_network, made.error().text());
         status = could_not_run;

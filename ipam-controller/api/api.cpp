@@ -77,7 +77,7 @@ PathMatch match_path(std::string_view pattern, std::string_view path) {
 }
 
 Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::move(tokens)) {
-  for (const auto part : {network_routes(), subnet_routes(), pool_routes(), binding_routes(), port_routes(),
+  for (const auto part : {topology_routes(), policy_routes(), block_routes(), binding_routes(), port_routes(),
                           node_routes(), watch_routes()}) {
     routes_.insert(routes_.end(), part.begin(), part.end());
   }
@@ -104,7 +104,7 @@ asio::awaitable<http::Answer> Api::answer(http::Request request) {
     spdlog::warn("api: from {}: {}", request.peer.str(), refused.message());
     co_return problem(refused);
   }
-  const Call call{request, std::move(found.parameters)};
+  const Call call{request, std::move(found.parameters), *caller};
   Answered result = co_await found.route->run(services_, call);
   if (!result) {
     if (result.error().info().http_status >= 500 && result.error().code() != Errc::unavailable) {

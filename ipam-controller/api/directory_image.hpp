@@ -11,11 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "ipam-controller/api/live_frames.hpp"
 #include "ipam-controller/domain/change.hpp"
 #include "mooring/ipam_api/watch.hpp"
 
 namespace mooring::controller {
+
+// Whole lines, shared by all streams that send them.
+using Lines = std::shared_ptr<const std::string>;
 
 class DirectoryImage {
  public:

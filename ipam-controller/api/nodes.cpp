@@ -36,11 +36,13 @@ asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
         "give this host another name (--name), or stop the other one's daemon and delete its registration");
   }
   using Registered = ipam_api::RegistrationAnswer;
+  Caller caller;
+  caller.actor = {role == Role::node ? Actor::Kind::node : Actor::Kind::gateway, *name, call.request.peer.str()};
   const Start<Registered> start = [&](Callback<Registered> done) {
     if (role == Role::node) {
-      services.ipam.register_node(*name, *asked, std::move(done));
+      services.ipam.register_node(caller, *name, *asked, std::move(done));
     } else {
-      services.ipam.register_gateway(*name, *asked, std::move(done));
+      services.ipam.register_gateway(caller, *name, *asked, std::move(done));
     }
   };
   const Result<Registered> registered = co_await when_done(start);
@@ -99,15 +101,18 @@ asio::awaitable<Answered> query_gateway(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> list_nodes(Services& services, const Call& call) {
-  if (const auto known = only_parameters(call, {}); !known) {
-    co_return known.error();
+  const Result<Filters> filters = filters_of(call, {"label"});
+  if (!filters) {
+    co_return filters.error();
   }
-  const LookAtAll look = [&services](const State& state) {
-    Json items = Json::array();
+  const LookAtAll look = [&services, &filters](const State& state) {
+    Page page(filters->paging);
     for (const auto& [name, node] : state.nodes()) {
-      items.push_back(view_of(node, services.hub.presence(Role::node, name)));
+      if (filters->labels_fit(node.labels) && page.takes(name)) {
+        page.add(view_of(node, services.hub.presence(Role::node, name)));
+      }
     }
-    return items;
+    return page;
   };
   co_return co_await list_of(services, look);
 }
@@ -118,13 +123,13 @@ asio::awaitable<Answered> list_gateways(Services& services, const Call& call) {
     co_return filters.error();
   }
   const LookAtAll look = [&services, &filters](const State& state) {
-    Json items = Json::array();
+    Page page(filters->paging);
     for (const auto& [name, gateway] : state.gateways()) {
-      if (filters->network_fits(gateway.network)) {
-        items.push_back(view_of(gateway, services.hub.presence(Role::gateway, name)));
+      if (filters->network_fits(gateway.network) && page.takes(name)) {
+        page.add(view_of(gateway, services.hub.presence(Role::gateway, name)));
       }
     }
-    return items;
+    return page;
   };
   co_return co_await list_of(services, look);
 }
@@ -153,19 +158,24 @@ asio::awaitable<Answered> get_gateway(Services& services, const Call& call) {
 
 asio::awaitable<Answered> remove_node(Services& services, const Call& call) {
   const Result<bool> force = force_of(call);
-  if (!force) {
-    co_return force.error();
+  const Result<Caller> caller = caller_of(call);
+  if (!force || !caller) {
+    co_return force ? caller.error() : force.error();
   }
   const Start<void> start = [&](Callback<void> done) {
-    services.ipam.delete_node(call.parameters[0], *force, std::move(done));
+    services.ipam.delete_node(*caller, call.parameters[0], *force, std::move(done));
   };
   const Result<void> gone = co_await when_done(start);
   co_return done_or(gone);
 }
 
 asio::awaitable<Answered> remove_gateway(Services& services, const Call& call) {
+  const Result<Caller> caller = caller_of(call);
+  if (!caller) {
+    co_return caller.error();
+  }
   const Start<void> start = [&](Callback<void> done) {
-    services.ipam.delete_gateway(call.parameters[0], std::move(done));
+    services.ipam.delete_gateway(*caller, call.parameters[0], std::move(done));
   };
   const Result<void> gone = co_await when_done(start);
   co_return done_or(gone);

@@ -12,6 +12,14 @@ namespace {
 
 using ipam_api::Json;
 
+// A node speaks for itself: the ledger has its name, not that of the token.
+Caller caller_for(const Call& call, const std::string& node) {
+  Caller caller;
+  caller.actor = {Actor::Kind::node, node, call.request.peer.str()};
+  caller.dry_run = call.request.parameter("dry_run") == "true";
+  return caller;
+}
+
 asio::awaitable<Answered> allocate(Services& services, const Call& call) {
   const Result<Json> body = body_of(call);
   if (!body) {
@@ -21,8 +29,9 @@ asio::awaitable<Answered> allocate(Services& services, const Call& call) {
   if (!asked) {
     co_return asked.error();
   }
+  const Caller caller = caller_for(call, asked->node);
   const Start<ipam_api::Allocation> start = [&](Callback<ipam_api::Allocation> done) {
-    services.ipam.allocate(*asked, std::move(done));
+    services.ipam.allocate(caller, *asked, std::move(done));
   };
   const Result<ipam_api::Allocation> given = co_await when_done(start);
   if (!given) {
@@ -41,7 +50,8 @@ asio::awaitable<Answered> confirm(Services& services, const Call& call) {
   if (!asked) {
     co_return asked.error();
   }
-  const Start<void> start = [&](Callback<void> done) { services.ipam.confirm(*asked, std::move(done)); };
+  const Caller caller = caller_for(call, asked->node);
+  const Start<void> start = [&](Callback<void> done) { services.ipam.confirm(caller, *asked, std::move(done)); };
   const Result<void> confirmed = co_await when_done(start);
   co_return done_or(confirmed);
 }
@@ -55,8 +65,9 @@ asio::awaitable<Answered> release(Services& services, const Call& call) {
   if (!asked) {
     co_return asked.error();
   }
+  const Caller caller = caller_for(call, asked->node);
   const Start<ipam_api::ReleaseAnswer> start = [&](Callback<ipam_api::ReleaseAnswer> done) {
-    services.ipam.release(*asked, std::move(done));
+    services.ipam.release(caller, *asked, std::move(done));
   };
   const Result<ipam_api::ReleaseAnswer> released = co_await when_done(start);
   if (!released) {
@@ -66,24 +77,30 @@ asio::awaitable<Answered> release(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> list(Services& services, const Call& call) {
-  const Result<Filters> filters = filters_of(call, {"network", "namespace", "node"});
+  const Result<Filters> filters =
+      filters_of(call, {"network", "namespace", "node", "subnet", "pool", "hostname", "label"});
   if (!filters) {
     co_return filters.error();
   }
   const LookAtAll look = [&filters](const State& state) {
-    std::vector<const Port*> fitting;
+    std::vector<std::pair<std::string, const Port*>> fitting;
     for (const auto& [address, port] : state.ports()) {
       if (filters->network_fits(port.owner.network) && filters->namespace_fits(port.owner.namespace_) &&
-          filters->node_fits(port.node)) {
-        fitting.push_back(&port);
+          filters->node_fits(port.node) && filters->subnet_fits(port.subnet) && filters->pool_fits(port.pool) &&
+          filters->hostname_fits(port.owner.hostname) && filters->labels_fit(port.labels)) {
+        fitting.emplace_back(fmt::format("{}/{}/{}/{}", port.owner.network, port.owner.namespace_, port.owner.hostname,
+                                         port.owner.interface_ordinal),
+                             &port);
       }
     }
-    std::sort(fitting.begin(), fitting.end(), [](const Port* a, const Port* b) { return a->owner < b->owner; });
-    Json items = Json::array();
-    for (const Port* port : fitting) {
-      items.push_back(view_of(*port));
+    std::sort(fitting.begin(), fitting.end());
+    Page page(filters->paging);
+    for (const auto& [path, port] : fitting) {
+      if (page.takes(path)) {
+        page.add(view_of(*port));
+      }
     }
-    return items;
+    return page;
   };
   co_return co_await list_of(services, look);
 }
@@ -100,8 +117,12 @@ asio::awaitable<Answered> get(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> remove(Services& services, const Call& call) {
+  const Result<Caller> caller = caller_of(call);
+  if (!caller) {
+    co_return caller.error();
+  }
   const Start<void> start = [&](Callback<void> done) {
-    services.ipam.delete_port(call.parameters[0], std::move(done));
+    services.ipam.delete_port(*caller, call.parameters[0], std::move(done));
   };
   const Result<void> gone = co_await when_done(start);
   co_return done_or(gone);

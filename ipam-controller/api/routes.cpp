@@ -1,6 +1,7 @@
 #include "ipam-controller/api/routes.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -30,13 +31,13 @@ Answered done_or(const Result<void>& result) {
   return answered(200, Json::object());
 }
 
-Result<void> only_parameters(const Call& call, std::initializer_list<std::string_view> known) {
+Result<void> only_parameters(const Call& call, const std::vector<std::string_view>& known) {
   for (const auto& [name, value] : call.request.query) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
+    const bool of_changes = name == "dry_run" && call.request.method != "GET";
+    if (!of_changes && std::find(known.begin(), known.end(), name) == known.end()) {
       return Error(Errc::invalid_argument, fmt::format("query parameter '{}' is not known here", name),
-                   known.size() == 0
-                       ? "it takes none"
-                       : fmt::format("known parameters: {}", fmt::join(known.begin(), known.end(), ", ")));
+                   known.empty() ? "it takes none"
+                                 : fmt::format("known parameters: {}", fmt::join(known.begin(), known.end(), ", ")));
     }
   }
   return ok();
@@ -56,6 +57,55 @@ Result<bool> force_of(const Call& call) {
   return Error(Errc::invalid_argument, fmt::format("force is '{}', expected true or false", value));
 }
 
+Answered with_etag(const Json& object, bool) {
+  http::Response response = http::json(200, object.dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (const auto it = object.find("revision"); it != object.end()) {
+    response.headers.emplace_back("ETag", fmt::format("\"{}\"", it->dump()));
+  }
+  return http::Answer(std::move(response));
+}
+
+Result<Caller> caller_of(const Call& call) {
+  constexpr std::size_t max_reason_bytes = 500;
+  Caller caller;
+  caller.actor.kind = call.access == Access::admin ? Actor::Kind::person : Actor::Kind::node;
+  caller.actor.from = call.request.peer.str();
+  const std::string_view user = call.request.header("mooring-user");
+  caller.actor.name = user.empty() ? std::string(call.access == Access::admin ? "admin" : "node") : std::string(user);
+  caller.reason = call.request.header("mooring-reason");
+  if (caller.reason.size() > max_reason_bytes || caller.actor.name.size() > 253) {
+    return Error(Errc::invalid_argument, "Mooring-Reason or Mooring-User is too long",
+                 fmt::format("at most {} and 253 bytes", max_reason_bytes));
+  }
+  const std::string_view dry_run = call.request.parameter("dry_run");
+  if (!dry_run.empty() && dry_run != "true" && dry_run != "false") {
+    return Error(Errc::invalid_argument, fmt::format("dry_run is '{}', expected true or false", dry_run));
+  }
+  caller.dry_run = dry_run == "true";
+  std::string_view match = call.request.header("if-match");
+  if (!match.empty() && match != "*") {
+    if (match.size() >= 2 && match.front() == '"' && match.back() == '"') {
+      match = match.substr(1, match.size() - 2);
+    }
+    Revision revision = 0;
+    const auto [end, error] = std::from_chars(match.data(), match.data() + match.size(), revision);
+    if (error != std::errc{} || end != match.data() + match.size()) {
+      return Error(Errc::invalid_argument, fmt::format("If-Match '{}' is not a revision", match),
+                   "send the object's ETag: If-Match: \"41\"");
+    }
+    caller.if_match = revision;
+  }
+  return caller;
+}
+
+Json Page::json() const {
+  Json json = {{"items", items_}};
+  if (more_) {
+    json["continue"] = last_;
+  }
+  return json;
+}
+
 asio::awaitable<Answered> look_at(Services& services, Look look) {
   const Start<Json> start = [&services, look = std::move(look)](Callback<Json> done) {
     services.ipam.read([look, done = std::move(done)](const State& state, Revision) { done(look(state)); });
@@ -64,13 +114,15 @@ asio::awaitable<Answered> look_at(Services& services, Look look) {
   if (!found) {
     co_return found.error();
   }
-  co_return answered(200, *found);
+  co_return with_etag(*found);
 }
 
 asio::awaitable<Answered> list_of(Services& services, LookAtAll look) {
   const Start<Json> start = [&services, look = std::move(look)](Callback<Json> done) {
     services.ipam.read([look, done = std::move(done)](const State& state, Revision revision) {
-      done(Json{{"items", look(state)}, {"revision", revision}});
+      Json page = look(state).json();
+      page["revision"] = revision;
+      done(std::move(page));
     });
   };
   const Result<Json> found = co_await when_done(start);

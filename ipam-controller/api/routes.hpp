@@ -13,6 +13,7 @@
 #include "ipam-controller/api/access.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/api/when_done.hpp"
+#include "ipam-controller/app/caller.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "mooring/http/server.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
@@ -29,6 +30,7 @@ struct Services {
 struct Call {
   const http::Request& request;
   std::vector<std::string> parameters;  // what stands for {…} in the pattern, in order; never empty texts
+  Access access = Access::node;         // what the caller may do
 };
 
 using Answered = Result<http::Answer>;
@@ -42,9 +44,9 @@ struct Route {
   UseCase run;
 };
 
-std::span<const Route> network_routes();
-std::span<const Route> subnet_routes();
-std::span<const Route> pool_routes();
+std::span<const Route> topology_routes();  // networks, subnets, pools, reservations
+std::span<const Route> policy_routes();    // rules, webhooks, extra addresses
+std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> port_routes();
 std::span<const Route> node_routes();   // nodes and gateways
@@ -61,15 +63,51 @@ Answered created(const std::string& location, const ipam_api::Json& body);
 // {} or the error.
 Answered done_or(const Result<void>& result);
 // Query parameters other than those are refused and named.
-Result<void> only_parameters(const Call& call, std::initializer_list<std::string_view> known);
+// (those of every change, dry_run, are always known).
+Result<void> only_parameters(const Call& call, const std::vector<std::string_view>& known);
+// Who asks: the token or the user of the socket; ?dry_run=true; If-Match: "REVISION"; Mooring-Reason: TEXT.
+Result<Caller> caller_of(const Call& call);
+// 200 with the object's revision as ETag; `changed` false: it was so already.
+Answered with_etag(const ipam_api::Json& object, bool changed = true);
 // ?force=true|false, absent = false.
 Result<bool> force_of(const Call& call);
 
 // Looks at the committed state. The reader gives back JSON or an error.
 using Look = std::function<Result<ipam_api::Json>(const State& state)>;
 asio::awaitable<Answered> look_at(Services& services, Look look);
-// The same for a list: {"items": […], "revision": N}.
-using LookAtAll = std::function<ipam_api::Json(const State& state)>;
+// A part of a list, in the order of keys.
+struct Paging {
+  std::size_t limit = 0;  // 0: all
+  std::string after;      // the key of the last item of the page before
+};
+class Page {
+ public:
+  explicit Page(Paging paging) : paging_(std::move(paging)) {}
+  // Does the item with that key belong here? Call in the order of the keys' texts, then add() those it takes.
+  bool takes(std::string key) {
+    if (!paging_.after.empty() && key <= paging_.after) {
+      return false;
+    }
+    if (paging_.limit != 0 && items_.size() >= paging_.limit) {
+      more_ = true;
+      return false;
+    }
+    last_ = std::move(key);
+    return true;
+  }
+  void add(ipam_api::Json item) { items_.push_back(std::move(item)); }
+  // {"items": […], "continue": "…" where there is more}
+  ipam_api::Json json() const;
+
+ private:
+  Paging paging_;
+  ipam_api::Json items_ = ipam_api::Json::array();
+  std::string last_;
+  bool more_ = false;
+};
+
+// The same for a list: {"items": […], "continue", "revision": N}.
+using LookAtAll = std::function<Page(const State& state)>;
 asio::awaitable<Answered> list_of(Services& services, LookAtAll look);
 
 // "network 'x' does not exist", with the way to see which do.

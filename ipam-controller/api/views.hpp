@@ -5,14 +5,14 @@
 #include <string>
 
 #include "ipam-controller/api/watch_hub.hpp"
+#include "ipam-controller/domain/object_json.hpp"
 #include "ipam-controller/domain/state.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
 
 namespace mooring::controller {
 
-ipam_api::Json view_of(const Network& network);
-ipam_api::Json view_of(const Subnet& subnet);
-ipam_api::Json view_of(const Pool& pool, const PoolUse& use);
+// The objects' own JSON (domain/object_json.hpp) with what the controller counts beside it.
+ipam_api::Json view_of(const Pool& pool, const State& state);
 // `port`: the live one of the binding, or nullptr.
 ipam_api::Json view_of(const Binding& binding, const Port* port);
 ipam_api::Json view_of(const Port& port);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,9 +11,7 @@
 namespace mooring::controller {
 
 struct WatchHub::Reader {
-  static constexpr std::size_t outbox_bytes = std::size_t{1} << 20;
-
-  Reader(const asio::any_io_executor& executor, ipam_api::WatchRequest asked)
+  Reader(const asio::any_io_executor& executor, ipam_api::WatchRequest asked, std::size_t outbox_bytes)
       : request(std::move(asked)), outbox(outbox_bytes), signal(executor) {}
 
   // "node h1"
@@ -22,13 +19,11 @@ struct WatchHub::Reader {
   // Ends the wait of its stream function, which then looks at outbox and sink again.
   void wake() { signal.cancel(); }
 
-  std::uint64_t number = 0;  // while it is on the hub's books
   ipam_api::WatchRequest request;
   std::string machine_id;
   Outbox outbox;
-  Revision sent = 0;  // while it catches up: all up to here was sent
-  // Set when what is missing is among the live frames: it follows them from there.
-  std::optional<LiveFrames::Position> position;
+  bool follows = false;   // stands where the directory stands: changes are pushed to the outbox
+  Revision position = 0;  // while it catches up: all up to here was sent
   asio::steady_timer signal;
 };
 

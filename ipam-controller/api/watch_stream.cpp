@@ -24,8 +24,7 @@ constexpr Revision snapshot_lag = 1000;
 class WatchHub::Enrolled {
  public:
   Enrolled(WatchHub& hub, std::shared_ptr<Reader> reader) : hub_(hub), reader_(std::move(reader)) {
-    reader_->number = ++hub_.last_number_;
-    hub_.readers_.emplace(reader_->number, reader_.get());
+    hub_.readers_.insert(reader_.get());
     if (reader_->request.role == ipam_api::Role::observer) {
       return;
     }
@@ -38,7 +37,7 @@ class WatchHub::Enrolled {
     spdlog::info("watch: {} is live", reader_->who());
   }
   ~Enrolled() {
-    hub_.readers_.erase(reader_->number);
+    hub_.readers_.erase(reader_.get());
     const auto known = hub_.known_.find(name());
     // A newer stream of the name may have taken its place.
     if (known != hub_.known_.end() && known->second.stream == reader_) {
@@ -68,7 +67,7 @@ asio::awaitable<void> WatchHub::serve(std::shared_ptr<Reader> reader, http::Line
   if (caught_up || reader->outbox.ended()) {
     co_await follow(*reader, sink);
   }
-  reader->position.reset();
+  reader->follows = false;
 }
 
 asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
@@ -82,10 +81,9 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
 
   ChangeLogPage page;
   if (hello.resume) {
-    reader.sent = *asked.revision;
-    flush();
-    if (!live_.after(reader.sent)) {
-      Result<ChangeLogPage> first = co_await log_after(reader.sent);
+    reader.position = *asked.revision;
+    if (reader.position < image_.revision()) {
+      Result<ChangeLogPage> first = co_await log_after(reader.position);
       if (!first) {
         spdlog::error("watch: reading the change log for {}: {}", reader.who(), first.error().text());
         end(reader, std::string(first.error().info().id), first.error().text());
@@ -110,29 +108,30 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
       }
       const Lines block = std::make_shared<const std::string>(std::move(text));
       going = co_await send(reader, sink, block);
-      reader.sent = page.changes.back().revision;
+      reader.position = page.changes.back().revision;
       if (!going) {
         break;
       }
     }
     // No co_await between looking and following, so that no change is missed or sent twice.
-    flush();
-    reader.position = live_.after(reader.sent);
-    if (reader.position) {
+    if (reader.position >= image_.revision()) {
+      flush();
+      reader.follows = true;
       co_return true;
     }
     // The page has all up to here. Revisions that did not touch the directory are not in the log.
     const Revision upto = ipam_.committed_revision();
-    Result<ChangeLogPage> next = co_await log_after(reader.sent);
+    Result<ChangeLogPage> next = co_await log_after(reader.position);
     if (!next || next->too_old) {
-      const std::string why = !next ? next.error().text()
-                                    : fmt::format("the change log no longer reaches back to revision {}", reader.sent);
+      const std::string why =
+          !next ? next.error().text()
+                : fmt::format("the change log no longer reaches back to revision {}", reader.position);
       spdlog::error("watch: bringing {} up to date: {}", reader.who(), why);
       end(reader, "too-slow", why);
       co_return false;
     }
     if (next->changes.empty()) {
-      reader.sent = std::max(reader.sent, upto);
+      reader.position = std::max(reader.position, upto);
     }
     page = std::move(*next);
   }
@@ -147,31 +146,30 @@ asio::awaitable<bool> WatchHub::send_snapshot(Reader& reader, http::LineSink& si
       co_return false;
     }
   }
-  reader.sent = snapshot->revision;
+  reader.position = snapshot->revision;
   co_return true;
 }
 
 asio::awaitable<void> WatchHub::follow(Reader& reader, http::LineSink& sink) {
   while (!sink.closed()) {
-    const bool last = reader.outbox.ended();
-    Lines block;
     if (!reader.outbox.empty()) {
-      block = reader.outbox.take();
-    } else if (reader.position && !live_.at_end(*reader.position)) {
-      block = live_.take(*reader.position);
-    } else {
-      reader.signal.expires_at(asio::steady_timer::time_point::max());
-      auto waiting = reader.signal.async_wait(asio::as_tuple(asio::use_awaitable));
-      co_await std::move(waiting);
+      const bool last = reader.outbox.ended();
+      const Lines block = reader.outbox.take();
+      const Result<void> written = co_await sink.write(block);
+      if (!written || last) {
+        co_return;
+      }
+      if (reader.request.role != ipam_api::Role::observer) {
+        heard(reader.request.role, reader.request.name);
+      }
       continue;
     }
-    const Result<void> written = co_await sink.write(block);
-    if (!written || last) {
+    if (reader.outbox.ended()) {
       co_return;
     }
-    if (reader.request.role != ipam_api::Role::observer) {
-      heard(reader.request.role, reader.request.name);
-    }
+    reader.signal.expires_at(asio::steady_timer::time_point::max());
+    auto waiting = reader.signal.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await std::move(waiting);
   }
 }
 

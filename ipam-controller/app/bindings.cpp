@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "ipam-controller/app/use_cases.hpp"
+#include "ipam-controller/domain/allocation.hpp"
+#include "ipam-controller/domain/patterns.hpp"
 #include "ipam-controller/domain/ranges.hpp"
 #include "ipam-controller/domain/validate.hpp"
 
@@ -11,7 +13,7 @@ namespace {
 struct Place {
   const Subnet* subnet = nullptr;
   std::string pool;
-  net::Ipv4Address address;
+  net::AddressPair addresses;
 };
 
 Result<BindingKey> checked_owner(const State& state, const BindingKey& owner) {
@@ -49,31 +51,35 @@ Result<const Pool*> wished_pool(const State& state, const NewBinding& wanted) {
   return pool;
 }
 
-Result<Place> place_at(const State& state, const NewBinding& wanted, const Pool* pool, net::Ipv4Address address) {
+// The place of given addresses; families that the pool has beside them are left open.
+Result<Place> place_at(const State& state, const NewBinding& wanted, const Pool* pool,
+                       const net::AddressPair& addresses) {
+  const net::IpAddress first = addresses.primary();
   const Subnet* subnet =
-      pool != nullptr ? state.subnet(pool->subnet) : state.subnet_containing(wanted.owner.network, address);
+      pool != nullptr ? state.subnet(pool->subnet) : state.subnet_containing(wanted.owner.network, first);
   if (subnet == nullptr) {
-    return Error(Errc::conflict, fmt::format("{} is in no subnet of network {}", address.str(), wanted.owner.network),
+    return Error(Errc::conflict, fmt::format("{} is in no subnet of network {}", first.str(), wanted.owner.network),
                  "mooringctl get subnets");
   }
-  if (auto usable = check_address_usable(*subnet, address); !usable) {
-    return usable.error();
+  bool in_pool = true;
+  const Pool* around = pool != nullptr ? pool : state.pool_covering(subnet->name, first);
+  for (const net::IpAddress address : addresses.all()) {
+    if (auto usable = check_address_usable(*subnet, address); !usable) {
+      return usable.error();
+    }
+    if (pool != nullptr && (!pool->covers(address) || pool->excludes(address))) {
+      return Error(Errc::conflict,
+                   pool->excludes(address)
+                       ? fmt::format("{} is excluded from pool {}", address.str(), pool->name)
+                       : fmt::format("{} is not in pool {} ({})", address.str(), pool->name, text_of(pool->ranges)),
+                   "leave the pool out: a static address need not be in one");
+    }
+    in_pool = in_pool && around != nullptr && around->covers(address) && !around->excludes(address);
   }
-  if (pool != nullptr && (!pool->covers(address) || pool->excludes(address))) {
-    return Error(Errc::conflict,
-                 pool->excludes(address)
-                     ? fmt::format("{} is excluded from pool {}", address.str(), pool->name)
-                     : fmt::format("{} is not in pool {} ({})", address.str(), pool->name, text_of(pool->ranges)),
-                 "leave the pool out: a static address need not be in one");
-  }
-  if (pool == nullptr) {
-    pool = state.pool_covering(subnet->name, address);
-  }
-  const bool in_pool = pool != nullptr && !pool->excludes(address);
-  return Place{subnet, in_pool ? pool->name : std::string(), address};
+  return Place{subnet, in_pool ? around->name : std::string(), addresses};
 }
 
-Result<Place> next_place(const State& state, const NewBinding& wanted, const Pool* pool) {
+Result<Place> next_place(const State& state, const NewBinding& wanted, const Pool* pool, TimeMs now) {
   if (pool == nullptr) {
     pool = state.default_pool(wanted.owner.network);
   }
@@ -81,37 +87,38 @@ Result<Place> next_place(const State& state, const NewBinding& wanted, const Poo
     return Error(Errc::not_found, fmt::format("network {} has no default pool", wanted.owner.network),
                  "name an address or a pool");
   }
-  const auto address = state.next_free(pool->name);
-  if (!address) {
-    const PoolUse use = state.use(pool->name);
-    return Error(Errc::exhausted,
-                 fmt::format("pool {}: 0 of {} free, {} live, {} bound without a live port", pool->name, use.size,
-                             use.allocated, use.bound),
-                 "name another pool, or delete bindings that nobody needs: mooringctl get bindings");
+  const auto addresses = next_addresses(state, *pool, now);
+  if (!addresses) {
+    return addresses.error();
   }
-  return Place{state.subnet(pool->subnet), pool->name, *address};
+  return Place{state.subnet(pool->subnet), pool->name, *addresses};
 }
 
-Result<Place> choose_place(const State& state, const NewBinding& wanted, const Port* live) {
+Result<Place> choose_place(const State& state, const NewBinding& wanted, const Port* live, TimeMs now) {
   const auto pool = wished_pool(state, wanted);
   if (!pool) {
     return pool.error();
   }
   if (live != nullptr) {
-    if (wanted.address && *wanted.address != live->address) {
-      return Error(Errc::conflict,
-                   fmt::format("it is live with {} on node {}, and the binding is for {}", live->address.str(),
-                               live->node, wanted.address->str()),
-                   fmt::format("delete the pod first, or bind {}", live->address.str()));
+    for (const net::IpAddress address : wanted.addresses.all()) {
+      if (!live->addresses.contains(address)) {
+        return Error(Errc::conflict,
+                     fmt::format("it is live with {} on node {}, and the binding is for {}", live->addresses.str(),
+                                 live->node, address.str()),
+                     fmt::format("delete the pod first, or bind {}", live->addresses.str()));
+      }
     }
-    return place_at(state, wanted, *pool, live->address);
+    return place_at(state, wanted, *pool, live->addresses);
   }
-  if (!wanted.address) {
-    return next_place(state, wanted, *pool);
+  if (wanted.addresses.empty()) {
+    return next_place(state, wanted, *pool, now);
   }
-  auto place = place_at(state, wanted, *pool, *wanted.address);
-  if (place) {
-    if (auto free = check_address_free(state, {place->subnet->vni, place->address}); !free) {
+  auto place = place_at(state, wanted, *pool, wanted.addresses);
+  if (!place) {
+    return place;
+  }
+  for (const net::IpAddress address : place->addresses.all()) {
+    if (auto free = check_address_free(state, {place->subnet->vni, address}, wanted.owner, "", now); !free) {
       return free.error();
     }
   }
@@ -120,7 +127,7 @@ Result<Place> choose_place(const State& state, const NewBinding& wanted, const P
 
 Result<net::MacAddress> choose_mac(const State& state, const NewBinding& wanted, const Port* live, const Place& place) {
   if (!wanted.mac) {
-    return live != nullptr ? live->mac : mac_from(place.address);
+    return live != nullptr ? live->mac : mac_from(place.addresses);
   }
   if (live != nullptr && live->mac != *wanted.mac) {
     return Error(Errc::conflict,
@@ -128,13 +135,13 @@ Result<net::MacAddress> choose_mac(const State& state, const NewBinding& wanted,
                              live->node, wanted.mac->str()),
                  "delete the pod first");
   }
-  if (auto fits = check_wished_mac(state, *place.subnet, wanted.owner, place.address, *wanted.mac); !fits) {
+  if (auto fits = check_wished_mac(state, *place.subnet, wanted.owner, place.addresses, *wanted.mac); !fits) {
     return fits.error();
   }
   return *wanted.mac;
 }
 
-Result<Binding> binding_from(const State& state, const NewBinding& asked) {
+Result<Binding> binding_from(const State& state, const NewBinding& asked, TimeMs now) {
   if (asked.kind == Kind::stateless) {
     return Error(Errc::invalid_argument, "a stateless address has no binding", "kind is static or stateful");
   }
@@ -146,11 +153,11 @@ Result<Binding> binding_from(const State& state, const NewBinding& asked) {
   wanted.owner = std::move(*owner);
   if (const Binding* there = state.binding(wanted.owner)) {
     return Error(
-        Errc::already_exists, fmt::format("it is bound to {} ({})", there->address.str(), to_string(there->kind)),
+        Errc::already_exists, fmt::format("it is bound to {} ({})", there->addresses.str(), to_string(there->kind)),
         fmt::format("to rebind: mooringctl delete binding {} -n {}", there->owner.hostname, there->owner.namespace_));
   }
   const Port* live = state.port_of(wanted.owner);
-  const auto place = choose_place(state, wanted, live);
+  const auto place = choose_place(state, wanted, live, now);
   if (!place) {
     return place.error();
   }
@@ -158,18 +165,37 @@ Result<Binding> binding_from(const State& state, const NewBinding& asked) {
   if (!mac) {
     return mac.error();
   }
-  return Binding{wanted.owner, wanted.kind, place->subnet->name, place->pool, place->address, *mac, {}, {}, 0};
+  Binding binding;
+  binding.owner = wanted.owner;
+  binding.kind = wanted.kind;
+  binding.subnet = place->subnet->name;
+  binding.pool = place->pool;
+  binding.addresses = place->addresses;
+  binding.mac = *mac;
+  binding.retention = wanted.retention.value_or(Retention());
+  binding.workload = wanted.workload;
+  binding.labels = wanted.labels;
+  binding.note = wanted.note;
+  binding.origin = wanted.origin;
+  binding.created_ms = now;
+  return binding;
 }
 
 }  // namespace
 
 Result<Binding> create_binding(Transaction& tx, const NewBinding& wanted) {
-  auto binding = binding_from(tx.state(), wanted);
+  auto binding = binding_from(tx.state(), wanted, tx.now());
   if (!binding) {
     return binding.error().within(fmt::format("binding {}", wanted.owner.str()));
   }
   const BindingKey owner = binding->owner;
   const Kind kind = binding->kind;
+  const net::Vni vni = tx.state().subnet(binding->subnet)->vni;
+  for (const net::IpAddress address : binding->addresses.all()) {
+    if (const Resting* resting = tx.state().resting({vni, address})) {
+      tx.erase(Resting(*resting));
+    }
+  }
   tx.put(std::move(*binding));
   if (const Port* live = tx.state().port_of(owner)) {
     Port bound = *live;
@@ -188,20 +214,84 @@ Result<void> delete_binding(Transaction& tx, const BindingKey& owner, bool force
   const Port* live = tx.state().port_of(owner);
   if (live != nullptr && !force) {
     return Error(Errc::in_use,
-                 fmt::format("{}: {} is live on node {} (port {})", doing, live->address.str(), live->node, live->id),
+                 fmt::format("{}: {} is live on node {} (port {})", doing, live->addresses.str(), live->node, live->id),
                  "delete the pod first, or use --force: the port keeps the address until it is released");
   }
-  tx.erase(Binding(*binding));
+  if (auto match = check_match(tx, binding->revision, "the binding of " + owner.str()); !match) {
+    return match;
+  }
+  const Binding gone = *binding;
+  tx.erase(gone);
   if (live != nullptr) {
     Port unbound = *live;
     unbound.kind = Kind::stateless;
     tx.put_unpublished(std::move(unbound));
-  } else {
-    for (FencedUid& fenced : tx.state().fenced_uids(owner)) {
-      tx.erase(std::move(fenced));
-    }
+    return ok();
+  }
+  for (FencedUid& fenced : tx.state().fenced_uids(owner)) {
+    tx.erase(std::move(fenced));
+  }
+  if (!gone.last_node.empty()) {
+    put_to_rest(tx, gone.pool, tx.state().subnet(gone.subnet)->vni, gone.addresses, owner);
   }
   return ok();
+}
+
+Result<Binding> change_binding(Transaction& tx, const BindingKey& owner, const BindingChange& change) {
+  const std::string doing = fmt::format("changing the binding of {}", owner.str());
+  const Binding* there = tx.state().binding(owner);
+  if (there == nullptr) {
+    return Error(Errc::not_found, doing + ": there is none", "mooringctl get bindings");
+  }
+  if (auto match = check_match(tx, there->revision, "the binding of " + owner.str()); !match) {
+    return match.error();
+  }
+  if (change.kind == Kind::stateless) {
+    return Error(Errc::invalid_argument, doing + ": a stateless address has no binding", "delete the binding instead");
+  }
+  Binding changed = *there;
+  changed.kind = change.kind.value_or(changed.kind);
+  changed.retention = change.retention.value_or(changed.retention);
+  changed.workload = change.workload.value_or(changed.workload);
+  changed.labels = change.labels.value_or(changed.labels);
+  changed.note = change.note.value_or(changed.note);
+  const Port* live = tx.state().port_of(owner);
+  if (changed.retention != there->retention) {
+    // It counts from now: when it was let go under the old retention is not kept.
+    changed.expires_ms = live == nullptr && !there->last_node.empty() ? end_of(changed.retention, tx.now()) : 0;
+  }
+  if (changed == *there) {
+    return changed;
+  }
+  if (live != nullptr && live->kind != changed.kind) {
+    Port port = *live;
+    port.kind = changed.kind;
+    tx.put_unpublished(std::move(port));
+  }
+  tx.put(std::move(changed));
+  return *tx.state().binding(owner);
+}
+
+Result<std::uint64_t> delete_workload(Transaction& tx, const std::string& namespace_, const std::string& workload) {
+  std::vector<Binding> of_it;
+  for (const auto& [owner, binding] : tx.state().bindings()) {
+    if (owner.namespace_ == namespace_ && binding.retention.policy == Retention::Policy::with_workload &&
+        (binding.workload.empty() ? workload_of(owner.hostname) : binding.workload) == workload) {
+      of_it.push_back(binding);
+    }
+  }
+  for (Binding& binding : of_it) {
+    if (tx.state().port_of(binding.owner) == nullptr) {
+      if (auto gone = delete_binding(tx, binding.owner, false); !gone) {
+        return gone.error();
+      }
+    } else {
+      // Its container is on its way out: the binding ends with it.
+      binding.retention = {Retention::Policy::on_delete, 0};
+      tx.put(std::move(binding));
+    }
+  }
+  return of_it.size();
 }
 
 }  // namespace mooring::controller

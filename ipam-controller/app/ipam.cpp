@@ -17,48 +17,6 @@ constexpr std::size_t max_requests_a_batch = 512;
 
 }  // namespace
 
-// A call that waits for its batch, and for the batch to become durable.
-struct Ipam::Request {
-  virtual ~Request() = default;
-  // Keeps the result for `answer`; undoes the transaction itself if it is an error.
-  virtual void apply(Transaction& tx) = 0;
-  virtual bool refused() const = 0;
-  // `durable`: an error takes the place of the result.
-  virtual void answer(const Result<void>& durable) = 0;
-};
-
-namespace {
-
-template <class T>
-using Apply = std::function<Result<T>(Transaction&)>;
-
-}  // namespace
-
-template <class T>
-struct Ipam::TypedRequest : Ipam::Request {
-  TypedRequest(Apply<T> apply, Callback<T> answered) : apply_(std::move(apply)), done_(std::move(answered)) {}
-
-  void apply(Transaction& tx) override {
-    try {
-      result_ = apply_(tx);
-    } catch (const std::exception& broken) {
-      result_ = Result<T>(Error(Errc::internal, fmt::format("the controller's state is broken: {}", broken.what()),
-                                "report this; a restart of mooring-controller rebuilds the state from its store"));
-    }
-    if (!*result_) {
-      tx.undo();
-    }
-  }
-  bool refused() const override { return !*result_; }
-  void answer(const Result<void>& durable) override {
-    done_(durable ? std::move(*result_) : Result<T>(durable.error()));
-  }
-
-  Apply<T> apply_;
-  Callback<T> done_;
-  std::optional<Result<T>> result_;
-};
-
 // A batch between being applied and being durable.
 struct Ipam::Flight {
   std::vector<std::unique_ptr<Request>> requests;
@@ -67,7 +25,8 @@ struct Ipam::Flight {
   Revision revision = 0;
 };
 
-Ipam::Ipam(Store& store, Post post) : store_(store), post_(std::move(post)), self_(std::make_shared<Ipam*>(this)) {}
+Ipam::Ipam(Store& store, Post post, Clock clock)
+    : store_(store), post_(std::move(post)), clock_(std::move(clock)), self_(std::make_shared<Ipam*>(this)) {}
 
 Ipam::~Ipam() = default;
 
@@ -78,14 +37,18 @@ Result<void> Ipam::start() {
   }
   incarnation_ = loaded->incarnation;
   last_ = committed_ = loaded->revision;
+  behind_ = std::max<TimeMs>(0, loaded->now_ms - clock_());
   return ok();
 }
 
-template <class T>
-void Ipam::enqueue(std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
-  ++counters_.requests;
-  queue_.push_back(std::make_unique<TypedRequest<T>>(std::move(apply), std::move(done)));
-  schedule();
+TimeMs Ipam::now() const {
+  return clock_() + behind_;
+}
+
+void Ipam::tick() {
+  if (const auto due = state_.next_deadline(); due && *due <= now()) {
+    schedule();
+  }
 }
 
 void Ipam::schedule() {
@@ -101,33 +64,62 @@ void Ipam::schedule() {
   });
 }
 
+// One request into the batch: its rows, its changes, and what the ledger says of it.
+void Ipam::apply(Request& request, Batch& batch) {
+  Transaction tx(state_, last_ + 1, batch.now_ms, request.caller);
+  request.apply(tx);
+  if (tx.empty()) {
+    return;
+  }
+  last_ = tx.revision();
+  for (std::size_t i = 0; i < tx.writes().size(); ++i) {
+    batch.audit.push_back(
+        {tx.revision(), tx.now(), request.caller.actor, request.caller.reason, tx.undo_rows()[i], tx.writes()[i]});
+  }
+  std::move(tx.writes().begin(), tx.writes().end(), std::back_inserter(batch.writes));
+  std::move(tx.undo_rows().begin(), tx.undo_rows().end(), std::back_inserter(flight_->undo));
+  for (EventRecord& event : tx.events()) {
+    event.revision = tx.revision();
+    event.at_ms = event.since_ms = tx.now();
+    batch.events.push_back(std::move(event));
+  }
+  if (!tx.changes().changes.empty()) {
+    batch.changes.push_back(tx.changes());
+    flight_->changes.push_back(std::move(tx.changes()));
+  }
+}
+
+void Ipam::expire_due(Batch& batch) {
+  const auto due = state_.next_deadline();
+  if (!due || *due > batch.now_ms) {
+    return;
+  }
+  TypedRequest<void> request(
+      Caller{{Actor::Kind::system, "expiry", ""}, "its time is over", false, std::nullopt},
+      [](Transaction& tx) {
+        expire(tx);
+        return ok();
+      },
+      [](Result<void>) {});
+  apply(request, batch);
+}
+
 void Ipam::drain() {
   if (flight_) {
     return;
   }
   run_reads();
-  if (queue_.empty()) {
-    return;
-  }
   flight_ = std::make_unique<Flight>();
   Batch batch;
+  batch.now_ms = now();
+  expire_due(batch);
   while (!queue_.empty() && flight_->requests.size() < max_requests_a_batch) {
     std::unique_ptr<Request> request = std::move(queue_.front());
     queue_.pop_front();
-    Transaction tx(state_, last_ + 1);
-    request->apply(tx);
-    if (!tx.empty()) {
-      last_ = tx.revision();
-      std::move(tx.writes().begin(), tx.writes().end(), std::back_inserter(batch.writes));
-      std::move(tx.undo_rows().begin(), tx.undo_rows().end(), std::back_inserter(flight_->undo));
-      if (!tx.changes().changes.empty()) {
-        batch.changes.push_back(tx.changes());
-        flight_->changes.push_back(std::move(tx.changes()));
-      }
-    }
+    apply(*request, batch);
     flight_->requests.push_back(std::move(request));
   }
-  if (batch.writes.empty()) {
+  if (batch.writes.empty() && batch.events.empty()) {
     flight_->revision = committed_;
     landed(ok());
     return;
@@ -194,19 +186,27 @@ void Ipam::changes_since(Revision after, std::size_t limit, Callback<ChangeLogPa
                        });
 }
 
-void Ipam::allocate(ipam_api::AllocateRequest request, Callback<ipam_api::Allocation> done) {
+// --- the doors
+
+void Ipam::allocate(Caller caller, ipam_api::AllocateRequest request, Callback<ipam_api::Allocation> done) {
   enqueue<ipam_api::Allocation>(
-      [request = std::move(request)](Transaction& tx) { return controller::allocate(tx, request); }, std::move(done));
+      std::move(caller), [request = std::move(request)](Transaction& tx) { return controller::allocate(tx, request); },
+      std::move(done));
 }
 
-void Ipam::confirm(ipam_api::ConfirmRequest request, Callback<void> done) {
-  enqueue<void>([request = std::move(request)](Transaction& tx) { return controller::confirm(tx, request); },
-                std::move(done));
+void Ipam::confirm(Caller caller, ipam_api::ConfirmRequest request, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [request = std::move(request)](Transaction& tx) { return controller::confirm(tx, request); },
+      std::move(done));
 }
 
-void Ipam::release(ipam_api::ReleaseRequest request, Callback<ipam_api::ReleaseAnswer> done) {
+void Ipam::release(Caller caller, ipam_api::ReleaseRequest request, Callback<ipam_api::ReleaseAnswer> done) {
+  if (caller.reason.empty()) {
+    caller.reason = request.reason;
+  }
   enqueue<ipam_api::ReleaseAnswer>(
-      [request = std::move(request)](Transaction& tx) { return controller::release(tx, request); }, std::move(done));
+      std::move(caller), [request = std::move(request)](Transaction& tx) { return controller::release(tx, request); },
+      std::move(done));
 }
 
 namespace {
@@ -220,77 +220,131 @@ Result<ipam_api::RegistrationAnswer> registered(const std::string& incarnation, 
 
 }  // namespace
 
-void Ipam::register_node(std::string name, ipam_api::Registration registration,
+void Ipam::register_node(Caller caller, std::string name, ipam_api::Registration registration,
                          Callback<ipam_api::RegistrationAnswer> done) {
   enqueue<ipam_api::RegistrationAnswer>(
+      std::move(caller),
       [this, name = std::move(name), registration = std::move(registration)](Transaction& tx) {
         return registered(incarnation_, controller::register_node(tx, name, registration));
       },
       std::move(done));
 }
 
-void Ipam::register_gateway(std::string name, ipam_api::Registration registration,
+void Ipam::register_gateway(Caller caller, std::string name, ipam_api::Registration registration,
                             Callback<ipam_api::RegistrationAnswer> done) {
   enqueue<ipam_api::RegistrationAnswer>(
+      std::move(caller),
       [this, name = std::move(name), registration = std::move(registration)](Transaction& tx) {
         return registered(incarnation_, controller::register_gateway(tx, name, registration));
       },
       std::move(done));
 }
 
-void Ipam::create_network(Network network, Callback<Network> done) {
-  enqueue<Network>([network = std::move(network)](Transaction& tx) { return controller::create_network(tx, network); },
-                   std::move(done));
+void Ipam::lease_block(Caller caller, LeaseRequest request, Callback<Block> done) {
+  enqueue<Block>(
+      std::move(caller),
+      [request = std::move(request)](Transaction& tx) { return controller::lease_block(tx, request); },
+      std::move(done));
 }
 
-void Ipam::create_subnet(NewSubnet subnet, Callback<Subnet> done) {
-  enqueue<Subnet>([subnet = std::move(subnet)](Transaction& tx) { return controller::create_subnet(tx, subnet); },
-                  std::move(done));
-}
-
-void Ipam::create_pool(NewPool pool, Callback<Pool> done) {
-  enqueue<Pool>([pool = std::move(pool)](Transaction& tx) { return controller::create_pool(tx, pool); },
-                std::move(done));
-}
-
-void Ipam::create_binding(NewBinding binding, Callback<Binding> done) {
-  enqueue<Binding>([binding = std::move(binding)](Transaction& tx) { return controller::create_binding(tx, binding); },
-                   std::move(done));
-}
-
-void Ipam::delete_network(std::string name, Callback<void> done) {
-  enqueue<void>([name = std::move(name)](Transaction& tx) { return controller::delete_network(tx, name); },
-                std::move(done));
-}
-
-void Ipam::delete_subnet(std::string name, Callback<void> done) {
-  enqueue<void>([name = std::move(name)](Transaction& tx) { return controller::delete_subnet(tx, name); },
-                std::move(done));
-}
-
-void Ipam::delete_pool(std::string name, Callback<void> done) {
-  enqueue<void>([name = std::move(name)](Transaction& tx) { return controller::delete_pool(tx, name); },
-                std::move(done));
-}
-
-void Ipam::delete_binding(BindingKey owner, bool force, Callback<void> done) {
+void Ipam::return_block(Caller caller, std::string id, bool reported, Callback<void> done) {
   enqueue<void>(
+      std::move(caller),
+      [id = std::move(id), reported](Transaction& tx) { return controller::return_block(tx, id, reported); },
+      std::move(done));
+}
+
+template <class T>
+void Ipam::create(Caller caller, T wanted, Callback<T> done) {
+  enqueue<T>(
+      std::move(caller), [wanted = std::move(wanted)](Transaction& tx) { return controller::create(tx, wanted); },
+      std::move(done));
+}
+
+template <class T>
+void Ipam::put(Caller caller, T wanted, Callback<Stored<T>> done) {
+  enqueue<Stored<T>>(
+      std::move(caller), [wanted = std::move(wanted)](Transaction& tx) { return controller::put(tx, wanted); },
+      std::move(done));
+}
+
+template <class T>
+void Ipam::remove(Caller caller, typename T::Key key, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [key = std::move(key)](Transaction& tx) { return controller::remove<T>(tx, key); },
+      std::move(done));
+}
+
+#define MOORING_WRITABLE(T)                                   \
+  template void Ipam::create<T>(Caller, T, Callback<T>);      \
+  template void Ipam::put<T>(Caller, T, Callback<Stored<T>>); \
+  template void Ipam::remove<T>(Caller, typename T::Key, Callback<void>);
+MOORING_WRITABLE(Network)
+MOORING_WRITABLE(Subnet)
+MOORING_WRITABLE(Pool)
+MOORING_WRITABLE(Reservation)
+MOORING_WRITABLE(Rule)
+MOORING_WRITABLE(Webhook)
+MOORING_WRITABLE(ExtraAddress)
+#undef MOORING_WRITABLE
+
+void Ipam::create_binding(Caller caller, NewBinding binding, Callback<Binding> done) {
+  enqueue<Binding>(
+      std::move(caller),
+      [binding = std::move(binding)](Transaction& tx) { return controller::create_binding(tx, binding); },
+      std::move(done));
+}
+
+void Ipam::change_binding(Caller caller, BindingKey owner, BindingChange change, Callback<Binding> done) {
+  enqueue<Binding>(
+      std::move(caller),
+      [owner = std::move(owner), change = std::move(change)](Transaction& tx) {
+        return controller::change_binding(tx, owner, change);
+      },
+      std::move(done));
+}
+
+void Ipam::delete_binding(Caller caller, BindingKey owner, bool force, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller),
       [owner = std::move(owner), force](Transaction& tx) { return controller::delete_binding(tx, owner, force); },
       std::move(done));
 }
 
-void Ipam::delete_port(std::string id, Callback<void> done) {
-  enqueue<void>([id = std::move(id)](Transaction& tx) { return controller::delete_port(tx, id); }, std::move(done));
+void Ipam::delete_workload(Caller caller, std::string namespace_name, std::string workload,
+                           Callback<std::uint64_t> done) {
+  enqueue<std::uint64_t>(
+      std::move(caller),
+      [namespace_name = std::move(namespace_name), workload = std::move(workload)](Transaction& tx) {
+        return controller::delete_workload(tx, namespace_name, workload);
+      },
+      std::move(done));
 }
 
-void Ipam::delete_node(std::string name, bool force, Callback<void> done) {
-  enqueue<void>([name = std::move(name), force](Transaction& tx) { return controller::delete_node(tx, name, force); },
-                std::move(done));
+void Ipam::delete_port(Caller caller, std::string id, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [id = std::move(id)](Transaction& tx) { return controller::delete_port(tx, id); },
+      std::move(done));
 }
 
-void Ipam::delete_gateway(std::string name, Callback<void> done) {
-  enqueue<void>([name = std::move(name)](Transaction& tx) { return controller::delete_gateway(tx, name); },
-                std::move(done));
+void Ipam::delete_node(Caller caller, std::string name, bool force, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller),
+      [name = std::move(name), force](Transaction& tx) { return controller::delete_node(tx, name, force); },
+      std::move(done));
+}
+
+void Ipam::delete_gateway(Caller caller, std::string name, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [name = std::move(name)](Transaction& tx) { return controller::delete_gateway(tx, name); },
+      std::move(done));
+}
+
+void Ipam::move_extra_address(Caller caller, MoveRequest request, Callback<ExtraAddress> done) {
+  enqueue<ExtraAddress>(
+      std::move(caller),
+      [request = std::move(request)](Transaction& tx) { return controller::move_extra_address(tx, request); },
+      std::move(done));
 }
 
 }  // namespace mooring::controller

@@ -13,22 +13,27 @@
 
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "ipam-controller/app/caller.hpp"
+#include "ipam-controller/app/clock.hpp"
 #include "ipam-controller/app/ports.hpp"
 #include "ipam-controller/app/requests.hpp"
+#include "ipam-controller/app/transaction.hpp"
 #include "ipam-controller/domain/change.hpp"
 #include "ipam-controller/domain/objects.hpp"
 #include "ipam-controller/domain/state.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::controller {
-
-class Transaction;
 
 class Ipam {
  public:
@@ -41,7 +46,7 @@ class Ipam {
   };
 
   // `store` must outlive this.
-  Ipam(Store& store, Post post);
+  Ipam(Store& store, Post post, Clock clock = steady_wall_clock());
   ~Ipam();
   Ipam(const Ipam&) = delete;
   Ipam& operator=(const Ipam&) = delete;
@@ -49,31 +54,54 @@ class Ipam {
   // Loads the state. Once, before anything else; blocks (150,000 bindings: < 2 s).
   Result<void> start();
 
+  // Every change has a caller: who, why, whether it is only tried (then the answer is what it would be), and which
+  // revision of the object it is meant for.
+
   // --- what nodes and gateways call -------------------------------------------------------------------------------
-  void allocate(ipam_api::AllocateRequest request, Callback<ipam_api::Allocation> done);
-  void confirm(ipam_api::ConfirmRequest request, Callback<void> done);
-  void release(ipam_api::ReleaseRequest request, Callback<ipam_api::ReleaseAnswer> done);
-  void register_node(std::string name, ipam_api::Registration registration,
+  void allocate(Caller caller, ipam_api::AllocateRequest request, Callback<ipam_api::Allocation> done);
+  void confirm(Caller caller, ipam_api::ConfirmRequest request, Callback<void> done);
+  void release(Caller caller, ipam_api::ReleaseRequest request, Callback<ipam_api::ReleaseAnswer> done);
+  void register_node(Caller caller, std::string name, ipam_api::Registration registration,
                      Callback<ipam_api::RegistrationAnswer> done);
-  void register_gateway(std::string name, ipam_api::Registration registration,
+  void register_gateway(Caller caller, std::string name, ipam_api::Registration registration,
                         Callback<ipam_api::RegistrationAnswer> done);
+  void lease_block(Caller caller, LeaseRequest request, Callback<Block> done);
+  void return_block(Caller caller, std::string id, bool reported, Callback<void> done);
 
   // --- what admins call ------------------------------------------------------------------------------------------
-  void create_network(Network network, Callback<Network> done);
-  void create_subnet(NewSubnet subnet, Callback<Subnet> done);
-  void create_pool(NewPool pool, Callback<Pool> done);
-  void create_binding(NewBinding binding, Callback<Binding> done);
+  // T: Network, Subnet, Pool, Reservation, Rule, Webhook, ExtraAddress.
+  template <class T>
+  void create(Caller caller, T wanted, Callback<T> done);
+  // Creates, or changes what is there.
+  template <class T>
+  void put(Caller caller, T wanted, Callback<Stored<T>> done);
   // Errc::in_use, with the dependants named, while something needs it.
-  void delete_network(std::string name, Callback<void> done);
-  void delete_subnet(std::string name, Callback<void> done);
-  void delete_pool(std::string name, Callback<void> done);
+  template <class T>
+  void remove(Caller caller, typename T::Key key, Callback<void> done);
+
+  void create_binding(Caller caller, NewBinding binding, Callback<Binding> done);
+  void change_binding(Caller caller, BindingKey owner, BindingChange change, Callback<Binding> done);
   // With a live port only if `force`; the port then keeps the address until it is released.
-  void delete_binding(BindingKey owner, bool force, Callback<void> done);
+  void delete_binding(Caller caller, BindingKey owner, bool force, Callback<void> done);
+  // Ends the bindings of that owner that were to live as long as it; how many.
+  void delete_workload(Caller caller, std::string namespace_name, std::string workload, Callback<std::uint64_t> done);
   // A forced release: the container keeps running without a network.
-  void delete_port(std::string id, Callback<void> done);
+  void delete_port(Caller caller, std::string id, Callback<void> done);
   // With live ports only if `force`: they are released in the same transaction.
-  void delete_node(std::string name, bool force, Callback<void> done);
-  void delete_gateway(std::string name, Callback<void> done);
+  void delete_node(Caller caller, std::string name, bool force, Callback<void> done);
+  void delete_gateway(Caller caller, std::string name, Callback<void> done);
+  void move_extra_address(Caller caller, MoveRequest request, Callback<ExtraAddress> done);
+
+  // Anything else that changes the state: several steps as one transaction, whole or not at all.
+  template <class T>
+  void run(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
+    enqueue<T>(std::move(caller), std::move(apply), std::move(done));
+  }
+
+  // Does what is due by now: cool-downs and bindings that end. Every batch does it too; call this once a second or so,
+  // for the times when nothing else happens.
+  void tick();
+  TimeMs now() const;
 
   // --- reads -----------------------------------------------------------------------------------------------------
   // Calls `reader` with the state as of committed_revision(): never with something that may still be undone. Waits for
@@ -101,7 +129,9 @@ class Ipam {
   struct Flight;
 
   template <class T>
-  void enqueue(std::function<Result<T>(Transaction&)> apply, Callback<T> done);
+  void enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done);
+  void apply(Request& request, Batch& batch);
+  void expire_due(Batch& batch);
   void schedule();
   void drain();
   void landed(Result<void> outcome);
@@ -110,6 +140,8 @@ class Ipam {
 
   Store& store_;
   Post post_;
+  Clock clock_;
+  TimeMs behind_ = 0;  // how far the clock is behind what the store has seen
   State state_;
   std::string incarnation_;
   Revision last_ = 0;       // given to a request
@@ -122,5 +154,51 @@ class Ipam {
   Counters counters_;
   std::shared_ptr<Ipam*> self_;  // callbacks hold it weakly, so that none runs into a destroyed object
 };
+
+// A call that waits for its batch, and for the batch to become durable.
+struct Ipam::Request {
+  explicit Request(Caller who) : caller(std::move(who)) {}
+  virtual ~Request() = default;
+  // Keeps the result for `answer`; undoes the transaction itself if it is an error.
+  virtual void apply(Transaction& tx) = 0;
+  virtual bool refused() const = 0;
+  // `durable`: an error takes the place of the result.
+  virtual void answer(const Result<void>& durable) = 0;
+
+  Caller caller;
+};
+
+template <class T>
+struct Ipam::TypedRequest : Ipam::Request {
+  TypedRequest(Caller who, std::function<Result<T>(Transaction&)> apply, Callback<T> answered)
+      : Request(std::move(who)), apply_(std::move(apply)), done_(std::move(answered)) {}
+
+  void apply(Transaction& tx) override {
+    try {
+      result_ = apply_(tx);
+    } catch (const std::exception& broken) {
+      result_ = Result<T>(Error(Errc::internal, fmt::format("the controller's state is broken: {}", broken.what()),
+                                "report this; a restart of mooring-controller rebuilds the state from its store"));
+    }
+    if (!*result_ || caller.dry_run) {
+      tx.undo();
+    }
+  }
+  bool refused() const override { return !*result_; }
+  void answer(const Result<void>& durable) override {
+    done_(durable ? std::move(*result_) : Result<T>(durable.error()));
+  }
+
+  std::function<Result<T>(Transaction&)> apply_;
+  Callback<T> done_;
+  std::optional<Result<T>> result_;
+};
+
+template <class T>
+void Ipam::enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
+  ++counters_.requests;
+  queue_.push_back(std::make_unique<TypedRequest<T>>(std::move(caller), std::move(apply), std::move(done)));
+  schedule();
+}
 
 }  // namespace mooring::controller

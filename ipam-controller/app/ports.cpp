@@ -33,7 +33,8 @@ Result<const Port*> port_to_release(const State& state, const ipam_api::ReleaseR
 }  // namespace
 
 Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateRequest& request) {
-  auto grant = decide(tx.state(), request);
+  Explanation silent(false);
+  auto grant = decide(tx.state(), request, tx.now(), silent);
   if (!grant) {
     return grant.error().within(
         fmt::format("allocating an address for {}/{} on node {}", request.namespace_, request.hostname, request.node));
@@ -43,8 +44,22 @@ Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateR
     port.generation = tx.revision();
     port.revision = tx.revision();
     port.id = port_id_of(port.generation);
+    port.created_ms = tx.now();
+    if (grant->taken_over && grant->taken_over->key() != port.key()) {
+      tx.erase(std::move(*grant->taken_over));
+    }
+    for (const net::IpAddress address : port.addresses.all()) {
+      if (const Resting* resting = tx.state().resting({port.vni, address})) {
+        tx.erase(Resting(*resting));
+      }
+    }
     if (grant->new_binding) {
       tx.put(std::move(*grant->new_binding));
+    } else if (const Binding* binding = tx.state().binding(port.owner);
+               binding != nullptr && binding->expires_ms != 0) {
+      Binding held = *binding;
+      held.expires_ms = 0;
+      tx.put(std::move(held));
     }
     for (std::string& uid : grant->unfence_uids) {
       tx.erase(FencedUid{port.owner, std::move(uid), 0});
@@ -53,6 +68,7 @@ Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateR
       tx.put(FencedUid{port.owner, std::move(*grant->lost_uid), 0});
     }
     tx.put(port);
+    publish_extra_addresses(tx, port.owner);
   }
   return allocation_of(tx.state(), port);
 }
@@ -66,28 +82,43 @@ Result<void> confirm(Transaction& tx, const ipam_api::ConfirmRequest& request) {
   }
   if (port->generation != request.generation) {
     return Error(Errc::superseded,
-                 fmt::format("{}: {} is at generation {}, not {}", doing, port->address.str(), port->generation,
+                 fmt::format("{}: {} is at generation {}, not {}", doing, port->addresses.str(), port->generation,
                              request.generation),
                  "allocate again");
   }
   if (port->state != PortState::active) {
     Port active = *port;
     active.state = PortState::active;
+    const BindingKey owner = active.owner;
     tx.put(std::move(active));
+    publish_extra_addresses(tx, owner);
   }
   return ok();
 }
 
 void let_go(Transaction& tx, const Port& port) {
   const Port old = port;
+  for (const PortAddress& address : tx.state().extra_addresses_of(old.owner)) {
+    for (Change& entry : entries_of(*tx.state().extra_address(address), &old)) {
+      tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
+    }
+  }
   tx.erase(old);
   const Binding* binding = tx.state().binding(old.owner);
   if (binding == nullptr) {
     forget_fenced(tx, old.owner);
-  } else if (binding->last_uid != old.pod_uid || binding->last_node != old.node) {
-    Binding updated = *binding;
-    updated.last_uid = old.pod_uid;
-    updated.last_node = old.node;
+    if (old.state == PortState::active) {
+      put_to_rest(tx, old.pool, old.vni, old.addresses, old.owner);
+    } else {
+      tx.remember_unconfirmed(old.owner, old.addresses);
+    }
+    return;
+  }
+  Binding updated = *binding;
+  updated.last_uid = old.pod_uid;
+  updated.last_node = old.node;
+  updated.expires_ms = end_of(updated.retention, tx.now());
+  if (updated != *binding) {
     tx.put(std::move(updated));
   }
 }

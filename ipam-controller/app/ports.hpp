@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "ipam-controller/app/caller.hpp"
 #include "ipam-controller/domain/change.hpp"
+#include "ipam-controller/domain/event.hpp"
 #include "ipam-controller/domain/objects.hpp"
 #include "mooring/base/error.hpp"
 
@@ -18,17 +20,32 @@ using Post = std::function<void(std::function<void()>)>;
 template <class T>
 using Callback = std::function<void(Result<T>)>;
 
+// What the ledger remembers of one object written: who, when, why, and what it was before and after. An `Erase` stands
+// for "not there".
+struct AuditEntry {
+  Revision revision = 0;
+  TimeMs at_ms = 0;
+  Actor actor;
+  std::string reason;
+  Write before;
+  Write after;
+};
+
 // What becomes durable together, whole or not at all.
 struct Batch {
-  Revision revision = 0;           // the highest in it: the store's counter from now on
-  std::vector<Write> writes;       // in order
-  std::vector<ChangeSet> changes;  // in order of revision; for the change log
+  Revision revision = 0;            // the highest in it: the store's counter from now on
+  std::vector<Write> writes;        // in order
+  std::vector<ChangeSet> changes;   // in order of revision; for the change log
+  std::vector<AuditEntry> audit;    // in order
+  std::vector<EventRecord> events;  // in order; numbered by the store
+  TimeMs now_ms = 0;                // the newest time that the store has seen
 };
 
 // What a store knows about itself when it is opened.
 struct StoreInfo {
   std::string incarnation;  // made with the store; 32 hexadecimal digits
   Revision revision = 0;    // of the last batch
+  TimeMs now_ms = 0;        // of the last batch
 };
 
 // A part of the change log.

@@ -28,8 +28,21 @@ Result<Revision> write_registration(Transaction& tx, T wanted, const T* there, s
 }  // namespace
 
 Result<Revision> register_node(Transaction& tx, const std::string& name, const ipam_api::Registration& registration) {
-  Node node{name, registration.machine_id, registration.vtep, registration.version, 0};
-  return write_registration(tx, std::move(node), tx.state().node(name), "node");
+  const Node* there = tx.state().node(name);
+  if (there != nullptr && there->fenced) {
+    return Error(Errc::superseded,
+                 fmt::format("registering node {}: it is fenced, it was deleted while it could not be heard", name),
+                 fmt::format("if this machine is to serve again: mooringctl node unfence {}", name));
+  }
+  Node node{name,
+            registration.machine_id,
+            registration.vtep,
+            registration.version,
+            registration.zone,
+            registration.labels,
+            false,
+            0};
+  return write_registration(tx, std::move(node), there, "node");
 }
 
 Result<Revision> register_gateway(Transaction& tx, const std::string& name,
@@ -59,6 +72,16 @@ Result<void> delete_node(Transaction& tx, const std::string& name, bool force) {
   }
   for (const Port* port : ports) {
     let_go(tx, *port);
+  }
+  const auto blocks = tx.state().blocks_of_node(name);
+  if (!blocks.empty() && !force) {
+    return Error(Errc::in_use,
+                 fmt::format("{}: {} addresses are leased to it ({})", doing, blocks.front()->range.size(),
+                             blocks.front()->range.str()),
+                 "let it give them back; if the machine is gone for good: --force");
+  }
+  for (const Block* block : blocks) {
+    tx.erase(Block(*block));
   }
   tx.erase(Node(*node));
   return ok();

@@ -1,4 +1,4 @@
-// What an admin asks for, before the controller has chosen what was left open (docs/api/rest.md, "Objects").
+// What callers ask for, before the controller has chosen what was left open (docs/api/rest.md, "Objects").
 // Threading: values.
 #pragma once
 
@@ -11,30 +11,50 @@
 
 namespace mooring::controller {
 
-struct NewSubnet {
-  std::string name;
-  std::string network = default_network;
-  net::Vni vni;
-  net::Cidr cidr;
-  std::optional<net::Ipv4Address> gateway;  // none: the first address
-  std::uint32_t mtu_bytes = 1450;
-  ipam_api::Dns dns;
-  std::vector<ipam_api::Route> routes;
-};
-struct NewPool {
-  std::string name;
-  std::string subnet;
-  std::vector<net::AddressRange> ranges;  // none: the whole subnet
-  std::vector<net::AddressRange> exclusions;
-  Kind kind = Kind::stateless;
-  bool is_default = false;  // the first pool of a network becomes the default anyway
-};
 struct NewBinding {
-  BindingKey owner;                         // owner.network: "default" unless said
-  std::string pool;                         // "": the pool around the address, or the network's default
-  std::optional<net::Ipv4Address> address;  // none: the next free of the pool
-  std::optional<net::MacAddress> mac;       // none: from the address
+  BindingKey owner;                    // owner.network: "default" unless said
+  std::string pool;                    // "": the pool around the address, or the network's default
+  net::AddressPair addresses;          // a family of the pool that is left out: the next free one
+  std::optional<net::MacAddress> mac;  // none: from the address
   Kind kind = Kind::fixed_by_admin;
+  std::optional<Retention> retention;  // none: Never
+  std::string workload;
+  Labels labels;
+  std::string note;
+  Origin origin = Origin::admin;
+};
+
+// What may change of a binding that is there.
+struct BindingChange {
+  std::optional<Kind> kind;  // static, stateful
+  std::optional<Retention> retention;
+  std::optional<std::string> workload;
+  std::optional<Labels> labels;
+  std::optional<std::string> note;
+};
+
+// The object as it is now, and what became of it.
+template <class T>
+struct Stored {
+  T object;
+  bool created = false;
+  bool changed = false;  // false: it was so already
+};
+
+// POST /v1/blocks:lease.
+struct LeaseRequest {
+  std::string node;
+  std::string pool;
+  net::Family family = net::Family::v4;
+  std::uint32_t count = 16;  // addresses; rounded up to a power of two
+  std::uint32_t use_seconds = 0;
+};
+
+// POST /v1/extra-addresses:move.
+struct MoveRequest {
+  std::string network;
+  net::IpAddress address;
+  std::optional<BindingKey> to;  // none: nobody holds it any more
 };
 
 }  // namespace mooring::controller

@@ -1,100 +1,188 @@
-// Networks, subnets and pools are made and unmade.
+// Networks, subnets, pools, reservations, rules, webhooks and extra addresses are made, changed and unmade.
 #include <fmt/format.h>
 
 #include "ipam-controller/app/use_cases.hpp"
+#include "ipam-controller/domain/object_json.hpp"
 #include "ipam-controller/domain/validate.hpp"
 
 namespace mooring::controller {
 namespace {
 
+const Network* find(const State& state, const Network& o) {
+  return state.network(o.name);
+}
+const Subnet* find(const State& state, const Subnet& o) {
+  return state.subnet(o.name);
+}
+const Pool* find(const State& state, const Pool& o) {
+  return state.pool(o.name);
+}
+const Reservation* find(const State& state, const Reservation& o) {
+  return state.reservation(o.name);
+}
+const Rule* find(const State& state, const Rule& o) {
+  return state.rule(o.name);
+}
+const Webhook* find(const State& state, const Webhook& o) {
+  return state.webhook(o.name);
+}
+const ExtraAddress* find(const State& state, const ExtraAddress& o) {
+  return state.extra_address(o.key());
+}
+
 template <class T>
-Result<void> erase_unused(Transaction& tx, const T* there, std::string_view kind, const std::string& name) {
-  const std::string doing = fmt::format("deleting {} {}", kind, name);
-  if (there == nullptr) {
-    return Error(Errc::not_found, fmt::format("{}: there is no such {}", doing, kind),
-                 fmt::format("mooringctl get {}s", kind));
-  }
-  if (auto unused = check_unused(tx.state(), *there); !unused) {
-    return unused.error().within(doing);
-  }
-  tx.erase(T(*there));
-  return ok();
+T keyed(const std::string& name) {
+  T object;
+  object.name = name;
+  return object;
+}
+template <class T>
+T keyed(const PortAddress& address) {
+  T object;
+  object.vni = address.vni;
+  object.address = address.address;
+  return object;
 }
 
-Result<Pool> pool_from(const State& state, const NewPool& wanted) {
-  auto ranges = normalised("ranges", wanted.ranges);
-  if (!ranges) {
-    return ranges.error();
-  }
-  auto exclusions = normalised("exclusions", wanted.exclusions);
-  if (!exclusions) {
-    return exclusions.error();
-  }
-  Pool pool{wanted.name, wanted.subnet, std::move(*ranges), std::move(*exclusions), wanted.kind, wanted.is_default, 0};
-  const Subnet* subnet = state.subnet(wanted.subnet);
-  if (pool.ranges.empty() && subnet != nullptr) {
-    pool.ranges = usable_ranges(*subnet);
-  }
-  if (auto fits = check_new(state, pool); !fits) {
-    return fits.error();
-  }
-  return pool;
-}
-
-}  // namespace
-
-Result<Network> create_network(Transaction& tx, const Network& wanted) {
-  if (auto fits = check_new(tx.state(), wanted); !fits) {
-    return fits.error().within(fmt::format("creating network {}", wanted.name));
-  }
-  tx.put(wanted);
-  return *tx.state().network(wanted.name);
-}
-
-Result<Subnet> create_subnet(Transaction& tx, const NewSubnet& wanted) {
-  Subnet subnet;
-  subnet.name = wanted.name;
-  subnet.network = wanted.network;
-  subnet.vni = wanted.vni;
-  subnet.cidr = wanted.cidr;
-  subnet.gateway = wanted.gateway ? *wanted.gateway : net::Ipv4Address(wanted.cidr.first().bits() + 1);
-  subnet.mtu_bytes = wanted.mtu_bytes;
-  subnet.dns = wanted.dns;
-  subnet.routes = wanted.routes;
-  if (auto fits = check_new(tx.state(), subnet); !fits) {
-    return fits.error().within(fmt::format("creating subnet {}", wanted.name));
-  }
-  tx.put(std::move(subnet));
-  return *tx.state().subnet(wanted.name);
-}
-
-Result<Pool> create_pool(Transaction& tx, const NewPool& wanted) {
-  auto pool = pool_from(tx.state(), wanted);
-  if (!pool) {
-    return pool.error().within(fmt::format("creating pool {}", wanted.name));
-  }
-  const Pool* usual = tx.state().default_pool(tx.state().subnet(pool->subnet)->network);
-  if (usual == nullptr) {
-    pool->is_default = true;
-  } else if (pool->is_default) {
+// One pool of a network is its default; the first is it without being told.
+void settle_default(Transaction& tx, Pool& pool, const Pool* there) {
+  const Pool* usual = tx.state().default_pool(tx.state().subnet(pool.subnet)->network);
+  if (usual == nullptr || (there != nullptr && usual->name == pool.name)) {
+    pool.is_default = true;
+  } else if (pool.is_default) {
     Pool former = *usual;
     former.is_default = false;
     tx.put(std::move(former));
   }
-  tx.put(std::move(*pool));
-  return *tx.state().pool(wanted.name);
 }
 
-Result<void> delete_network(Transaction& tx, const std::string& name) {
-  return erase_unused(tx, tx.state().network(name), "network", name);
+// What has to happen beside writing the object.
+template <class T>
+void prepare(Transaction&, T&, const T*) {}
+void prepare(Transaction& tx, Pool& pool, const Pool* there) {
+  settle_default(tx, pool, there);
+}
+void prepare(Transaction& tx, Reservation& reservation, const Reservation*) {
+  // Nobody waits any more for what rests inside.
+  std::vector<Resting> inside;
+  const net::Vni vni = tx.state().subnet(reservation.subnet)->vni;
+  for (const auto& [key, resting] : tx.state().resting()) {
+    if (key.vni == vni && reservation.range.contains(key.address)) {
+      inside.push_back(resting);
+    }
+  }
+  for (Resting& resting : inside) {
+    tx.erase(std::move(resting));
+  }
+}
+void prepare(Transaction&, Webhook& webhook, const Webhook* there) {
+  if (there != nullptr && webhook.secret.empty()) {
+    webhook.secret = there->secret;  // it is never shown, so it does not come back with a change
+  }
 }
 
-Result<void> delete_subnet(Transaction& tx, const std::string& name) {
-  return erase_unused(tx, tx.state().subnet(name), "subnet", name);
+template <class T>
+Result<Stored<T>> write(Transaction& tx, const T& asked, bool must_be_new) {
+  const std::string what = fmt::format("{} {}", kind_name<T>(), key_text(asked.key()));
+  auto wanted = completed(tx.state(), asked);
+  if (!wanted) {
+    return wanted.error().within("writing " + what);
+  }
+  const T* there = find(tx.state(), *wanted);
+  if (there != nullptr && must_be_new) {
+    return Error(Errc::already_exists, fmt::format("creating {}: {} exists", what, what),
+                 fmt::format("look at it: mooringctl describe {} {}", kind_name<T>(), key_text(asked.key())));
+  }
+  const std::string doing = fmt::format("{} {}", there == nullptr ? "creating" : "changing", what);
+  if (there == nullptr && tx.caller().if_match) {
+    return Error(Errc::not_found, doing + ": it is gone", "create it without If-Match");
+  }
+  if (there != nullptr) {
+    if (auto match = check_match(tx, there->revision, what); !match) {
+      return match.error();
+    }
+  }
+  if (auto fits = check(tx.state(), *wanted, there); !fits) {
+    return fits.error().within(doing);
+  }
+  const bool created = there == nullptr;
+  prepare(tx, *wanted, there);
+  there = find(tx.state(), *wanted);
+  if (there != nullptr) {
+    wanted->revision = there->revision;
+    if (*wanted == *there) {
+      return Stored<T>{*there, false, false};
+    }
+  }
+  tx.put(*wanted);
+  return Stored<T>{*find(tx.state(), *wanted), created, true};
 }
 
-Result<void> delete_pool(Transaction& tx, const std::string& name) {
-  return erase_unused(tx, tx.state().pool(name), "pool", name);
+void after_removal(Transaction&, const Network&) {}
+template <class T>
+void after_removal(Transaction&, const T&) {}
+void after_removal(Transaction& tx, const ExtraAddress& extra) {
+  if (extra.holder) {
+    for (Change& entry : entries_of(extra, tx.state().port_of(*extra.holder))) {
+      tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
+    }
+  }
 }
+
+}  // namespace
+
+Result<void> check_match(const Transaction& tx, Revision revision, const std::string& what) {
+  const auto& expected = tx.caller().if_match;
+  if (!expected || *expected == revision) {
+    return ok();
+  }
+  return Error(Errc::changed_meanwhile,
+               fmt::format("{} is at revision {}, and If-Match says {}", what, revision, *expected),
+               "somebody changed it: read it again, and repeat the change on what it is now");
+}
+
+template <class T>
+Result<T> create(Transaction& tx, const T& wanted) {
+  auto stored = write(tx, wanted, true);
+  return stored ? Result<T>(std::move(stored->object)) : Result<T>(stored.error());
+}
+
+template <class T>
+Result<Stored<T>> put(Transaction& tx, const T& wanted) {
+  return write(tx, wanted, false);
+}
+
+template <class T>
+Result<void> remove(Transaction& tx, const typename T::Key& key) {
+  const std::string what = fmt::format("{} {}", kind_name<T>(), key_text(key));
+  const T* there = find(tx.state(), keyed<T>(key));
+  if (there == nullptr) {
+    return Error(Errc::not_found, fmt::format("deleting {}: there is no such {}", what, kind_name<T>()),
+                 fmt::format("mooringctl get {}{}", kind_name<T>(), kind_name<T>() == "extra-address" ? "es" : "s"));
+  }
+  if (auto match = check_match(tx, there->revision, what); !match) {
+    return match;
+  }
+  if (auto unused = check_unused(tx.state(), *there); !unused) {
+    return unused.error().within("deleting " + what);
+  }
+  T gone = *there;
+  tx.erase(gone);
+  after_removal(tx, gone);
+  return ok();
+}
+
+#define MOORING_WRITABLE(T)                                  \
+  template Result<T> create<T>(Transaction&, const T&);      \
+  template Result<Stored<T>> put<T>(Transaction&, const T&); \
+  template Result<void> remove<T>(Transaction&, const T::Key&);
+MOORING_WRITABLE(Network)
+MOORING_WRITABLE(Subnet)
+MOORING_WRITABLE(Pool)
+MOORING_WRITABLE(Reservation)
+MOORING_WRITABLE(Rule)
+MOORING_WRITABLE(Webhook)
+MOORING_WRITABLE(ExtraAddress)
+#undef MOORING_WRITABLE
 
 }  // namespace mooring::controller

@@ -1,14 +1,17 @@
-// One changing request at work: what it writes goes into the state at once, and is remembered three ways: as rows for
-// the store, as changes for the directory, and as rows that undo it.
+// One changing request at work: what it writes goes into the state at once, and is remembered four ways: as rows for
+// the store, as changes for the directory, as entries of the ledger, and as rows that undo it.
 //
 // Threading: one thread; one transaction at a time.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "ipam-controller/domain/change.hpp"
-#include "ipam-controller/domain/objects.hpp"
+#include "ipam-controller/app/caller.hpp"
+#include "ipam-controller/app/ports.hpp"
 #include "ipam-controller/domain/state.hpp"
 
 namespace mooring::controller {
@@ -16,14 +19,19 @@ namespace mooring::controller {
 class Transaction {
  public:
   // `revision` becomes that of every object written; it is used up if anything is.
-  Transaction(State& state, Revision revision) : state_(state), revision_(revision) { changes_.revision = revision; }
+  Transaction(State& state, Revision revision, TimeMs now, const Caller& caller)
+      : state_(state), revision_(revision), now_(now), caller_(caller) {
+    changes_.revision = revision;
+  }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   const State& state() const { return state_; }
   Revision revision() const { return revision_; }
+  TimeMs now() const { return now_; }
+  const Caller& caller() const { return caller_; }
 
-  // Writes an object at this revision; networks, subnets, pools, ports, nodes and gateways are published.
+  // Writes an object at this revision; networks, subnets, pools, ports, nodes, gateways and blocks are published.
   template <class T>
   void put(T object) {
     object.revision = revision_;
@@ -36,18 +44,29 @@ class Transaction {
   // By value: the state's own object is gone afterwards.
   template <class T>
   void erase(T object) {
-    if constexpr (requires { entry_of(object); }) {
-      changes_.changes.push_back(tombstone_of(entry_of(object), revision_));
+    if constexpr (requires { entries_of(object); }) {
+      for (Change& entry : entries_of(object)) {
+        changes_.changes.push_back(tombstone_of(std::move(entry), revision_));
+      }
     }
     write(Erase<T>{object.key()});
   }
+  // For what is not published with its own row.
+  void publish_entry(Change entry) { changes_.changes.push_back(std::move(entry)); }
+  // (In memory only; not undone, which does no harm.)
+  void remember_unconfirmed(const BindingKey& owner, const net::AddressPair& addresses) {
+    state_.remember_unconfirmed(owner, addresses);
+  }
+  // Something that people want to know, stored with the rest.
+  void tell(EventRecord event) { events_.push_back(std::move(event)); }
 
-  bool empty() const { return writes_.empty(); }
+  bool empty() const { return writes_.empty() && events_.empty(); }
   // Puts the state back as it was; the transaction is empty afterwards.
   void undo() {
     undo_all(state_, undo_);
     undo_.clear();
     writes_.clear();
+    events_.clear();
     changes_.changes.clear();
   }
   // Newest last: undone from the back.
@@ -58,16 +77,37 @@ class Transaction {
   }
 
   std::vector<Write>& writes() { return writes_; }
+  // As many as writes(): what was there before each.
   std::vector<Write>& undo_rows() { return undo_; }
   ChangeSet& changes() { return changes_; }
+  std::vector<EventRecord>& events() { return events_; }
 
  private:
   template <class T>
   void publish(const T& object) {
-    if constexpr (requires { entry_of(object); }) {
-      changes_.changes.push_back(entry_of(object));
+    if constexpr (requires { entries_of(object); }) {
+      std::vector<Change> now = entries_of(object);
+      if (const T* before = current(object)) {
+        for (Change& old : entries_of(*before)) {
+          const bool stays = std::any_of(now.begin(), now.end(), [&](const Change& entry) {
+            return entry.kind == old.kind && entry.shard == old.shard && entry.key == old.key;
+          });
+          if (!stays) {
+            changes_.changes.push_back(tombstone_of(std::move(old), revision_));
+          }
+        }
+      }
+      std::move(now.begin(), now.end(), std::back_inserter(changes_.changes));
     }
   }
+  const Network* current(const Network& o) const { return state_.network(o.name); }
+  const Subnet* current(const Subnet& o) const { return state_.subnet(o.name); }
+  const Pool* current(const Pool& o) const { return state_.pool(o.name); }
+  const Node* current(const Node& o) const { return state_.node(o.name); }
+  const Gateway* current(const Gateway& o) const { return state_.gateway(o.name); }
+  const Block* current(const Block& o) const { return state_.block(o.id); }
+  const Port* current(const Port& o) const { return state_.port(o.key()); }
+
   void write(Write row) {
     undo_.push_back(state_.apply(row));
     writes_.push_back(std::move(row));
@@ -75,8 +115,11 @@ class Transaction {
 
   State& state_;
   Revision revision_;
+  TimeMs now_;
+  const Caller& caller_;
   std::vector<Write> writes_;
   std::vector<Write> undo_;
+  std::vector<EventRecord> events_;
   ChangeSet changes_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "ipam-controller/app/requests.hpp"
 #include "ipam-controller/app/transaction.hpp"
+#include "ipam-controller/domain/explanation.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::controller {
@@ -15,7 +16,7 @@ Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateR
 Result<void> confirm(Transaction& tx, const ipam_api::ConfirmRequest& request);
 Result<ipam_api::ReleaseAnswer> release(Transaction& tx, const ipam_api::ReleaseRequest& request);
 Result<void> delete_port(Transaction& tx, const std::string& id);
-// The port's address is free again, or stays with its binding.
+// The port's addresses are free again, rest, or stay with their binding.
 void let_go(Transaction& tx, const Port& port);
 
 // registration.cpp; the answer is the revision that wrote the registration as it is.
@@ -24,16 +25,39 @@ Result<Revision> register_gateway(Transaction& tx, const std::string& name, cons
 Result<void> delete_node(Transaction& tx, const std::string& name, bool force);
 Result<void> delete_gateway(Transaction& tx, const std::string& name);
 
-// topology.cpp
-Result<Network> create_network(Transaction& tx, const Network& wanted);
-Result<Subnet> create_subnet(Transaction& tx, const NewSubnet& wanted);
-Result<Pool> create_pool(Transaction& tx, const NewPool& wanted);
-Result<void> delete_network(Transaction& tx, const std::string& name);
-Result<void> delete_subnet(Transaction& tx, const std::string& name);
-Result<void> delete_pool(Transaction& tx, const std::string& name);
+// topology.cpp: objects that admins write as a whole. `create` refuses one that is there, `put` changes it.
+template <class T>
+Result<T> create(Transaction& tx, const T& wanted);
+template <class T>
+Result<Stored<T>> put(Transaction& tx, const T& wanted);
+// `key`, or not_found. In use: refused, with the dependants named.
+template <class T>
+Result<void> remove(Transaction& tx, const typename T::Key& key);
 
 // bindings.cpp
 Result<Binding> create_binding(Transaction& tx, const NewBinding& wanted);
+Result<Binding> change_binding(Transaction& tx, const BindingKey& owner, const BindingChange& change);
 Result<void> delete_binding(Transaction& tx, const BindingKey& owner, bool force);
+// Every binding with retention WithWorkload of that owner; how many.
+Result<std::uint64_t> delete_workload(Transaction& tx, const std::string& namespace_, const std::string& workload);
+
+// blocks.cpp
+Result<Block> lease_block(Transaction& tx, const LeaseRequest& request);
+// `reported`: the node says that nothing of it is in use; else it is only asked for.
+Result<void> return_block(Transaction& tx, const std::string& id, bool reported);
+
+// extra_addresses.cpp
+Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& request);
+// The entries of what a hostname holds beside its port, when that port came, went or changed.
+void publish_extra_addresses(Transaction& tx, const BindingKey& holder);
+
+// expiry.cpp: what is due by now: addresses that have rested, bindings whose time is over.
+void expire(Transaction& tx);
+// Puts released addresses to rest, if their pool wants that and they had been in use.
+void put_to_rest(Transaction& tx, const std::string& pool, net::Vni vni, const net::AddressPair& addresses,
+                 const BindingKey& owner);
+
+// If-Match of the caller against the object.
+Result<void> check_match(const Transaction& tx, Revision revision, const std::string& what);
 
 }  // namespace mooring::controller

@@ -7,17 +7,50 @@
 
 namespace mooring::controller {
 
-using net::AddressRange;
-using net::Ipv4Address;
+using net::IpAddress;
+using net::IpRange;
 
-std::vector<AddressPool::Segment> AddressPool::segments_of(const Subnet& subnet, const Pool& pool) {
-  std::vector<AddressRange> cuts = pool.exclusions;
-  for (const Ipv4Address reserved : {subnet.cidr.first(), subnet.cidr.last(), subnet.gateway}) {
-    cuts.push_back({reserved, reserved});
+namespace {
+
+constexpr std::uint64_t most_v6_addresses = std::uint64_t{1} << 22;
+
+// Well mixed bits of a counter (splitmix64's finaliser).
+std::uint64_t mixed(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+std::uint64_t distance(IpAddress from, IpAddress to) {
+  return static_cast<std::uint64_t>(to.bits() - from.bits());
+}
+
+}  // namespace
+
+std::vector<AddressPool::Segment> AddressPool::segments_of(const Subnet& subnet, const Pool& pool, net::Family family) {
+  std::vector<IpRange> cuts = pool.exclusions;
+  if (const SubnetBlock* block = subnet.block(family)) {
+    cuts.push_back({block->cidr.first(), block->cidr.first()});
+    cuts.push_back({block->gateway, block->gateway});
+    if (family == net::Family::v4) {
+      cuts.push_back({block->cidr.last(), block->cidr.last()});
+    }
   }
   std::vector<Segment> segments;
   std::uint64_t offset = 0;
-  for (const AddressRange& range : subtract(pool.ranges, std::move(cuts))) {
+  for (IpRange range : subtract(pool.ranges, std::move(cuts))) {
+    if (range.family() != family) {
+      continue;
+    }
+    if (family == net::Family::v6) {
+      if (offset >= most_v6_addresses) {
+        break;
+      }
+      if (range.size() > most_v6_addresses - offset) {
+        range.last = net::plus(range.first, most_v6_addresses - offset - 1);
+      }
+    }
     segments.push_back({range, offset});
     offset += range.size();
   }
@@ -28,12 +61,12 @@ std::uint64_t AddressPool::size_of(const std::vector<Segment>& segments) {
   return segments.empty() ? 0 : segments.back().offset + segments.back().range.size();
 }
 
-AddressPool::AddressPool(const Subnet& subnet, const Pool& pool)
-    : segments_(segments_of(subnet, pool)), bits_(size_of(segments_)) {}
+AddressPool::AddressPool(const Subnet& subnet, const Pool& pool, net::Family family)
+    : segments_(segments_of(subnet, pool, family)), bits_(size_of(segments_)) {}
 
-std::optional<std::uint64_t> AddressPool::index_of(Ipv4Address address) const {
+std::optional<std::uint64_t> AddressPool::index_of(IpAddress address) const {
   const auto behind = std::upper_bound(segments_.begin(), segments_.end(), address,
-                                       [](Ipv4Address a, const Segment& segment) { return a < segment.range.first; });
+                                       [](IpAddress a, const Segment& segment) { return a < segment.range.first; });
   if (behind == segments_.begin()) {
     return std::nullopt;
   }
@@ -41,34 +74,66 @@ std::optional<std::uint64_t> AddressPool::index_of(Ipv4Address address) const {
   if (!segment.range.contains(address)) {
     return std::nullopt;
   }
-  return segment.offset + (address.bits() - segment.range.first.bits());
+  return segment.offset + distance(segment.range.first, address);
 }
 
-Ipv4Address AddressPool::address_at(std::uint64_t index) const {
+IpAddress AddressPool::address_at(std::uint64_t index) const {
   const auto behind = std::upper_bound(segments_.begin(), segments_.end(), index,
                                        [](std::uint64_t i, const Segment& segment) { return i < segment.offset; });
   const Segment& segment = *std::prev(behind);
-  return Ipv4Address(segment.range.first.bits() + static_cast<std::uint32_t>(index - segment.offset));
+  return net::plus(segment.range.first, index - segment.offset);
 }
 
-bool AddressPool::is_free(Ipv4Address address) const {
+std::vector<AddressPool::Span> AddressPool::spans_of(const IpRange& range) const {
+  std::vector<Span> spans;
+  for (const Segment& segment : segments_) {
+    if (segment.range.overlaps(range)) {
+      const IpAddress first = std::max(segment.range.first, range.first);
+      const IpAddress last = std::min(segment.range.last, range.last);
+      spans.push_back({segment.offset + distance(segment.range.first, first), distance(first, last) + 1});
+    }
+  }
+  return spans;
+}
+
+bool AddressPool::is_free(IpAddress address) const {
   const auto index = index_of(address);
   return index && bits_.is_free(*index);
 }
 
-void AddressPool::take(Ipv4Address address) {
+void AddressPool::take(IpAddress address) {
   if (const auto index = index_of(address)) {
     bits_.take(*index);
   }
 }
 
-void AddressPool::give_back(Ipv4Address address) {
+void AddressPool::give_back(IpAddress address) {
   if (const auto index = index_of(address)) {
     bits_.give_back(*index);
   }
 }
 
-void AddressPool::turn_after(Ipv4Address address, Generation generation) {
+void AddressPool::take(const IpRange& range) {
+  for (const Span& span : spans_of(range)) {
+    bits_.take_run(span.first, span.count);
+  }
+}
+
+void AddressPool::give_back(const IpRange& range) {
+  for (const Span& span : spans_of(range)) {
+    bits_.give_back_run(span.first, span.count);
+  }
+}
+
+std::uint64_t AddressPool::count_in(const IpRange& range) const {
+  std::uint64_t count = 0;
+  for (const Span& span : spans_of(range)) {
+    count += span.count;
+  }
+  return count;
+}
+
+void AddressPool::turn_after(IpAddress address, Generation generation) {
   const auto index = index_of(address);
   if (index && generation > turn_generation_) {
     turn_ = *index + 1;
@@ -76,9 +141,41 @@ void AddressPool::turn_after(Ipv4Address address, Generation generation) {
   }
 }
 
-std::optional<Ipv4Address> AddressPool::next_free() const {
-  const auto index = bits_.next_free(turn_);
+std::optional<IpAddress> AddressPool::propose(Strategy strategy) const {
+  if (size() == 0) {
+    return std::nullopt;
+  }
+  const std::uint64_t from = strategy == Strategy::next     ? turn_
+                             : strategy == Strategy::lowest ? 0
+                                                            : mixed(turn_generation_) % size();
+  const auto index = bits_.next_free(from);
   return index ? std::optional(address_at(*index)) : std::nullopt;
+}
+
+std::optional<IpRange> AddressPool::free_run(std::uint64_t count) const {
+  for (const Segment& segment : segments_) {
+    if (segment.range.size() < count) {
+      continue;
+    }
+    // Starts of runs are `base` + multiples of `count`; `base` may lie before the segment.
+    const std::uint64_t rest = segment.range.first.low_bits() & (count - 1);
+    const auto start = [&](std::uint64_t run) { return segment.offset + run * count - rest; };
+    const std::uint64_t end = segment.offset + segment.range.size();
+    for (std::uint64_t run = rest == 0 ? 0 : 1; start(run) + count <= end;) {
+      const auto free = bits_.next_free(start(run));
+      if (!free || *free < start(run) || *free >= end) {
+        break;
+      }
+      if (*free != start(run)) {
+        run = (*free - segment.offset + rest + count - 1) / count;
+      } else if (bits_.run_is_free(start(run), count)) {
+        return IpRange{address_at(start(run)), address_at(start(run) + count - 1)};
+      } else {
+        ++run;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace mooring::controller

@@ -1,6 +1,6 @@
-// Which addresses of a pool are free, and whose turn is next. Addresses are proposed in turn (next-fit), so that one
-// that was given back rests while others are left.
+// Which addresses of one family a pool can give out, which of them are free, and whose turn is next.
 //
+// Of IPv6 ranges the first 4,194,304 addresses are given out; any of them may be wished for or bound.
 // Threading: one thread.
 #pragma once
 
@@ -15,32 +15,44 @@ namespace mooring::controller {
 
 class AddressPool {
  public:
-  // The pool's ranges without its exclusions and without the subnet's network, broadcast and gateway address. All free.
-  AddressPool(const Subnet& subnet, const Pool& pool);
+  // The pool's ranges of that family without its exclusions and without the subnet's reserved addresses. All free.
+  AddressPool(const Subnet& subnet, const Pool& pool, net::Family family);
 
   // Is it one of those that can be given out?
-  bool contains(net::Ipv4Address address) const { return index_of(address).has_value(); }
-  bool is_free(net::Ipv4Address address) const;
+  bool contains(net::IpAddress address) const { return index_of(address).has_value(); }
+  bool is_free(net::IpAddress address) const;
   // Addresses that are not contained are ignored.
-  void take(net::Ipv4Address address);
-  void give_back(net::Ipv4Address address);
+  void take(net::IpAddress address);
+  void give_back(net::IpAddress address);
+  void take(const net::IpRange& range);
+  void give_back(const net::IpRange& range);
+  // How many of the range can be given out.
+  std::uint64_t count_in(const net::IpRange& range) const;
   // The turn goes on behind this address, if no later generation moved it already. (So loading ports in any order
   // leaves the turn where it was.)
-  void turn_after(net::Ipv4Address address, Generation generation);
-  std::optional<net::Ipv4Address> next_free() const;
+  void turn_after(net::IpAddress address, Generation generation);
+  // The one to give out next: in turn (so that one that was given back rests while others are left), the lowest, or one
+  // at random (the same one until somebody gets it).
+  std::optional<net::IpAddress> propose(Strategy strategy) const;
+  // `count` free ones in a row, aligned to `count` (a power of two) where the range allows.
+  std::optional<net::IpRange> free_run(std::uint64_t count) const;
 
   std::uint64_t size() const { return bits_.size(); }
   std::uint64_t free_count() const { return bits_.free_count(); }
 
  private:
   struct Segment {
-    net::AddressRange range;
+    net::IpRange range;
     std::uint64_t offset;  // of its first address
   };
-  static std::vector<Segment> segments_of(const Subnet& subnet, const Pool& pool);
+  struct Span {
+    std::uint64_t first, count;  // indexes
+  };
+  static std::vector<Segment> segments_of(const Subnet& subnet, const Pool& pool, net::Family family);
   static std::uint64_t size_of(const std::vector<Segment>& segments);
-  std::optional<std::uint64_t> index_of(net::Ipv4Address address) const;
-  net::Ipv4Address address_at(std::uint64_t index) const;
+  std::optional<std::uint64_t> index_of(net::IpAddress address) const;
+  net::IpAddress address_at(std::uint64_t index) const;
+  std::vector<Span> spans_of(const net::IpRange& range) const;
 
   std::vector<Segment> segments_;  // ascending
   Bitmap bits_;

@@ -70,6 +70,60 @@ bool Bitmap::give_back(std::uint64_t index) {
   return true;
 }
 
+void Bitmap::take_run(std::uint64_t first, std::uint64_t count) {
+  set_run(first, count, false);
+}
+void Bitmap::give_back_run(std::uint64_t first, std::uint64_t count) {
+  set_run(first, count, true);
+}
+
+void Bitmap::set_run(std::uint64_t first, std::uint64_t count, bool free) {
+  if (count == 0) {
+    return;
+  }
+  std::uint64_t from = first / bits_a_word;
+  std::uint64_t to = (first + count - 1) / bits_a_word;
+  for (std::uint64_t at = from; at <= to; ++at) {
+    std::uint64_t mask = ~std::uint64_t{0};
+    if (at == from) {
+      mask &= ~(bit(first) - 1);
+    }
+    if (at == to && (first + count) % bits_a_word != 0) {
+      mask &= bit(first + count) - 1;
+    }
+    std::uint64_t& word = levels_[0][at];
+    const auto before = static_cast<std::uint64_t>(std::popcount(word));
+    word = free ? word | mask : word & ~mask;
+    free_ = free_ + static_cast<std::uint64_t>(std::popcount(word)) - before;
+  }
+  for (std::size_t level = 1; level < levels_.size(); ++level) {
+    for (std::uint64_t below = from; below <= to; ++below) {
+      std::uint64_t& word = levels_[level][below / bits_a_word];
+      word = levels_[level - 1][below] != 0 ? word | bit(below) : word & ~bit(below);
+    }
+    from /= bits_a_word;
+    to /= bits_a_word;
+  }
+}
+
+bool Bitmap::run_is_free(std::uint64_t first, std::uint64_t count) const {
+  const std::uint64_t from = first / bits_a_word;
+  const std::uint64_t to = (first + count - 1) / bits_a_word;
+  for (std::uint64_t at = from; at <= to; ++at) {
+    std::uint64_t mask = ~std::uint64_t{0};
+    if (at == from) {
+      mask &= ~(bit(first) - 1);
+    }
+    if (at == to && (first + count) % bits_a_word != 0) {
+      mask &= bit(first + count) - 1;
+    }
+    if ((levels_[0][at] & mask) != mask) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::optional<std::uint64_t> Bitmap::first_free_from(std::uint64_t from) const {
   // Up: the first level whose word has a free bit at or, above level 0, behind the place we come from.
   std::uint64_t least = from;

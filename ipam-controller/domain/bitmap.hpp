@@ -22,10 +22,15 @@ class Bitmap {
   // False: it was taken (free) already; nothing changes.
   bool take(std::uint64_t index);
   bool give_back(std::uint64_t index);
+  // The same for `count` numbers from `first`; as fast as the words they fill.
+  void take_run(std::uint64_t first, std::uint64_t count);
+  void give_back_run(std::uint64_t first, std::uint64_t count);
+  bool run_is_free(std::uint64_t first, std::uint64_t count) const;
   // The first free one at or after `from`, else the first one at all.
   std::optional<std::uint64_t> next_free(std::uint64_t from) const;
 
  private:
+  void set_run(std::uint64_t first, std::uint64_t count, bool free);
   std::optional<std::uint64_t> first_free_from(std::uint64_t from) const;
 
   std::uint64_t size_;

@@ -7,7 +7,7 @@
 namespace mooring::controller {
 namespace {
 
-bool contain(const std::vector<net::AddressRange>& ranges, net::Ipv4Address address) {
+bool contain(const std::vector<net::IpRange>& ranges, net::IpAddress address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(address); });
 }
 
@@ -17,19 +17,76 @@ void combine(std::size_t& seed, std::size_t hash) {
 
 }  // namespace
 
-bool operator==(const Subnet& a, const Subnet& b) {
-  return a.name == b.name && a.network == b.network && a.vni == b.vni && a.cidr == b.cidr && a.gateway == b.gateway &&
-         a.mtu_bytes == b.mtu_bytes && a.revision == b.revision && to_json(a.dns) == to_json(b.dns) &&
-         std::equal(a.routes.begin(), a.routes.end(), b.routes.begin(), b.routes.end(),
-                    [](const auto& x, const auto& y) { return x.destination == y.destination && x.via == y.via; });
+const SubnetBlock* Subnet::block(net::Family family) const {
+  const auto it =
+      std::find_if(blocks.begin(), blocks.end(), [&](const auto& one) { return one.cidr.family() == family; });
+  return it == blocks.end() ? nullptr : &*it;
 }
 
-bool Pool::covers(net::Ipv4Address address) const {
+bool Subnet::contains(net::IpAddress address) const {
+  const SubnetBlock* around = block(address.family());
+  return around != nullptr && around->cidr.contains(address);
+}
+
+std::string Subnet::cidrs() const {
+  std::string text;
+  for (const SubnetBlock& one : blocks) {
+    text += (text.empty() ? "" : ", ") + one.cidr.str();
+  }
+  return text;
+}
+
+bool operator==(const Subnet& a, const Subnet& b) {
+  return a.name == b.name && a.network == b.network && a.vni == b.vni && a.blocks == b.blocks &&
+         a.mtu_bytes == b.mtu_bytes && a.revision == b.revision && a.dns == b.dns && a.routes == b.routes;
+}
+
+std::string to_string(Strategy strategy) {
+  return strategy == Strategy::next ? "next" : strategy == Strategy::lowest ? "lowest" : "random";
+}
+
+Result<Strategy> parse_strategy(std::string_view text) {
+  for (const Strategy strategy : {Strategy::next, Strategy::lowest, Strategy::random}) {
+    if (text == to_string(strategy)) {
+      return strategy;
+    }
+  }
+  return Error(Errc::invalid_argument, fmt::format("'{}' is not a strategy", text), "one of next, lowest, random");
+}
+
+std::string to_string(Origin origin) {
+  switch (origin) {
+    case Origin::first_use:
+      return "first-use";
+    case Origin::import:
+      return "import";
+    case Origin::plan:
+      return "plan";
+    case Origin::admin:
+      break;
+  }
+  return "admin";
+}
+
+Result<Origin> parse_origin(std::string_view text) {
+  for (const Origin origin : {Origin::admin, Origin::first_use, Origin::import, Origin::plan}) {
+    if (text == to_string(origin)) {
+      return origin;
+    }
+  }
+  return Error(Errc::invalid_argument, fmt::format("'{}' is not an origin", text));
+}
+
+bool Pool::covers(net::IpAddress address) const {
   return contain(ranges, address);
 }
 
-bool Pool::excludes(net::Ipv4Address address) const {
+bool Pool::excludes(net::IpAddress address) const {
   return contain(exclusions, address);
+}
+
+bool Pool::has(net::Family family) const {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.family() == family; });
 }
 
 std::string BindingKey::str() const {
@@ -61,9 +118,15 @@ std::string port_id_of(Generation generation) {
   return fmt::format("p{}", generation);
 }
 
-net::MacAddress mac_from(net::Ipv4Address address) {
-  const auto octet = [&](int shift) { return static_cast<std::uint8_t>(address.bits() >> shift); };
-  return net::MacAddress({0x0a, 0x58, octet(24), octet(16), octet(8), octet(0)});
+std::string block_id_of(Generation generation) {
+  return fmt::format("b{}", generation);
+}
+
+net::MacAddress mac_from(const net::AddressPair& addresses) {
+  const net::IpAddress address = addresses.primary();
+  const auto octet = [&](int shift) { return static_cast<std::uint8_t>(address.low_bits() >> shift); };
+  const std::uint8_t family = address.is_v4() ? 0x58 : 0x59;
+  return net::MacAddress({0x0a, family, octet(24), octet(16), octet(8), octet(0)});
 }
 
 }  // namespace mooring::controller

@@ -6,35 +6,39 @@
 
 namespace mooring::controller {
 
-using net::AddressRange;
-using net::Ipv4Address;
+using net::IpAddress;
+using net::IpRange;
 
-std::vector<AddressRange> subtract(const std::vector<AddressRange>& ranges, std::vector<AddressRange> cuts) {
+std::vector<IpRange> subtract(const std::vector<IpRange>& ranges, std::vector<IpRange> cuts) {
   std::sort(cuts.begin(), cuts.end());
-  std::vector<AddressRange> rest;
-  for (const AddressRange& range : ranges) {
-    std::uint64_t next = range.first.bits();  // the first address not decided yet; 64 bits: may be one past the last
-    const std::uint64_t end = range.last.bits();
-    for (const AddressRange& cut : cuts) {
-      if (cut.last.bits() < next) {
+  std::vector<IpRange> rest;
+  for (const IpRange& range : ranges) {
+    IpAddress next = range.first;  // the first address not decided yet
+    bool done = false;
+    for (const IpRange& cut : cuts) {
+      if (cut.last < next) {
         continue;
       }
-      if (cut.first.bits() > end) {
+      if (cut.first > range.last) {
         break;
       }
-      if (cut.first.bits() > next) {
-        rest.push_back({Ipv4Address(static_cast<std::uint32_t>(next)), Ipv4Address(cut.first.bits() - 1)});
+      if (cut.first > next) {
+        rest.push_back({next, net::previous(cut.first)});
       }
-      next = std::max(next, std::uint64_t{cut.last.bits()} + 1);
+      if (cut.last >= range.last) {
+        done = true;
+        break;
+      }
+      next = net::next(cut.last);
     }
-    if (next <= end) {
-      rest.push_back({Ipv4Address(static_cast<std::uint32_t>(next)), range.last});
+    if (!done) {
+      rest.push_back({next, range.last});
     }
   }
   return rest;
 }
 
-std::string text_of(const std::vector<AddressRange>& ranges, std::size_t most) {
+std::string text_of(const std::vector<IpRange>& ranges, std::size_t most) {
   std::string text;
   for (std::size_t i = 0; i < ranges.size() && i < most; ++i) {
     text += (i == 0 ? "" : ", ") + ranges[i].str();

@@ -4,15 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::controller {
 
-// `ranges` (ascending, without overlap) without every address of `cuts` (any order); ascending.
-std::vector<net::AddressRange> subtract(const std::vector<net::AddressRange>& ranges,
-                                        std::vector<net::AddressRange> cuts);
+// `ranges` (of either family, ascending, without overlap) without every address of `cuts` (any order); ascending.
+std::vector<net::IpRange> subtract(const std::vector<net::IpRange>& ranges, std::vector<net::IpRange> cuts);
 
 // "10.0.0.10-10.0.0.20, 10.0.0.30-10.0.0.40", at most `most` of them, then "and 7 more".
-std::string text_of(const std::vector<net::AddressRange>& ranges, std::size_t most = 4);
+std::string text_of(const std::vector<net::IpRange>& ranges, std::size_t most = 4);
 
 }  // namespace mooring::controller

@@ -1,10 +1,191 @@
 // The questions to State that are more than one look-up.
 #include <algorithm>
+#include <iterator>
 
 #include "ipam-controller/domain/state.hpp"
 #include "ipam-controller/domain/state_shard.hpp"
 
 namespace mooring::controller {
+namespace {
+
+template <class T>
+const T* find_in(const State::Named<T>& all, std::string_view name) {
+  const auto it = all.find(name);
+  return it == all.end() ? nullptr : &it->second;
+}
+
+template <class Map, class Key>
+const typename Map::mapped_type* value_in(const Map& map, const Key& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+template <class Map, class Key>
+auto pointer_in(const Map& map, const Key& key) -> typename Map::mapped_type {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : it->second;
+}
+
+}  // namespace
+
+const Network* State::network(std::string_view name) const {
+  return find_in(networks_, name);
+}
+const Subnet* State::subnet(std::string_view name) const {
+  return find_in(subnets_, name);
+}
+const Pool* State::pool(std::string_view name) const {
+  return find_in(pools_, name);
+}
+const Node* State::node(std::string_view name) const {
+  return find_in(nodes_, name);
+}
+const Gateway* State::gateway(std::string_view name) const {
+  return find_in(gateways_, name);
+}
+const Reservation* State::reservation(std::string_view name) const {
+  return find_in(reservations_, name);
+}
+const Rule* State::rule(std::string_view name) const {
+  return find_in(rules_, name);
+}
+const Webhook* State::webhook(std::string_view name) const {
+  return find_in(webhooks_, name);
+}
+const Block* State::block(std::string_view id) const {
+  return find_in(blocks_, id);
+}
+const ExtraAddress* State::extra_address(PortAddress address) const {
+  return value_in(extras_, address);
+}
+const Resting* State::resting(PortAddress address) const {
+  return value_in(resting_, address);
+}
+const Binding* State::binding(const BindingKey& owner) const {
+  return value_in(bindings_, owner);
+}
+
+const Port* State::port(PortAddress address) const {
+  const Port* found = value_in(ports_, address);
+  return found != nullptr ? found : pointer_in(port_by_second_address_, address);
+}
+
+const Port* State::port_by_id(std::string_view id) const {
+  return pointer_in(port_by_id_, std::string(id));
+}
+
+const Port* State::port_of(const BindingKey& owner) const {
+  return pointer_in(port_by_owner_, owner);
+}
+
+const Port* State::port_of(std::string_view node, const Attachment& attachment) const {
+  return pointer_in(port_by_attachment_, attachment_key(node, attachment));
+}
+
+const Binding* State::binding_at(PortAddress address) const {
+  return pointer_in(binding_by_address_, address);
+}
+
+const FencedUid* State::fenced_uid(const FencedUid::Key& key) const {
+  const auto it = fences_.find(key.owner);
+  if (it == fences_.end()) {
+    return nullptr;
+  }
+  const auto found =
+      std::find_if(it->second.begin(), it->second.end(), [&](const FencedUid& f) { return f.uid == key.uid; });
+  return found == it->second.end() ? nullptr : &*found;
+}
+
+const Reservation* State::reservation_overlapping(net::Vni vni, const net::IpRange& range) const {
+  const auto it = shards_.find(vni.value());
+  return it == shards_.end() ? nullptr : Shard::overlapping(it->second->reservations, range);
+}
+
+const Block* State::block_overlapping(net::Vni vni, const net::IpRange& range) const {
+  const auto it = shards_.find(vni.value());
+  return it == shards_.end() ? nullptr : Shard::overlapping(it->second->blocks, range);
+}
+
+const Reservation* State::reservation_at(PortAddress address) const {
+  return reservation_overlapping(address.vni, {address.address, address.address});
+}
+
+const Block* State::block_at(PortAddress address) const {
+  return block_overlapping(address.vni, {address.address, address.address});
+}
+
+std::vector<const Block*> State::blocks_of_node(std::string_view node) const {
+  std::vector<const Block*> found;
+  for (const auto& [id, block] : blocks_) {
+    if (block.node == node) {
+      found.push_back(&block);
+    }
+  }
+  return found;
+}
+
+std::vector<PortAddress> State::extra_addresses_of(const BindingKey& holder) const {
+  const auto* found = value_in(extras_by_holder_, holder);
+  return found == nullptr ? std::vector<PortAddress>{} : *found;
+}
+
+std::vector<const Resting*> State::resting_of(const BindingKey& owner) const {
+  std::vector<const Resting*> found;
+  if (const auto* keys = value_in(resting_by_owner_, owner)) {
+    for (auto it = keys->rbegin(); it != keys->rend(); ++it) {
+      found.push_back(&resting_.at(*it));
+    }
+  }
+  return found;
+}
+
+const net::AddressPair* State::unconfirmed(const BindingKey& owner) const {
+  return value_in(unconfirmed_, owner);
+}
+
+void State::remember_unconfirmed(const BindingKey& owner, const net::AddressPair& addresses) {
+  constexpr std::size_t most = 4096;
+  if (unconfirmed_.insert_or_assign(owner, addresses).second) {
+    unconfirmed_order_.push_back(owner);
+  }
+  if (unconfirmed_order_.size() > most) {
+    unconfirmed_.erase(unconfirmed_order_.front());
+    unconfirmed_order_.pop_front();
+  }
+}
+
+std::vector<PortAddress> State::rested_by(TimeMs now, std::size_t most) const {
+  std::vector<PortAddress> found;
+  for (auto it = rest_ends_.begin(); it != rest_ends_.end() && it->first <= now && found.size() < most; ++it) {
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+std::vector<BindingKey> State::expired_by(TimeMs now, std::size_t most) const {
+  std::vector<BindingKey> found;
+  for (auto it = binding_ends_.begin(); it != binding_ends_.end() && it->first <= now && found.size() < most; ++it) {
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+std::optional<TimeMs> State::next_deadline() const {
+  std::optional<TimeMs> next;
+  if (!rest_ends_.empty()) {
+    next = rest_ends_.begin()->first;
+  }
+  if (!binding_ends_.empty() && (!next || binding_ends_.begin()->first < *next)) {
+    next = binding_ends_.begin()->first;
+  }
+  return next;
+}
+
+std::optional<TimeMs> State::first_rested(std::string_view pool) const {
+  const auto it = allocators_.find(pool);
+  return it == allocators_.end() || it->second.resting.empty() ? std::nullopt
+                                                               : std::optional(it->second.resting.begin()->first);
+}
 
 const BindingKey* State::owner_of_mac(net::Vni vni, net::MacAddress mac) const {
   const auto it = shards_.find(vni.value());
@@ -16,16 +197,16 @@ const Subnet* State::subnet_by_vni(net::Vni vni) const {
   return it == shards_.end() ? nullptr : subnet(it->second->subnet);
 }
 
-const Subnet* State::subnet_containing(std::string_view network, net::Ipv4Address address) const {
+const Subnet* State::subnet_containing(std::string_view network, net::IpAddress address) const {
   for (const auto& [name, subnet] : subnets_) {
-    if (subnet.network == network && subnet.cidr.contains(address)) {
+    if (subnet.network == network && subnet.contains(address)) {
       return &subnet;
     }
   }
   return nullptr;
 }
 
-const Pool* State::pool_covering(std::string_view subnet_name, net::Ipv4Address address) const {
+const Pool* State::pool_covering(std::string_view subnet_name, net::IpAddress address) const {
   const Subnet* found = subnet(subnet_name);
   return found == nullptr ? nullptr : shards_.at(found->vni.value())->pool_covering(address);
 }
@@ -90,18 +271,40 @@ std::vector<FencedUid> State::fenced_uids(const BindingKey& owner) const {
   return it == fences_.end() ? std::vector<FencedUid>{} : it->second;
 }
 
-PoolUse State::use(std::string_view pool) const {
+PoolUse State::use(std::string_view pool, net::Family family) const {
   const auto it = allocators_.find(pool);
-  if (it == allocators_.end()) {
+  const Counts* counts = it == allocators_.end() ? nullptr : it->second.of(family);
+  if (counts == nullptr) {
     return {};
   }
-  const Allocator& allocator = it->second;
-  return {allocator.addresses.size(), allocator.allocated, allocator.bound, allocator.addresses.free_count()};
+  PoolUse use{counts->addresses.size(),      counts->allocated, counts->bound, counts->reserved, 0, counts->resting,
+              counts->addresses.free_count()};
+  const std::uint64_t known = use.allocated + use.bound + use.reserved + use.resting + use.free;
+  use.leased = use.size > known ? use.size - known : 0;
+  return use;
 }
 
-std::optional<net::Ipv4Address> State::next_free(std::string_view pool) const {
+PoolUse State::use(std::string_view pool) const {
   const auto it = allocators_.find(pool);
-  return it == allocators_.end() ? std::nullopt : it->second.addresses.next_free();
+  return it == allocators_.end() ? PoolUse() : use(pool, it->second.counted_by());
+}
+
+std::optional<net::IpAddress> State::next_free(std::string_view pool, net::Family family) const {
+  const auto it = allocators_.find(pool);
+  const Counts* counts = it == allocators_.end() ? nullptr : it->second.of(family);
+  return counts == nullptr ? std::nullopt : counts->addresses.propose(it->second.strategy);
+}
+
+std::optional<net::IpRange> State::free_run(std::string_view pool, net::Family family, std::uint64_t count) const {
+  const auto it = allocators_.find(pool);
+  const Counts* counts = it == allocators_.end() ? nullptr : it->second.of(family);
+  return counts == nullptr ? std::nullopt : counts->addresses.free_run(count);
+}
+
+std::uint64_t State::used_by_namespace(std::string_view pool, const std::string& namespace_) const {
+  const auto it = allocators_.find(pool);
+  const std::uint64_t* count = it == allocators_.end() ? nullptr : value_in(it->second.by_namespace, namespace_);
+  return count == nullptr ? 0 : *count;
 }
 
 std::size_t State::bindings_in_subnet(std::string_view subnet_name) const {
@@ -127,7 +330,9 @@ std::vector<Change> State::snapshot(ipam_api::Shard shard) const {
   if (shard == common_shard) {
     const auto add_all = [&](const auto& objects) {
       for (const auto& [name, object] : objects) {
-        entries.push_back(entry_of(object));
+        for (Change& entry : entries_of(object)) {
+          entries.push_back(std::move(entry));
+        }
       }
     };
     add_all(networks_);
@@ -137,8 +342,19 @@ std::vector<Change> State::snapshot(ipam_api::Shard shard) const {
     add_all(gateways_);
   } else if (const auto it = shards_.find(shard); it != shards_.end()) {
     entries.reserve(it->second->ports.size());
+    const auto add = [&](std::vector<Change> some) {
+      std::move(some.begin(), some.end(), std::back_inserter(entries));
+    };
     for (const Port* port : it->second->ports) {
-      entries.push_back(entry_of(*port));
+      add(entries_of(*port));
+    }
+    for (const auto& [first, block] : it->second->blocks) {
+      add(entries_of(*block));
+    }
+    for (const auto& [key, extra] : extras_) {
+      if (key.vni.value() == shard) {
+        add(entries_of(extra, extra.holder ? port_of(*extra.holder) : nullptr));
+      }
     }
   }
   return entries;

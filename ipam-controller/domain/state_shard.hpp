@@ -12,15 +12,43 @@
 
 namespace mooring::controller {
 
+// Attachments are told apart by node.
+inline std::string attachment_key(std::string_view node, const Attachment& attachment) {
+  std::string key(node);
+  key += ' ';
+  key += attachment.str();
+  return key;
+}
+
+inline net::AddressPair union_of(net::AddressPair a, const net::AddressPair& b) {
+  for (const net::IpAddress address : b.all()) {
+    a.set(address);
+  }
+  return a;
+}
+
 struct State::Shard {
   std::string subnet;
   std::vector<const Pool*> pools;
   std::unordered_set<const Port*> ports;
   std::unordered_set<const Binding*> bindings;
+  std::map<net::IpAddress, const Reservation*> reservations;  // by first address; they do not overlap
+  std::map<net::IpAddress, const Block*> blocks;              // by first address; they do not overlap
 
-  const Pool* pool_covering(net::Ipv4Address address) const {
+  const Pool* pool_covering(net::IpAddress address) const {
     const auto it = std::find_if(pools.begin(), pools.end(), [&](const Pool* pool) { return pool->covers(address); });
     return it == pools.end() ? nullptr : *it;
+  }
+
+  // The one of `ranges` (by first address) that overlaps `range`; nullptr: none.
+  template <class T>
+  static const T* overlapping(const std::map<net::IpAddress, const T*>& ranges, const net::IpRange& range) {
+    auto it = ranges.upper_bound(range.last);
+    if (it == ranges.begin()) {
+      return nullptr;
+    }
+    const T* last_before = std::prev(it)->second;
+    return last_before->range.overlaps(range) ? last_before : nullptr;
   }
 
   // A binding and its port use the same MAC: counted.
@@ -52,6 +80,43 @@ struct State::Shard {
     return number;
   }
   std::unordered_map<std::uint64_t, MacUse> macs;
+};
+
+// Looks at an address before and after a change, and brings its pool's counts and bits in line.
+class State::Recount {
+ public:
+  Recount(State& state, PortAddress address) : state_(state), address_(address), before_(look()) {}
+  Recount(const Recount&) = delete;
+  Recount& operator=(const Recount&) = delete;
+  ~Recount();
+
+ private:
+  struct Look {
+    Use use = Use::nothing;
+    std::string namespace_;  // of a port or binding
+  };
+  Look look() const;
+  void count(Allocator& allocator, Counts& counts, const Look& look, bool more) const;
+
+  State& state_;
+  PortAddress address_;
+  Look before_;
+};
+
+// The same for all addresses of a pair.
+class State::RecountAll {
+ public:
+  RecountAll(State& state, net::Vni vni, const net::AddressPair& addresses) {
+    if (addresses.v4()) {
+      v4_.emplace(state, PortAddress{vni, *addresses.v4()});
+    }
+    if (addresses.v6()) {
+      v6_.emplace(state, PortAddress{vni, *addresses.v6()});
+    }
+  }
+
+ private:
+  std::optional<Recount> v4_, v6_;
 };
 
 }  // namespace mooring::controller

@@ -5,37 +5,18 @@
 #include <fmt/format.h>
 
 #include "ipam-controller/domain/ranges.hpp"
-#include "ipam-controller/domain/rules.hpp"
+#include "ipam-controller/domain/validate_words.hpp"
 
 namespace mooring::controller {
 namespace {
 
-using net::AddressRange;
-using net::Ipv4Address;
+using net::IpAddress;
+using net::IpRange;
 using net::MacAddress;
-
-constexpr std::size_t max_ranges = 1000;  // a pool's entry must fit a line of the watch stream
 
 bool starts_with(MacAddress mac, std::initializer_list<std::uint8_t> prefix) {
   return std::equal(prefix.begin(), prefix.end(), mac.octets().begin());
 }
-
-// "a, b, c and 4 more"
-class NameList {
- public:
-  void add(const std::string& name) {
-    if (++count_ <= shown) {
-      text_ += (count_ == 1 ? "" : ", ") + name;
-    }
-  }
-  bool empty() const { return count_ == 0; }
-  std::string str() const { return count_ > shown ? fmt::format("{} and {} more", text_, count_ - shown) : text_; }
-
- private:
-  static constexpr std::size_t shown = 3;
-  std::size_t count_ = 0;
-  std::string text_;
-};
 
 template <class Uses>
 NameList dependants(const State& state, const Uses& uses) {
@@ -48,6 +29,16 @@ NameList dependants(const State& state, const Uses& uses) {
   for (const auto& [key, binding] : state.bindings()) {
     if (uses(binding)) {
       names.add("binding " + binding.owner.str());
+    }
+  }
+  for (const auto& [key, extra] : state.extra_addresses()) {
+    if (uses(extra)) {
+      names.add("extra address " + extra.address.str());
+    }
+  }
+  for (const auto& [id, block] : state.blocks()) {
+    if (uses(block)) {
+      names.add(fmt::format("block {} of node {}", block.range.str(), block.node));
     }
   }
   return names;
@@ -91,79 +82,27 @@ Result<void> check_registration_of(const State& state, const T& object, const T*
 
 }  // namespace
 
-Result<void> check_new(const State& state, const Network& network) {
-  if (auto bad = check_name(network.name); !bad) {
-    return bad;
-  }
-  return check_name_is_new(state.network(network.name), "network", network.name);
+Result<void> check(const State&, const Network& wanted, const Network*) {
+  return check_name(wanted.name);
 }
 
-Result<std::vector<AddressRange>> normalised(std::string_view what, std::vector<AddressRange> ranges) {
+Result<std::vector<IpRange>> normalised(std::string_view what, std::vector<IpRange> ranges) {
   std::sort(ranges.begin(), ranges.end());
-  std::vector<AddressRange> joined;
-  for (const AddressRange& range : ranges) {
+  std::vector<IpRange> joined;
+  for (const IpRange& range : ranges) {
     if (range.last < range.first) {
       return invalid(fmt::format("{}: {} ends before it begins", what, range.str()));
     }
     if (!joined.empty() && joined.back().overlaps(range)) {
       return invalid(fmt::format("{}: {} overlaps {}", what, range.str(), joined.back().str()));
     }
-    if (!joined.empty() && joined.back().last.bits() + 1 == range.first.bits()) {
+    if (!joined.empty() && joined.back().family() == range.family() && net::next(joined.back().last) == range.first) {
       joined.back().last = range.last;
     } else {
       joined.push_back(range);
     }
   }
   return joined;
-}
-
-Result<void> check_new(const State& state, const Pool& pool) {
-  if (auto bad = check_name(pool.name); !bad) {
-    return bad;
-  }
-  if (auto bad = check_name_is_new(state.pool(pool.name), "pool", pool.name); !bad) {
-    return bad;
-  }
-  const Subnet* subnet = state.subnet(pool.subnet);
-  if (subnet == nullptr) {
-    return Error(Errc::not_found, fmt::format("there is no subnet {}", pool.subnet),
-                 fmt::format("create it first: mooringctl create subnet {} …", pool.subnet));
-  }
-  if (pool.ranges.size() + pool.exclusions.size() > max_ranges) {
-    return Error(Errc::too_large, fmt::format("{} ranges and exclusions", pool.ranges.size() + pool.exclusions.size()),
-                 fmt::format("at most {} a pool", max_ranges));
-  }
-  for (const AddressRange& range : pool.ranges) {
-    if (!subnet->cidr.contains(range.first) || !subnet->cidr.contains(range.last)) {
-      return invalid(
-          fmt::format("ranges: {} is not inside {} of subnet {}", range.str(), subnet->cidr.str(), subnet->name));
-    }
-  }
-  for (const AddressRange& cut : pool.exclusions) {
-    const bool excludes_something = std::any_of(pool.ranges.begin(), pool.ranges.end(),
-                                                [&](const AddressRange& range) { return range.overlaps(cut); });
-    if (!excludes_something) {
-      return invalid(fmt::format("exclusions: {} is outside of the pool's ranges {}", cut.str(), text_of(pool.ranges)),
-                     "leave it out");
-    }
-  }
-  for (const Pool* other : state.pools_of(pool.subnet)) {
-    for (const AddressRange& range : pool.ranges) {
-      for (const AddressRange& theirs : other->ranges) {
-        if (range.overlaps(theirs)) {
-          return Error(Errc::conflict,
-                       fmt::format("range {} overlaps {} of pool {}", range.str(), theirs.str(), other->name),
-                       fmt::format("pools of one subnet do not overlap: mooringctl get pool {}", other->name));
-        }
-      }
-    }
-  }
-  if (AddressPool(*subnet, pool).size() == 0) {
-    return invalid(
-        fmt::format("ranges: nothing is left of {} without exclusions, network, broadcast and gateway address",
-                    text_of(pool.ranges)));
-  }
-  return ok();
 }
 
 Result<void> check_registration(const State& state, const Node& node) {
@@ -177,12 +116,13 @@ Result<void> check_registration(const State& state, const Gateway& gateway) {
   return check_registration_of(state, gateway, state.gateway(gateway.name), "gateway");
 }
 
-Result<void> check_wished_mac(const State& state, const Subnet& subnet, const BindingKey& owner, Ipv4Address address,
-                              MacAddress mac) {
-  if (starts_with(mac, {0x0a, 0x58}) && mac != mac_from(address)) {
+Result<void> check_wished_mac(const State& state, const Subnet& subnet, const BindingKey& owner,
+                              const net::AddressPair& addresses, MacAddress mac) {
+  const MacAddress own = mac_from(addresses);
+  if ((starts_with(mac, {0x0a, 0x58}) || starts_with(mac, {0x0a, 0x59})) && mac != own) {
     return Error(
         Errc::conflict, fmt::format("MAC {} is the one of another address", mac.str()),
-        fmt::format("0a:58:… are made from addresses; that of {} is {}", address.str(), mac_from(address).str()));
+        fmt::format("0a:58:… and 0a:59:… are made from addresses; that of {} is {}", addresses.str(), own.str()));
   }
   if (starts_with(mac, {0x0a, 0x6d, 0x6f, 0x6f, 0x72})) {
     return Error(Errc::conflict, fmt::format("MAC {} is one of Mooring's own", mac.str()),
@@ -196,14 +136,15 @@ Result<void> check_wished_mac(const State& state, const Subnet& subnet, const Bi
   return ok();
 }
 
-Result<void> check_address_usable(const Subnet& subnet, Ipv4Address address) {
-  if (!subnet.cidr.contains(address)) {
+Result<void> check_address_usable(const Subnet& subnet, IpAddress address) {
+  const SubnetBlock* block = subnet.block(address.family());
+  if (block == nullptr || !block->cidr.contains(address)) {
     return Error(Errc::conflict,
-                 fmt::format("{} is not inside {} of subnet {}", address.str(), subnet.cidr.str(), subnet.name));
+                 fmt::format("{} is not inside {} of subnet {}", address.str(), subnet.cidrs(), subnet.name));
   }
-  if (subnet.reserved(address)) {
-    const std::string_view what = address == subnet.gateway        ? "gateway"
-                                  : address == subnet.cidr.first() ? "network"
+  if (block->reserved(address)) {
+    const std::string_view what = address == block->gateway        ? "gateway"
+                                  : address == block->cidr.first() ? "network"
                                                                    : "broadcast";
     return Error(Errc::conflict, fmt::format("{} is the {} address of subnet {}", address.str(), what, subnet.name));
   }
@@ -217,21 +158,46 @@ std::string holder_of(const State& state, PortAddress address) {
   if (const Binding* binding = state.binding_at(address)) {
     return fmt::format("{} ({} binding without a live port)", binding->owner.str(), to_string(binding->kind));
   }
+  if (const ExtraAddress* extra = state.extra_address(address)) {
+    return fmt::format("an extra address of namespace {}", extra->namespace_);
+  }
   return {};
 }
 
-Result<void> check_address_free(const State& state, PortAddress address) {
+Result<void> check_address_free(const State& state, PortAddress address, const BindingKey& asker, std::string_view node,
+                                TimeMs now) {
+  const std::string text = address.address.str();
   const std::string holder = holder_of(state, address);
-  if (holder.empty()) {
-    return ok();
+  if (!holder.empty()) {
+    const Port* port = state.port(address);
+    const Binding* binding = state.binding_at(address);
+    const std::string way_out =
+        binding == nullptr
+            ? (port == nullptr ? "take another address" : "wish for another address, or delete that pod first")
+            : fmt::format("wish for another address, or: mooringctl delete binding {} -n {}", binding->owner.hostname,
+                          binding->owner.namespace_);
+    return Error(Errc::address_taken, fmt::format("{} belongs to {}", text, holder), way_out);
   }
-  const Port* port = state.port(address);
-  const Binding* binding = state.binding_at(address);
-  const BindingKey& owner = port != nullptr ? port->owner : binding->owner;
-  return Error(Errc::address_taken, fmt::format("{} belongs to {}", address.address.str(), holder),
-               binding == nullptr ? "wish for another address, or delete that pod first"
-                                  : fmt::format("wish for another address, or: mooringctl delete binding {} -n {}",
-                                                owner.hostname, owner.namespace_));
+  if (const Reservation* reservation = state.reservation_at(address)) {
+    return Error(Errc::address_taken,
+                 fmt::format("{} is reserved by {}{}{}", text, reservation->name, reservation->note.empty() ? "" : ": ",
+                             reservation->note),
+                 fmt::format("take another address, or: mooringctl delete reservation {}", reservation->name));
+  }
+  const Block* block = state.block_at(address);
+  if (block != nullptr && block->node != node) {
+    return Error(Errc::address_taken,
+                 fmt::format("{} is in block {} leased to node {}", text, block->range.str(), block->node),
+                 "take an address outside of the nodes' blocks: mooringctl get blocks");
+  }
+  const Resting* resting = state.resting(address);
+  if (resting != nullptr && resting->last_owner != asker && resting->until_ms > now) {
+    return Error(Errc::address_taken,
+                 fmt::format("{} rests for {} s, it was that of {}", text, (resting->until_ms - now + 999) / 1000,
+                             resting->last_owner.str()),
+                 "wait, or take another address");
+  }
+  return ok();
 }
 
 Result<void> check_unused(const State& state, const Network& network) {
@@ -247,8 +213,13 @@ Result<void> check_unused(const State& state, const Subnet& subnet) {
   for (const Pool* pool : state.pools_of(subnet.name)) {
     names.add("pool " + pool->name);
   }
+  for (const auto& [name, reservation] : state.reservations()) {
+    if (reservation.subnet == subnet.name) {
+      names.add("reservation " + name);
+    }
+  }
   if (!names.empty()) {
-    return refuse_if_used(names, "delete its pools first");
+    return refuse_if_used(names, "delete its pools and reservations first");
   }
   return refuse_if_used(dependants(state, [&](const auto& user) { return user.subnet == subnet.name; }),
                         "delete these pods and bindings first");

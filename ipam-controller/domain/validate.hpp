@@ -10,30 +10,50 @@
 
 namespace mooring::controller {
 
-// May this object be added to the state? Pools: `ranges` and `exclusions` sorted (see normalised).
-Result<void> check_new(const State& state, const Network& network);
-Result<void> check_new(const State& state, const Subnet& subnet);
-Result<void> check_new(const State& state, const Pool& pool);
+// What the admin left open is filled in: a subnet's gateway (the first address behind the network's), a pool's ranges
+// (the whole subnet; sorted, adjacent ones joined), a reservation's and an extra address's place.
+Result<Subnet> completed(const State& state, Subnet wanted);
+Result<Pool> completed(const State& state, Pool wanted);
+Result<ExtraAddress> completed(const State& state, ExtraAddress wanted);
+template <class T>
+Result<T> completed(const State&, T wanted) {
+  return wanted;
+}
+
+// May this object be there, and may it take the place of `there` (nullptr: it is new)? `wanted` is completed.
+Result<void> check(const State& state, const Network& wanted, const Network* there);
+Result<void> check(const State& state, const Subnet& wanted, const Subnet* there);
+Result<void> check(const State& state, const Pool& wanted, const Pool* there);
+Result<void> check(const State& state, const Reservation& wanted, const Reservation* there);
+Result<void> check(const State& state, const Rule& wanted, const Rule* there);
+Result<void> check(const State& state, const Webhook& wanted, const Webhook* there);
+Result<void> check(const State& state, const ExtraAddress& wanted, const ExtraAddress* there);
 // Sorted, adjacent ranges joined; overlapping ones are refused (`what` = "ranges" or "exclusions").
-Result<std::vector<net::AddressRange>> normalised(std::string_view what, std::vector<net::AddressRange> ranges);
+Result<std::vector<net::IpRange>> normalised(std::string_view what, std::vector<net::IpRange> ranges);
 // All addresses of a subnet that a container may have.
-std::vector<net::AddressRange> usable_ranges(const Subnet& subnet);
+std::vector<net::IpRange> usable_ranges(const Subnet& subnet);
 
 // May this node or gateway take that name and VTEP?
 Result<void> check_registration(const State& state, const Node& node);
 Result<void> check_registration(const State& state, const Gateway& gateway);
 
-// A MAC that somebody wishes for, for that owner and address.
+// A MAC that somebody wishes for, for that owner and those addresses.
 Result<void> check_wished_mac(const State& state, const Subnet& subnet, const BindingKey& owner,
-                              net::Ipv4Address address, net::MacAddress mac);
-// Is the address one that a container of the subnet may have, and nobody else's?
-Result<void> check_address_usable(const Subnet& subnet, net::Ipv4Address address);
-Result<void> check_address_free(const State& state, PortAddress address);
+                              const net::AddressPair& addresses, net::MacAddress mac);
+// Is the address one that a container of the subnet may have, and nobody else's? `owner` may have back what rests, and
+// `node` has its blocks.
+Result<void> check_address_usable(const Subnet& subnet, net::IpAddress address);
+Result<void> check_address_free(const State& state, PortAddress address, const BindingKey& owner, std::string_view node,
+                                TimeMs now);
 
 // Does anything depend on it?
 Result<void> check_unused(const State& state, const Network& network);
 Result<void> check_unused(const State& state, const Subnet& subnet);
 Result<void> check_unused(const State& state, const Pool& pool);
+template <class T>
+Result<void> check_unused(const State&, const T&) {
+  return ok();
+}
 
 // "shop/db-0 on node h1" or "shop/db-0 (stateful binding without a live port)": who has that address; empty: nobody.
 std::string holder_of(const State& state, PortAddress address);

@@ -9,9 +9,10 @@ namespace mooring::controller {
 
 struct MemoryDisk::Tables {
   // In the order of loading: an object after those it refers to.
-  std::tuple<std::map<std::string, Network>, std::map<std::string, Subnet>, std::map<std::string, Pool>,
-             std::map<std::string, Node>, std::map<std::string, Gateway>, std::map<BindingKey, Binding>,
-             std::map<PortAddress, Port>, std::map<FencedUid::Key, FencedUid>>
+  template <class... T>
+  using Maps = std::tuple<std::map<typename T::Key, T>...>;
+  Maps<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, Block, ExtraAddress, Binding, Port, Resting,
+       FencedUid>
       all;
 
   template <class T>
@@ -42,7 +43,7 @@ Result<StoreInfo> MemoryStore::load(const std::function<void(const Write&)>& eac
     }
   };
   std::apply([&](const auto&... tables) { (hand_out(tables), ...); }, disk_.tables_->all);
-  return StoreInfo{disk_.incarnation_, disk_.revision_};
+  return StoreInfo{disk_.incarnation_, disk_.revision_, disk_.now_ms_};
 }
 
 void MemoryStore::commit(Batch batch, Callback<void> done) {
@@ -54,6 +55,7 @@ void MemoryStore::commit(Batch batch, Callback<void> done) {
     std::visit([this](const auto& row) { disk_.tables_->apply(row); }, write);
   }
   disk_.revision_ = batch.revision;
+  disk_.now_ms_ = batch.now_ms;
   for (ChangeSet& changes : batch.changes) {
     disk_.logged_changes_ += changes.changes.size();
     disk_.log_.push_back(std::move(changes));

@@ -32,6 +32,7 @@ class MemoryDisk {
 
   std::string incarnation_;
   Revision revision_ = 0;
+  TimeMs now_ms_ = 0;
   std::unique_ptr<Tables> tables_;
   std::deque<ChangeSet> log_;
   std::size_t logged_changes_ = 0;

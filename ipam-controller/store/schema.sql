@@ -1,5 +1,5 @@
 R"sql(
--- The controller's store, version 1 (docs/storage.md). PRAGMA user_version carries the version, application_id says
+-- The controller's store, version 2 (docs/storage.md). PRAGMA user_version carries the version, application_id says
 -- "moor". C++ includes this file as a string: the first and the last line are its quotes.
 --
 -- Addresses, MACs and blocks are text, as people write them; lists inside an object are JSON. `revision` is that of the
@@ -9,77 +9,52 @@ CREATE TABLE meta (
   id            INTEGER PRIMARY KEY CHECK (id = 1),
   incarnation   TEXT NOT NULL,
   revision      INTEGER NOT NULL,  -- of the last batch
+  now_ms        INTEGER NOT NULL,  -- the newest time it has seen
   log_changes   INTEGER NOT NULL,  -- rows in change_log
   log_trimmed   INTEGER NOT NULL   -- revisions up to here may be missing in change_log
 ) STRICT;
 
-CREATE TABLE network (
-  name     TEXT PRIMARY KEY,
-  isolated INTEGER NOT NULL,
-  revision INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE subnet (
-  name      TEXT PRIMARY KEY,
-  network   TEXT NOT NULL REFERENCES network (name),
-  vni       INTEGER NOT NULL UNIQUE,
-  cidr      TEXT NOT NULL,
-  gateway   TEXT NOT NULL,
-  mtu_bytes INTEGER NOT NULL,
-  dns       TEXT NOT NULL,  -- JSON object, as in the API
-  routes    TEXT NOT NULL,  -- JSON list, as in the API
-  revision  INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE pool (
-  name       TEXT PRIMARY KEY,
-  subnet     TEXT NOT NULL REFERENCES subnet (name),
-  ranges     TEXT NOT NULL,  -- JSON list of "A-B"
-  exclusions TEXT NOT NULL,  -- JSON list of "A-B"
-  kind       TEXT NOT NULL,
-  is_default INTEGER NOT NULL,
-  revision   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE node (
-  name       TEXT PRIMARY KEY,
-  machine_id TEXT NOT NULL,
-  vtep       TEXT NOT NULL,
-  version    TEXT NOT NULL,
-  revision   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE gateway (
-  name       TEXT PRIMARY KEY,
-  machine_id TEXT NOT NULL,
-  vtep       TEXT NOT NULL,
-  version    TEXT NOT NULL,
-  network    TEXT NOT NULL,  -- may be created later than the gateway registers
-  revision   INTEGER NOT NULL
+-- Objects that admins and nodes write rarely, as JSON in the API's own form (domain/object_json.hpp): a new field needs
+-- no new column. `name` is the key as text ("VNI/ADDRESS" of extra addresses).
+CREATE TABLE object (
+  kind     TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  body     TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE binding (
-  network           TEXT NOT NULL REFERENCES network (name),
+  network           TEXT NOT NULL,
   namespace         TEXT NOT NULL,
   hostname          TEXT NOT NULL,
   interface_ordinal INTEGER NOT NULL,
   kind              TEXT NOT NULL,
-  subnet            TEXT NOT NULL REFERENCES subnet (name),
+  subnet            TEXT NOT NULL,
   pool              TEXT NOT NULL,  -- '' = the address is in no pool
-  address           TEXT NOT NULL,
+  address           TEXT NOT NULL,  -- IPv4; '' = none
+  address6          TEXT NOT NULL,  -- IPv6; '' = none
   mac               TEXT NOT NULL,
+  retention         TEXT NOT NULL,
+  workload          TEXT NOT NULL,
+  labels            TEXT NOT NULL,  -- JSON object; '' = none
+  note              TEXT NOT NULL,
+  origin            TEXT NOT NULL,
   last_uid          TEXT NOT NULL,
   last_node         TEXT NOT NULL,
+  created_ms        INTEGER NOT NULL,
+  expires_ms        INTEGER NOT NULL,  -- 0 = does not end by itself
   revision          INTEGER NOT NULL,
   PRIMARY KEY (network, namespace, hostname, interface_ordinal),
-  UNIQUE (subnet, address)
+  CHECK (address <> '' OR address6 <> '')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE port (
-  vni               INTEGER NOT NULL REFERENCES subnet (vni),
-  address           TEXT NOT NULL,
+  vni               INTEGER NOT NULL,
+  address           TEXT NOT NULL,  -- IPv4 where it has one, else IPv6
+  address6          TEXT NOT NULL,  -- the IPv6 address beside an IPv4 one; '' = none
   id                TEXT NOT NULL,
-  network           TEXT NOT NULL REFERENCES network (name),
+  network           TEXT NOT NULL,
   namespace         TEXT NOT NULL,
   hostname          TEXT NOT NULL,
   interface_ordinal INTEGER NOT NULL,
@@ -87,13 +62,30 @@ CREATE TABLE port (
   subnet            TEXT NOT NULL,
   pool              TEXT NOT NULL,
   mac               TEXT NOT NULL,
-  node              TEXT NOT NULL REFERENCES node (name),
+  node              TEXT NOT NULL,
   container_id      TEXT NOT NULL,
   ifname            TEXT NOT NULL,
   pod_uid           TEXT NOT NULL,
+  workload          TEXT NOT NULL,
+  labels            TEXT NOT NULL,  -- JSON object; '' = none
+  created_ms        INTEGER NOT NULL,
   generation        INTEGER NOT NULL,
   state             TEXT NOT NULL,
   revision          INTEGER NOT NULL,  -- of its directory entry
+  PRIMARY KEY (vni, address)
+) STRICT, WITHOUT ROWID;
+
+-- Released addresses in their cool-down.
+CREATE TABLE resting (
+  vni               INTEGER NOT NULL,
+  address           TEXT NOT NULL,
+  pool              TEXT NOT NULL,
+  network           TEXT NOT NULL,
+  namespace         TEXT NOT NULL,
+  hostname          TEXT NOT NULL,
+  interface_ordinal INTEGER NOT NULL,
+  until_ms          INTEGER NOT NULL,
+  revision          INTEGER NOT NULL,
   PRIMARY KEY (vni, address)
 ) STRICT, WITHOUT ROWID;
 

@@ -8,7 +8,8 @@ SqliteChangeLog::SqliteChangeLog(SqliteConnection& connection, std::size_t limit
     : connection_(connection),
       limit_(limit),
       insert_(connection, "INSERT INTO change_log (revision, position, entry) VALUES (?, ?, ?)"),
-      update_meta_(connection, "UPDATE meta SET revision = ?, log_changes = ?, log_trimmed = ?"),
+      update_meta_(connection,
+                   "UPDATE meta SET revision = ?, now_ms = max(now_ms, ?), log_changes = ?, log_trimmed = ?"),
       select_(
           connection,
           "SELECT revision, entry FROM change_log WHERE revision > ? AND revision <= ? ORDER BY revision, position"),
@@ -18,7 +19,7 @@ SqliteChangeLog::SqliteChangeLog(SqliteConnection& connection, std::size_t limit
   extent_.trimmed = static_cast<Revision>(connection.query_number("SELECT log_trimmed FROM meta"));
 }
 
-SqliteChangeLog::Extent SqliteChangeLog::append(Revision revision, const std::vector<ChangeSet>& changes) {
+SqliteChangeLog::Extent SqliteChangeLog::append(Revision revision, TimeMs now, const std::vector<ChangeSet>& changes) {
   Extent extent = extent_;
   for (const ChangeSet& set : changes) {
     std::uint64_t position = 0;
@@ -32,7 +33,7 @@ SqliteChangeLog::Extent SqliteChangeLog::append(Revision revision, const std::ve
   if (extent.changes > limit_ + limit_ / 1000) {
     trim(extent);
   }
-  update_meta_.bind(revision).bind(extent.changes).bind(extent.trimmed).run();
+  update_meta_.bind(revision).bind(static_cast<std::uint64_t>(now)).bind(extent.changes).bind(extent.trimmed).run();
   return extent;
 }
 

@@ -23,7 +23,7 @@ class SqliteChangeLog {
     Revision trimmed = 0;
   };
   // Inside a transaction: writes, trims, and writes `meta`. Returns the extent after it.
-  Extent append(Revision revision, const std::vector<ChangeSet>& changes);
+  Extent append(Revision revision, TimeMs now, const std::vector<ChangeSet>& changes);
   void committed(Extent extent) { extent_ = extent; }
 
   ChangeLogPage read(Revision after, Revision up_to, std::size_t limit);

@@ -2,10 +2,12 @@
 
 #include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "ipam-controller/domain/object_json.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
 
 namespace mooring::controller {
@@ -22,30 +24,6 @@ T good(Result<T> result) {
   return std::move(*result);
 }
 
-template <class T>
-std::string json_text(const std::vector<T>& list) {
-  Json json = Json::array();
-  for (const T& item : list) {
-    if constexpr (requires { item.str(); }) {
-      json.push_back(item.str());
-    } else {
-      json.push_back(to_json(item));
-    }
-  }
-  return json.dump();
-}
-
-std::vector<net::AddressRange> ranges_from(const std::string& text) {
-  std::vector<net::AddressRange> ranges;
-  for (const Json& item : good(ipam_api::parse_json("ranges", text))) {
-    ranges.push_back(good(net::AddressRange::parse(item.get<std::string>())));
-  }
-  return ranges;
-}
-
-void bind_key(SqliteStatement& row, const std::string& name) {
-  row.bind(name);
-}
 void bind_key(SqliteStatement& row, const BindingKey& key) {
   row.bind(key.network).bind(key.namespace_).bind(key.hostname).bind(key.interface_ordinal);
 }
@@ -69,9 +47,68 @@ BindingKey owner_from(SqliteStatement& row) {
 net::Vni vni_from(SqliteStatement& row) {
   return good(net::Vni::from(row.number()));
 }
-net::Ipv4Address address_from(SqliteStatement& row) {
-  return good(net::Ipv4Address::parse(row.text()));
+net::IpAddress address_from(SqliteStatement& row) {
+  return good(net::IpAddress::parse(row.text()));
 }
+void add_address(net::AddressPair& addresses, const std::string& text) {
+  if (!text.empty()) {
+    addresses.set(good(net::IpAddress::parse(text)));
+  }
+}
+std::string text_of(const std::optional<net::IpAddress>& address) {
+  return address ? address->str() : std::string();
+}
+std::string text_of(const Labels& labels) {
+  return labels.empty() ? std::string() : Json(labels).dump();
+}
+Labels labels_from(SqliteStatement& row) {
+  const std::string text = row.text();
+  return text.empty() ? Labels() : good(ipam_api::labels_from(good(ipam_api::parse_json("labels", text))));
+}
+std::uint64_t unsigned_of(TimeMs time) {
+  return static_cast<std::uint64_t>(time);
+}
+
+// The name of an object in table `object`.
+std::string object_name(const std::string& name) {
+  return name;
+}
+std::string object_name(const PortAddress& key) {
+  return fmt::format("{}/{}", key.vni.value(), key.address.str());
+}
+
+// Of table `object`: what is kept, and back.
+template <class T>
+std::string body_of(const T& object) {
+  Json json = to_json(object);
+  if constexpr (std::is_same_v<T, Webhook>) {
+    json["secret"] = object.secret;  // never shown, but kept
+  }
+  return json.dump();
+}
+template <class T>
+struct Reader;
+#define MOORING_OBJECT(T, read_it)                                    \
+  template <>                                                         \
+  struct Reader<T> {                                                  \
+    static Result<T> read(const Json& json) { return read_it(json); } \
+  };
+MOORING_OBJECT(Network, network_from)
+MOORING_OBJECT(Subnet, subnet_from)
+MOORING_OBJECT(Pool, pool_from)
+MOORING_OBJECT(Reservation, reservation_from)
+MOORING_OBJECT(Rule, rule_from)
+MOORING_OBJECT(Node, node_from)
+MOORING_OBJECT(Gateway, gateway_from)
+MOORING_OBJECT(Webhook, webhook_from)
+MOORING_OBJECT(Block, block_from)
+MOORING_OBJECT(ExtraAddress, extra_address_from)
+#undef MOORING_OBJECT
+
+template <class T>
+concept ColdObject = requires(const Json& json) {
+  Reader<T>::read(json);
+};
 
 // Table<T>: name, columns of the key, other columns, and both directions for the other columns (`bind` and `read` in
 // the order of the columns; `read` begins with the key).
@@ -79,115 +116,19 @@ template <class T>
 struct Table;
 
 template <>
-struct Table<Network> {
-  static constexpr std::string_view name = "network";
-  static Columns key() { return {"name"}; }
-  static Columns others() { return {"isolated", "revision"}; }
-  static void bind(SqliteStatement& row, const Network& o) { row.bind(std::uint64_t{o.isolated}).bind(o.revision); }
-  static Network read(SqliteStatement& row) {
-    Network o;
-    o.name = row.text();
-    o.isolated = row.number() != 0;
-    o.revision = row.number();
-    return o;
-  }
-};
-
-template <>
-struct Table<Subnet> {
-  static constexpr std::string_view name = "subnet";
-  static Columns key() { return {"name"}; }
-  static Columns others() { return {"network", "vni", "cidr", "gateway", "mtu_bytes", "dns", "routes", "revision"}; }
-  static void bind(SqliteStatement& row, const Subnet& o) {
-    row.bind(o.network).bind(o.vni.value()).bind(o.cidr.str()).bind(o.gateway.str()).bind(o.mtu_bytes);
-    row.bind(to_json(o.dns).dump()).bind(json_text(o.routes)).bind(o.revision);
-  }
-  static Subnet read(SqliteStatement& row) {
-    Subnet o;
-    o.name = row.text();
-    o.network = row.text();
-    o.vni = vni_from(row);
-    o.cidr = good(net::Cidr::parse(row.text()));
-    o.gateway = address_from(row);
-    o.mtu_bytes = static_cast<std::uint32_t>(row.number());
-    o.dns = good(ipam_api::dns_from(good(ipam_api::parse_json("dns", row.text()))));
-    for (const Json& route : good(ipam_api::parse_json("routes", row.text()))) {
-      o.routes.push_back(good(ipam_api::route_from(route)));
-    }
-    o.revision = row.number();
-    return o;
-  }
-};
-
-template <>
-struct Table<Pool> {
-  static constexpr std::string_view name = "pool";
-  static Columns key() { return {"name"}; }
-  static Columns others() { return {"subnet", "ranges", "exclusions", "kind", "is_default", "revision"}; }
-  static void bind(SqliteStatement& row, const Pool& o) {
-    row.bind(o.subnet).bind(json_text(o.ranges)).bind(json_text(o.exclusions)).bind(to_string(o.kind));
-    row.bind(std::uint64_t{o.is_default}).bind(o.revision);
-  }
-  static Pool read(SqliteStatement& row) {
-    Pool o;
-    o.name = row.text();
-    o.subnet = row.text();
-    o.ranges = ranges_from(row.text());
-    o.exclusions = ranges_from(row.text());
-    o.kind = good(ipam_api::parse_kind(row.text()));
-    o.is_default = row.number() != 0;
-    o.revision = row.number();
-    return o;
-  }
-};
-
-template <>
-struct Table<Node> {
-  static constexpr std::string_view name = "node";
-  static Columns key() { return {"name"}; }
-  static Columns others() { return {"machine_id", "vtep", "version", "revision"}; }
-  static void bind(SqliteStatement& row, const Node& o) {
-    row.bind(o.machine_id).bind(o.vtep.str()).bind(o.version).bind(o.revision);
-  }
-  static Node read(SqliteStatement& row) {
-    Node o;
-    o.name = row.text();
-    o.machine_id = row.text();
-    o.vtep = address_from(row);
-    o.version = row.text();
-    o.revision = row.number();
-    return o;
-  }
-};
-
-template <>
-struct Table<Gateway> {
-  static constexpr std::string_view name = "gateway";
-  static Columns key() { return {"name"}; }
-  static Columns others() { return {"machine_id", "vtep", "version", "network", "revision"}; }
-  static void bind(SqliteStatement& row, const Gateway& o) {
-    row.bind(o.machine_id).bind(o.vtep.str()).bind(o.version).bind(o.network).bind(o.revision);
-  }
-  static Gateway read(SqliteStatement& row) {
-    Gateway o;
-    o.name = row.text();
-    o.machine_id = row.text();
-    o.vtep = address_from(row);
-    o.version = row.text();
-    o.network = row.text();
-    o.revision = row.number();
-    return o;
-  }
-};
-
-template <>
 struct Table<Binding> {
   static constexpr std::string_view name = "binding";
   static Columns key() { return {"network", "namespace", "hostname", "interface_ordinal"}; }
-  static Columns others() { return {"kind", "subnet", "pool", "address", "mac", "last_uid", "last_node", "revision"}; }
+  static Columns others() {
+    return {"kind",   "subnet", "pool",   "address",  "address6",  "mac",        "retention",  "workload",
+            "labels", "note",   "origin", "last_uid", "last_node", "created_ms", "expires_ms", "revision"};
+  }
   static void bind(SqliteStatement& row, const Binding& o) {
-    row.bind(to_string(o.kind)).bind(o.subnet).bind(o.pool).bind(o.address.str()).bind(o.mac.str());
-    row.bind(o.last_uid).bind(o.last_node).bind(o.revision);
+    row.bind(to_string(o.kind)).bind(o.subnet).bind(o.pool);
+    row.bind(text_of(o.addresses.v4())).bind(text_of(o.addresses.v6())).bind(o.mac.str());
+    row.bind(o.retention.str()).bind(o.workload).bind(text_of(o.labels)).bind(o.note).bind(to_string(o.origin));
+    row.bind(o.last_uid).bind(o.last_node).bind(unsigned_of(o.created_ms)).bind(unsigned_of(o.expires_ms));
+    row.bind(o.revision);
   }
   static Binding read(SqliteStatement& row) {
     Binding o;
@@ -195,10 +136,18 @@ struct Table<Binding> {
     o.kind = good(ipam_api::parse_kind(row.text()));
     o.subnet = row.text();
     o.pool = row.text();
-    o.address = address_from(row);
+    add_address(o.addresses, row.text());
+    add_address(o.addresses, row.text());
     o.mac = good(net::MacAddress::parse(row.text()));
+    o.retention = good(ipam_api::parse_retention(row.text()));
+    o.workload = row.text();
+    o.labels = labels_from(row);
+    o.note = row.text();
+    o.origin = good(parse_origin(row.text()));
     o.last_uid = row.text();
     o.last_node = row.text();
+    o.created_ms = static_cast<TimeMs>(row.number());
+    o.expires_ms = static_cast<TimeMs>(row.number());
     o.revision = row.number();
     return o;
   }
@@ -209,20 +158,24 @@ struct Table<Port> {
   static constexpr std::string_view name = "port";
   static Columns key() { return {"vni", "address"}; }
   static Columns others() {
-    return {"id",  "network", "namespace",    "hostname", "interface_ordinal", "kind",       "subnet", "pool",
-            "mac", "node",    "container_id", "ifname",   "pod_uid",           "generation", "state",  "revision"};
+    return {"address6", "id",      "network",  "namespace", "hostname",   "interface_ordinal",
+            "kind",     "subnet",  "pool",     "mac",       "node",       "container_id",
+            "ifname",   "pod_uid", "workload", "labels",    "created_ms", "generation",
+            "state",    "revision"};
   }
   static void bind(SqliteStatement& row, const Port& o) {
-    row.bind(o.id);
+    row.bind(o.addresses.dual() ? text_of(o.addresses.v6()) : std::string()).bind(o.id);
     bind_key(row, o.owner);
     row.bind(to_string(o.kind)).bind(o.subnet).bind(o.pool).bind(o.mac.str()).bind(o.node);
-    row.bind(o.attachment.container_id).bind(o.attachment.ifname).bind(o.pod_uid).bind(o.generation);
+    row.bind(o.attachment.container_id).bind(o.attachment.ifname).bind(o.pod_uid).bind(o.workload);
+    row.bind(text_of(o.labels)).bind(unsigned_of(o.created_ms)).bind(o.generation);
     row.bind(to_string(o.state)).bind(o.revision);
   }
   static Port read(SqliteStatement& row) {
     Port o;
     o.vni = vni_from(row);
-    o.address = address_from(row);
+    add_address(o.addresses, row.text());
+    add_address(o.addresses, row.text());
     o.id = row.text();
     o.owner = owner_from(row);
     o.kind = good(ipam_api::parse_kind(row.text()));
@@ -233,8 +186,35 @@ struct Table<Port> {
     o.attachment.container_id = row.text();
     o.attachment.ifname = row.text();
     o.pod_uid = row.text();
+    o.workload = row.text();
+    o.labels = labels_from(row);
+    o.created_ms = static_cast<TimeMs>(row.number());
     o.generation = row.number();
     o.state = good(parse_port_state(row.text()));
+    o.revision = row.number();
+    return o;
+  }
+};
+
+template <>
+struct Table<Resting> {
+  static constexpr std::string_view name = "resting";
+  static Columns key() { return {"vni", "address"}; }
+  static Columns others() {
+    return {"pool", "network", "namespace", "hostname", "interface_ordinal", "until_ms", "revision"};
+  }
+  static void bind(SqliteStatement& row, const Resting& o) {
+    row.bind(o.pool);
+    bind_key(row, o.last_owner);
+    row.bind(unsigned_of(o.until_ms)).bind(o.revision);
+  }
+  static Resting read(SqliteStatement& row) {
+    Resting o;
+    o.vni = vni_from(row);
+    o.address = address_from(row);
+    o.pool = row.text();
+    o.last_owner = owner_from(row);
+    o.until_ms = static_cast<TimeMs>(row.number());
     o.revision = row.number();
     return o;
   }
@@ -296,8 +276,22 @@ struct Statements {
 }  // namespace
 
 struct SqliteRows::Tables {
-  explicit Tables(SqliteConnection& c) : connection(c), all(c, c, c, c, c, c, c, c) {}
+  explicit Tables(SqliteConnection& c)
+      : connection(c),
+        put_object(c,
+                   "INSERT INTO object (kind, name, body, revision) VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO "
+                   "UPDATE SET body = excluded.body, revision = excluded.revision"),
+        erase_object(c, "DELETE FROM object WHERE kind = ? AND name = ?"),
+        all(c, c, c, c) {}
 
+  template <ColdObject T>
+  void write(const T& object) {
+    put_object.bind(kind_name<T>()).bind(object_name(object.key())).bind(body_of(object)).bind(object.revision).run();
+  }
+  template <class T>
+  void write(const Erase<T>& erased) requires ColdObject<T> {
+    erase_object.bind(kind_name<T>()).bind(object_name(erased.key)).run();
+  }
   template <class T>
   void write(const T& object) {
     SqliteStatement& row = std::get<Statements<T>>(all).put;
@@ -311,26 +305,45 @@ struct SqliteRows::Tables {
     bind_key(row, erased.key);
     row.run();
   }
+
+  template <ColdObject T>
+  static T object_from(SqliteStatement& row) {
+    const std::string body = row.text();
+    T object = good(Reader<T>::read(good(ipam_api::parse_json("body", body))));
+    object.revision = row.number();
+    return object;
+  }
   template <class T>
   void load(const std::function<void(const Write&)>& each) {
-    SqliteStatement rows(connection,
-                         fmt::format("SELECT {} FROM {}", joined(all_columns<T>(), "{}", ", "), Table<T>::name));
+    std::string sql, table;
+    if constexpr (ColdObject<T>) {
+      table = kind_name<T>();
+      sql = fmt::format("SELECT body, revision FROM object WHERE kind = '{}'", table);
+    } else {
+      table = Table<T>::name;
+      sql = fmt::format("SELECT {} FROM {}", joined(all_columns<T>(), "{}", ", "), table);
+    }
+    SqliteStatement rows(connection, sql);
     std::size_t count = 0;
     try {
       for (; rows.step(); ++count) {
-        each(Table<T>::read(rows));
+        if constexpr (ColdObject<T>) {
+          each(object_from<T>(rows));
+        } else {
+          each(Table<T>::read(rows));
+        }
       }
     } catch (const SqliteFailure&) {
       throw;
     } catch (const std::exception& bad) {
-      throw std::runtime_error(fmt::format("row {} of table {}: {}", count + 1, Table<T>::name, bad.what()));
+      throw std::runtime_error(fmt::format("row {} of {}: {}", count + 1, table, bad.what()));
     }
   }
 
   SqliteConnection& connection;
-  std::tuple<Statements<Network>, Statements<Subnet>, Statements<Pool>, Statements<Node>, Statements<Gateway>,
-             Statements<Binding>, Statements<Port>, Statements<FencedUid>>
-      all;
+  SqliteStatement put_object;
+  SqliteStatement erase_object;
+  std::tuple<Statements<Binding>, Statements<Port>, Statements<Resting>, Statements<FencedUid>> all;
 };
 
 SqliteRows::SqliteRows(SqliteConnection& connection) : tables_(std::make_unique<Tables>(connection)) {}
@@ -344,10 +357,16 @@ void SqliteRows::load(const std::function<void(const Write&)>& each) {
   tables_->load<Network>(each);
   tables_->load<Subnet>(each);
   tables_->load<Pool>(each);
+  tables_->load<Reservation>(each);
+  tables_->load<Rule>(each);
   tables_->load<Node>(each);
   tables_->load<Gateway>(each);
+  tables_->load<Webhook>(each);
+  tables_->load<Block>(each);
+  tables_->load<ExtraAddress>(each);
   tables_->load<Binding>(each);
   tables_->load<Port>(each);
+  tables_->load<Resting>(each);
   tables_->load<FencedUid>(each);
 }
 

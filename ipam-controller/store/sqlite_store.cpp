@@ -19,7 +19,7 @@ namespace mooring::controller {
 namespace {
 
 constexpr std::int64_t application_id = 0x6d6f6f72;  // "moor"
-constexpr std::int64_t schema_version = 1;
+constexpr std::int64_t schema_version = 2;
 
 constexpr const char* schema =
 #include "ipam-controller/store/schema.sql"
@@ -53,7 +53,7 @@ class UnsupportedFile : public std::runtime_error {
 void make_tables(SqliteConnection& db) {
   db.execute("BEGIN IMMEDIATE");
   db.execute(schema);
-  db.execute(fmt::format("INSERT INTO meta VALUES (1, '{}', 0, 0, 0)", new_incarnation()));
+  db.execute(fmt::format("INSERT INTO meta VALUES (1, '{}', 0, 0, 0, 0)", new_incarnation()));
   db.execute(fmt::format("PRAGMA application_id = {}", application_id));
   db.execute(fmt::format("PRAGMA user_version = {}", schema_version));
   db.execute("COMMIT");
@@ -145,7 +145,8 @@ Result<StoreInfo> SqliteStore::load(const std::function<void(const Write&)>& eac
   try {
     rows_->load(each);
     return StoreInfo{connection_->query_text("SELECT incarnation FROM meta"),
-                     static_cast<Revision>(connection_->query_number("SELECT revision FROM meta"))};
+                     static_cast<Revision>(connection_->query_number("SELECT revision FROM meta")),
+                     connection_->query_number("SELECT now_ms FROM meta")};
   } catch (const std::exception& failure) {
     return error_of(failure, fmt::format("loading the store {}", options_.path));
   }
@@ -176,7 +177,7 @@ void SqliteStore::write(const Batch& batch) {
     for (const Write& row : batch.writes) {
       rows_->write(row);
     }
-    const auto extent = log_->append(batch.revision, batch.changes);
+    const auto extent = log_->append(batch.revision, batch.now_ms, batch.changes);
     db.execute("COMMIT");
     log_->committed(extent);
   } catch (...) {

@@ -69,7 +69,7 @@ SqliteOptions options_in(const std::filesystem::path& folder) {
       ipam_api::ReleaseRequest request;
       request.node = "h1";
       request.attachment = attachment(fmt::format("c{}", held));
-      ipam.release(request, [&tell, &next, host, held](Result<ipam_api::ReleaseAnswer> answer) {
+      ipam.release(tester(), request, [&tell, &next, host, held](Result<ipam_api::ReleaseAnswer> answer) {
         if (answer.value().released) {
           tell({0, 0, host, held, 1});
         }
@@ -81,7 +81,7 @@ SqliteOptions options_in(const std::filesystem::path& folder) {
     live[host] = mine;
     Ask ask("h1", fmt::format("c{}", mine), hostname(host));
     ask.uid(fmt::format("U{}", mine)).kind(Kind::stateful);
-    ipam.allocate(ask, [&tell, &next, host, mine](Result<ipam_api::Allocation> answer) {
+    ipam.allocate(tester(), ask, [&tell, &next, host, mine](Result<ipam_api::Allocation> answer) {
       tell({answer.value().generation, answer.value().address.address.bits(), host, mine, 0});
       next();
     });

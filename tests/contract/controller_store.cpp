@@ -60,18 +60,66 @@ Batch everything(Revision revision) {
   subnet.name = "web";
   subnet.network = "default";
   subnet.vni = vni(100);
-  subnet.cidr = cidr("10.0.0.0/24");
-  subnet.gateway = ip("10.0.0.1");
+  subnet.blocks = {{cidr("10.0.0.0/24"), ip("10.0.0.1")}, {net::IpCidr::parse("fd00::/64").value(), any("fd00::1")}};
   subnet.mtu_bytes = 1400;
   subnet.dns.nameservers = {"10.0.0.2"};
   subnet.dns.search = {"shop.example"};
   subnet.routes = {{cidr("192.168.0.0/16"), ip("10.0.0.254")}, {cidr("192.0.2.0/24"), std::nullopt}};
   subnet.revision = revision;
-  Pool pool{"web", "web", {range("10.0.0.10-10.0.0.19")}, {range("10.0.0.12")}, Kind::stateful, true, revision};
-  Node node{"h1", "machine", ip("172.31.0.1"), "1.0", revision};
+  Pool pool;
+  pool.name = pool.subnet = "web";
+  pool.ranges = {range("10.0.0.10-10.0.0.19"), range("fd00::10-fd00::19")};
+  pool.exclusions = {range("10.0.0.12")};
+  pool.kind = Kind::stateful;
+  pool.is_default = true;
+  pool.strategy = Strategy::random;
+  pool.cooldown_seconds = 30;
+  pool.namespace_quota = 5;
+  pool.quotas = {{"shop", 7}};
+  pool.selector.zones = {"z*"};
+  pool.deny = {"bank/x-*"};
+  pool.retention = Retention{Retention::Policy::ttl, 3600};
+  pool.revision = revision;
+  Reservation reservation{"printer", "web", range("10.0.0.15"), "third floor", revision};
+  Rule rule;
+  rule.name = "fixed";
+  rule.selector.hostnames = {"db-*"};
+  rule.wishes.kind = Kind::stateful;
+  rule.wishes.pools = {"web"};
+  rule.takeover = true;
+  rule.revision = revision;
+  Node node{"h1", "machine", ip("172.31.0.1"), "1.0", "z1", {{"rack", "7"}}, false, revision};
   Gateway gateway{"gw1", "machine2", ip("172.31.0.9"), "1.0", "later", revision};
-  Binding binding{owner("db-0"), Kind::stateful, "web",   "web", ip("10.0.0.10"), mac("0a:58:0a:00:00:0a"),
-                  "A",           "h1",           revision};
+  Webhook webhook{"hook", "https://example.com/x", {"pool.*"}, "secret", false, revision};
+  Block block{"b1", "h1", "web", "web", vni(100), range("10.0.0.16-10.0.0.17"), revision, 77, 3600, true, revision};
+  ExtraAddress extra;
+  extra.vni = vni(100);
+  extra.address = any("fd00::19");
+  extra.network = "default";
+  extra.subnet = extra.pool = "web";
+  extra.namespace_ = "shop";
+  extra.hostnames = {"db-*"};
+  extra.holder = owner("db-0");
+  extra.generation = revision;
+  extra.note = "vip";
+  extra.revision = revision;
+  Binding binding;
+  binding.owner = owner("db-0");
+  binding.kind = Kind::stateful;
+  binding.subnet = binding.pool = "web";
+  binding.addresses = ip("10.0.0.10");
+  binding.addresses.set(any("fd00::10"));
+  binding.mac = mac("0a:58:0a:00:00:0a");
+  binding.retention = {Retention::Policy::on_delete, 90};
+  binding.workload = "db";
+  binding.labels = {{"app", "shop"}};
+  binding.note = "a note";
+  binding.origin = Origin::import;
+  binding.last_uid = "A";
+  binding.last_node = "h1";
+  binding.created_ms = 5;
+  binding.expires_ms = 6;
+  binding.revision = revision;
   Port port;
   port.id = port_id_of(revision);
   port.owner = owner("db-0");
@@ -79,7 +127,10 @@ Batch everything(Revision revision) {
   port.subnet = "web";
   port.pool = "web";
   port.vni = vni(100);
-  port.address = ip("10.0.0.10");
+  port.addresses = binding.addresses;
+  port.workload = "db";
+  port.labels = {{"app", "shop"}};
+  port.created_ms = 9;
   port.mac = mac("0a:58:0a:00:00:0a");
   port.node = "h1";
   port.attachment = attachment("c1");
@@ -87,20 +138,33 @@ Batch everything(Revision revision) {
   port.generation = revision;
   port.state = PortState::active;
   port.revision = revision;
+  Resting resting{vni(100), any("10.0.0.11"), "web", owner("db-1"), 99, revision};
   FencedUid fenced{owner("db-0"), "Z", revision};
   Batch batch;
   batch.revision = revision;
-  batch.writes = {network, subnet, pool, node, gateway, binding, port, fenced};
-  batch.changes = {{revision, {entry_of(network), entry_of(subnet), entry_of(port)}}};
+  batch.now_ms = 1234;
+  batch.writes = {network, subnet, pool,  reservation, rule, node,    gateway,
+                  webhook, block,  extra, binding,     port, resting, fenced};
+  batch.changes = {{revision, {entries_of(network)[0], entries_of(subnet)[0], entries_of(port)[0]}}};
   return batch;
 }
 
+template <class T>
+T one_of(const Batch& batch) {
+  for (const Write& write : batch.writes) {
+    if (const T* found = std::get_if<T>(&write)) {
+      return *found;
+    }
+  }
+  throw std::logic_error("no such row");
+}
+
 Batch one_node(Revision revision, const std::string& name = "h1") {
-  Node node{name, "machine", ip("172.31.0.1"), "1.0", revision};
+  Node node{name, "machine", ip("172.31.0.1"), "1.0", "", {}, false, revision};
   Batch batch;
   batch.revision = revision;
   batch.writes = {node};
-  batch.changes = {{revision, {entry_of(node)}}};
+  batch.changes = {{revision, entries_of(node)}};
   return batch;
 }
 
@@ -192,7 +256,7 @@ TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it"
     const auto store = stage.open(loop);
     load(*store);
     Batch batch = everything(1);
-    Port port = std::get<Port>(batch.writes[6]);
+    Port port = one_of<Port>(batch);
     REQUIRE(commit(loop, *store, batch));
 
     port.node = "h1";
@@ -325,9 +389,10 @@ TEMPLATE_TEST_CASE("a batch that fails leaves nothing, and the next one succeeds
 
     Batch bad = one_node(2, "h2");
     if constexpr (std::is_same_v<TestType, SqliteStage>) {
-      // Half-way into the transaction: a binding for an address that another hostname is bound to.
-      Binding thief = std::get<Binding>(everything(2).writes[5]);
+      // Half-way into the transaction: a binding without an address.
+      Binding thief = one_of<Binding>(everything(2));
       thief.owner = owner("thief");
+      thief.addresses = {};
       bad.writes.push_back(thief);
     }
     stage.break_disk();

@@ -20,8 +20,15 @@ inline net::Ipv4Address ip(std::string_view text) {
 inline net::Cidr cidr(std::string_view text) {
   return net::Cidr::parse(text).value();
 }
-inline net::AddressRange range(std::string_view text) {
-  return net::AddressRange::parse(text).value();
+inline net::IpRange range(std::string_view text) {
+  return net::IpRange::parse(text).value();
+}
+inline net::IpAddress any(std::string_view text) {
+  return net::IpAddress::parse(text).value();
+}
+// Somebody who changes things in tests.
+inline Caller tester() {
+  return Caller{{Actor::Kind::person, "tester", "here"}, "", false, std::nullopt};
 }
 inline net::MacAddress mac(std::string_view text) {
   return net::MacAddress::parse(text).value();
@@ -48,17 +55,17 @@ struct Ask : ipam_api::AllocateRequest {
   Ask& uid(const std::string& text) { return pod_uid = text, *this; }
   Ask& in(const std::string& text) { return namespace_ = text, *this; }
   Ask& interface(std::uint32_t ordinal) { return interface_ordinal = ordinal, *this; }
-  Ask& address(std::string_view text) { return wishes.address = ip(text), *this; }
+  Ask& address(std::string_view text) { return wishes.addresses.set(any(text)), *this; }
   Ask& mac(std::string_view text) { return wishes.mac = fakes::mac(text), *this; }
   Ask& network(const std::string& text) { return wishes.network = text, *this; }
   Ask& subnet(const std::string& text) { return wishes.subnet = text, *this; }
-  Ask& pool(const std::string& text) { return wishes.pool = text, *this; }
+  Ask& pool(const std::string& text) { return wishes.pools = {text}, *this; }
   Ask& kind(Kind wished) { return wishes.kind = wished, *this; }
 };
 
 class Engine {
  public:
-  Engine(Loop& event_loop, Store& store) : loop(event_loop), ipam(store, event_loop.post()) {
+  Engine(Loop& event_loop, Store& store) : loop(event_loop), ipam(store, event_loop.post(), [this] { return now; }) {
     ipam.subscribe([this](const ChangeSet& changes) { published.push_back(changes); });
     ipam.start().value();
   }
@@ -73,13 +80,13 @@ class Engine {
   }
 
   Result<ipam_api::Allocation> allocate(const ipam_api::AllocateRequest& request) {
-    return wait<ipam_api::Allocation>([&](auto done) { ipam.allocate(request, done); });
+    return wait<ipam_api::Allocation>([&](auto done) { ipam.allocate(tester(), request, done); });
   }
   Result<void> confirm(const std::string& node, const std::string& container, Generation generation) {
-    return wait<void>([&](auto done) { ipam.confirm({node, attachment(container), generation}, done); });
+    return wait<void>([&](auto done) { ipam.confirm(tester(), {node, attachment(container), generation}, done); });
   }
   Result<ipam_api::ReleaseAnswer> release(const ipam_api::ReleaseRequest& request) {
-    return wait<ipam_api::ReleaseAnswer>([&](auto done) { ipam.release(request, done); });
+    return wait<ipam_api::ReleaseAnswer>([&](auto done) { ipam.release(tester(), request, done); });
   }
   // A CNI DEL; was it the holder?
   bool del(const std::string& node, const std::string& container) {
@@ -91,36 +98,47 @@ class Engine {
   }
   Result<ipam_api::RegistrationAnswer> node(const std::string& name, std::string_view vtep,
                                             const std::string& machine = "") {
-    const ipam_api::Registration registration{machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", ""};
-    return wait<ipam_api::RegistrationAnswer>([&](auto done) { ipam.register_node(name, registration, done); });
+    const ipam_api::Registration registration{
+        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", "", "", {}};
+    return wait<ipam_api::RegistrationAnswer>(
+        [&](auto done) { ipam.register_node(tester(), name, registration, done); });
   }
   Result<ipam_api::RegistrationAnswer> gateway(const std::string& name, std::string_view vtep,
                                                const std::string& machine = "") {
-    const ipam_api::Registration registration{machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1",
-                                              default_network};
-    return wait<ipam_api::RegistrationAnswer>([&](auto done) { ipam.register_gateway(name, registration, done); });
+    const ipam_api::Registration registration{
+        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", default_network, "", {}};
+    return wait<ipam_api::RegistrationAnswer>(
+        [&](auto done) { ipam.register_gateway(tester(), name, registration, done); });
+  }
+  template <class T>
+  Result<T> create(const T& wanted) {
+    return wait<T>([&](auto done) { ipam.create<T>(tester(), wanted, done); });
+  }
+  template <class T>
+  Result<Stored<T>> put(const T& wanted, Caller caller = tester()) {
+    return wait<Stored<T>>([&](auto done) { ipam.put<T>(caller, wanted, done); });
+  }
+  template <class T>
+  Result<void> remove(const typename T::Key& key) {
+    return wait<void>([&](auto done) { ipam.remove<T>(tester(), key, done); });
   }
   Result<Network> network(const std::string& name) {
-    return wait<Network>([&](auto done) { ipam.create_network({name, false, 0}, done); });
+    return wait<Network>([&](auto done) { ipam.create<Network>(tester(), {name, false, 0}, done); });
   }
-  Result<Subnet> subnet(const NewSubnet& wanted) {
-    return wait<Subnet>([&](auto done) { ipam.create_subnet(wanted, done); });
-  }
+  Result<Subnet> subnet(const Subnet& wanted) { return create(wanted); }
   Result<Subnet> subnet(const std::string& name, std::string_view block, std::uint32_t number,
                         const std::string& network_name = default_network) {
-    NewSubnet wanted;
+    Subnet wanted;
     wanted.name = name;
     wanted.network = network_name;
     wanted.vni = vni(number);
-    wanted.cidr = cidr(block);
+    wanted.blocks = {{net::IpCidr::parse(block).value(), {}}};
     return subnet(wanted);
   }
-  Result<Pool> pool(const NewPool& wanted) {
-    return wait<Pool>([&](auto done) { ipam.create_pool(wanted, done); });
-  }
+  Result<Pool> pool(const Pool& wanted) { return create(wanted); }
   Result<Pool> pool(const std::string& name, const std::string& of_subnet, const std::vector<std::string>& ranges = {},
                     Kind kind = Kind::stateless) {
-    NewPool wanted;
+    Pool wanted;
     wanted.name = name;
     wanted.subnet = of_subnet;
     for (const std::string& text : ranges) {
@@ -130,34 +148,34 @@ class Engine {
     return pool(wanted);
   }
   Result<Binding> bind(const NewBinding& wanted) {
-    return wait<Binding>([&](auto done) { ipam.create_binding(wanted, done); });
+    return wait<Binding>([&](auto done) { ipam.create_binding(tester(), wanted, done); });
   }
   Result<Binding> bind(const std::string& hostname, std::string_view address) {
     NewBinding wanted;
     wanted.owner = owner(hostname);
-    wanted.address = ip(address);
+    wanted.addresses = any(address);
     return bind(wanted);
   }
   Result<void> unbind(const BindingKey& key, bool force = false) {
-    return wait<void>([&](auto done) { ipam.delete_binding(key, force, done); });
+    return wait<void>([&](auto done) { ipam.delete_binding(tester(), key, force, done); });
   }
   Result<void> delete_network(const std::string& name) {
-    return wait<void>([&](auto done) { ipam.delete_network(name, done); });
+    return wait<void>([&](auto done) { ipam.remove<Network>(tester(), name, done); });
   }
   Result<void> delete_subnet(const std::string& name) {
-    return wait<void>([&](auto done) { ipam.delete_subnet(name, done); });
+    return wait<void>([&](auto done) { ipam.remove<Subnet>(tester(), name, done); });
   }
   Result<void> delete_pool(const std::string& name) {
-    return wait<void>([&](auto done) { ipam.delete_pool(name, done); });
+    return wait<void>([&](auto done) { ipam.remove<Pool>(tester(), name, done); });
   }
   Result<void> delete_port(const std::string& id) {
-    return wait<void>([&](auto done) { ipam.delete_port(id, done); });
+    return wait<void>([&](auto done) { ipam.delete_port(tester(), id, done); });
   }
   Result<void> delete_node(const std::string& name, bool force = false) {
-    return wait<void>([&](auto done) { ipam.delete_node(name, force, done); });
+    return wait<void>([&](auto done) { ipam.delete_node(tester(), name, force, done); });
   }
   Result<void> delete_gateway(const std::string& name) {
-    return wait<void>([&](auto done) { ipam.delete_gateway(name, done); });
+    return wait<void>([&](auto done) { ipam.delete_gateway(tester(), name, done); });
   }
   Result<ChangeLogPage> changes_since(Revision after, std::size_t limit = 1000) {
     return wait<ChangeLogPage>([&](auto done) { ipam.changes_since(after, limit, done); });
@@ -172,7 +190,7 @@ class Engine {
   }
   std::optional<Port> port(std::string_view address, std::uint32_t in_vni = 100) {
     return read([&](const State& state) {
-      const Port* found = state.port({vni(in_vni), ip(address)});
+      const Port* found = state.port({vni(in_vni), any(address)});
       return found == nullptr ? std::optional<Port>() : *found;
     });
   }
@@ -197,6 +215,7 @@ class Engine {
     return *this;
   }
 
+  TimeMs now = 1'000'000;  // the clock: a test sets it
   Loop& loop;
   std::vector<ChangeSet> published;
   Ipam ipam;

@@ -40,7 +40,7 @@ inline std::string state_text(const State& state) {
   };
   for (const auto& [owner, b] : state.bindings()) {
     lines.push_back(fmt::format("binding {} {} {} {} {} {} last {} {} at {}", owner.str(), to_string(b.kind), b.subnet,
-                                b.pool, b.address.str(), b.mac.str(), b.last_uid, b.last_node, b.revision));
+                                b.pool, b.addresses.str(), b.mac.str(), b.last_uid, b.last_node, b.revision));
     add_fenced(owner);
   }
   for (const auto& [key, p] : state.ports()) {

@@ -15,7 +15,7 @@ Json json(std::string_view text) {
 
 const char* allocate_text = R"({"node":"h1","attachment":{"container_id":"c1","ifname":"eth0"},"pod_uid":"u-1",
   "namespace":"shop","hostname":"DB-0","interface_ordinal":1,
-  "wishes":{"pool":"p1","address":"10.0.0.5","mac":"0a:58:0a:00:00:05","kind":"static"}})";
+  "wishes":{"pools":["p1","p2"],"address":"10.0.0.5","mac":"0a:58:0a:00:00:05","kind":"static"}})";
 
 // `text` with the field at `path` (a JSON pointer) replaced; no value removes it.
 Json changed(const char* text, const char* path, std::optional<Json> value) {
@@ -133,25 +133,28 @@ TEST_CASE("an allocate request that is wrong names the field") {
     std::optional<Json> value;
     const char* says;
   };
-  for (const Case& c :
-       {Case{"/node", std::nullopt, "allocate.node: is missing"},
-        Case{"/node", "H1", "allocate.node: node 'H1' is not a name"},
-        Case{"/node", 7, "allocate.node: is 7, expected a string"},
-        Case{"/attachment", std::nullopt, "allocate.attachment: is missing"},
-        Case{"/attachment", "c1/eth0", "allocate.attachment: is \"c1/eth0\", expected an object"},
-        Case{"/attachment/ifname", "a/b", "allocate.attachment: ifname 'a/b'"},
-        Case{"/attachment/extra", 1, "attachment.extra is not a field"},
-        Case{"/namespace", std::nullopt, "allocate.namespace: is missing"},
-        Case{"/namespace", "a.b", "allocate.namespace: namespace 'a.b'"},
-        Case{"/hostname", "a_b", "allocate.hostname: hostname 'a_b'"},
-        Case{"/pod_uid", std::string(254, 'u'), "allocate.pod_uid: is 254 bytes long"},
-        Case{"/interface_ordinal", -1, "allocate.interface_ordinal: is -1"},
-        Case{"/interface_ordinal", 4294967296, "allocate.interface_ordinal: is 4294967296"},
-        Case{"/wishes/address", "10.0.0.05", "wishes.address: '10.0.0.05' is not an IPv4 address"},
-        Case{"/wishes/mac", "01:00:5e:00:00:01", "wishes.mac"},
-        Case{"/wishes/kind", "fixed", "wishes.kind: 'fixed' is not a kind"},
-        Case{"/wishes/pool", "No", "wishes.pool: pool 'No' is not a name"},
-        Case{"/wishes/pol", "p", "wishes.pol is not a field"}, Case{"/extra", 1, "allocate.extra is not a field"}}) {
+  for (const Case& c : {Case{"/node", std::nullopt, "allocate.node: is missing"},
+                        Case{"/node", "H1", "allocate.node: node 'H1' is not a name"},
+                        Case{"/node", 7, "allocate.node: is 7, expected a string"},
+                        Case{"/attachment", std::nullopt, "allocate.attachment: is missing"},
+                        Case{"/attachment", "c1/eth0", "allocate.attachment: is \"c1/eth0\", expected an object"},
+                        Case{"/attachment/ifname", "a/b", "allocate.attachment: ifname 'a/b'"},
+                        Case{"/attachment/extra", 1, "attachment.extra is not a field"},
+                        Case{"/namespace", std::nullopt, "allocate.namespace: is missing"},
+                        Case{"/namespace", "a.b", "allocate.namespace: namespace 'a.b'"},
+                        Case{"/hostname", "a_b", "allocate.hostname: hostname 'a_b'"},
+                        Case{"/pod_uid", std::string(254, 'u'), "allocate.pod_uid: is 254 bytes long"},
+                        Case{"/interface_ordinal", -1, "allocate.interface_ordinal: is -1"},
+                        Case{"/interface_ordinal", 4294967296, "allocate.interface_ordinal: is 4294967296"},
+                        Case{"/wishes/address", "10.0.0.05", "wishes.address: '10.0.0.05' is not an IP address"},
+                        Case{"/wishes/mac", "01:00:5e:00:00:01", "wishes.mac"},
+                        Case{"/wishes/kind", "fixed", "wishes.kind: 'fixed' is not a kind"},
+                        Case{"/wishes/pools", Json::array({"No"}), "wishes.pools: pool 'No' is not a name"},
+                        Case{"/wishes/retention", "TTL", "wishes.retention: 'TTL' is not a retention"},
+                        Case{"/wishes/address6", "10.0.0.5", "wishes.address6: '10.0.0.5' is an IPv4 address"},
+                        Case{"/wishes/labels", Json::array(), "wishes.labels"},
+                        Case{"/wishes/pol", "p", "wishes.pol is not a field"},
+                        Case{"/extra", 1, "allocate.extra is not a field"}}) {
     INFO(c.path << " " << c.says);
     const auto request = allocate_request_from(changed(allocate_text, c.path, c.value));
     REQUIRE(request.has_error());

@@ -46,7 +46,7 @@ TEST_CASE("api: paths and patterns") {
 
 TEST_CASE("api: no two routes answer the same method and path") {
   std::vector<Route> routes;
-  for (const auto part : {network_routes(), subnet_routes(), pool_routes(), binding_routes(), port_routes(),
+  for (const auto part : {topology_routes(), policy_routes(), block_routes(), binding_routes(), port_routes(),
                           node_routes(), watch_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }

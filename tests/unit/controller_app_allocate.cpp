@@ -25,11 +25,10 @@ class Usual : public MemoryEngine {
 }  // namespace
 
 TEST_CASE_METHOD(Usual, "an allocation says all that a container needs", "[app]") {
-  NewSubnet wanted;
+  Subnet wanted;
   wanted.name = "app";
   wanted.vni = vni(200);
-  wanted.cidr = cidr("10.1.0.0/16");
-  wanted.gateway = ip("10.1.255.254");
+  wanted.blocks = {{net::IpCidr::parse("10.1.0.0/16").value(), ip("10.1.255.254")}};
   wanted.mtu_bytes = 1400;
   wanted.dns.nameservers = {"10.1.0.2"};
   wanted.routes = {{cidr("192.168.0.0/16"), ip("10.1.0.3")}};
@@ -98,7 +97,9 @@ TEST_CASE_METHOD(Usual, "a node that is not registered gets nothing", "[app]") {
 }
 
 TEST_CASE_METHOD(Usual, "stateless: an address in turn, free again at release", "[app]") {
-  CHECK(engine.allocate(Ask("h1", "c1", "a")).value().address.address == ip("10.0.0.10"));
+  const auto first = engine.allocate(Ask("h1", "c1", "a")).value();
+  CHECK(first.address.address == ip("10.0.0.10"));
+  CHECK(engine.confirm("h1", "c1", first.generation));
   CHECK(engine.allocate(Ask("h1", "c2", "b")).value().address.address == ip("10.0.0.11"));
   CHECK(engine.del("h1", "c1"));
   CHECK(engine.allocate(Ask("h1", "c3", "c")).value().address.address == ip("10.0.0.12"));
@@ -196,7 +197,7 @@ TEST_CASE_METHOD(Usual, "a wished address is given, or it is said why not", "[ap
     CHECK(engine.allocate(Ask("h1", "c1", "a").address("10.0.0.35")).value().pool == "other");
   }
   SECTION("excluded") {
-    NewPool cut;
+    Pool cut;
     cut.name = "cut";
     cut.subnet = "web";
     cut.ranges = {range("10.0.0.40-10.0.0.49")};
@@ -258,17 +259,17 @@ TEST_CASE_METHOD(Usual, "without a wish, a binding's network is taken", "[app]")
   engine.pool("blue", "blue").value();
   NewBinding wanted;
   wanted.owner = owner("vm-1", "shop", "blue");
-  wanted.address = ip("10.9.0.50");
+  wanted.addresses = any("10.9.0.50");
   engine.bind(wanted).value();
   CHECK(engine.allocate(Ask("h1", "c1", "vm-1")).value().address.address == ip("10.9.0.50"));
 
   engine.network("green").value();
   engine.subnet("green", "10.8.0.0/24", 102, "green").value();
   wanted.owner = owner("vm-2", "shop", "green");
-  wanted.address = ip("10.8.0.50");
+  wanted.addresses = any("10.8.0.50");
   engine.bind(wanted).value();
   wanted.owner = owner("vm-2", "shop", "blue");
-  wanted.address = ip("10.9.0.51");
+  wanted.addresses = any("10.9.0.51");
   engine.bind(wanted).value();
   CHECK_THAT(refused(Ask("h1", "c2", "vm-2")).message(), Contains("network blue") && Contains("network green"));
   CHECK(engine.allocate(Ask("h1", "c2", "vm-2").network("green")).value().address.address == ip("10.8.0.50"));

@@ -31,7 +31,7 @@ class Held {
   using Answer = std::optional<Result<ipam_api::Allocation>>;
   std::shared_ptr<Answer> ask(const ipam_api::AllocateRequest& request) {
     const auto answer = std::make_shared<Answer>();
-    ipam->allocate(request, [answer](Result<ipam_api::Allocation> got) { *answer = std::move(got); });
+    ipam->allocate(tester(), request, [answer](Result<ipam_api::Allocation> got) { *answer = std::move(got); });
     return answer;
   }
   std::shared_ptr<std::optional<std::size_t>> count_ports() {
@@ -149,16 +149,16 @@ TEST_CASE_METHOD(Held, "a failed batch is undone whole, answered with storage, a
   ipam_api::ReleaseRequest release;
   release.node = "h2";
   release.attachment = attachment("c2");
-  ipam->release(release, [&](auto answer) { released = answer; });
+  ipam->release(tester(), release, [&](auto answer) { released = answer; });
   std::optional<Result<Pool>> pool;
-  NewPool wanted;
+  Pool wanted;
   wanted.name = "more";
   wanted.subnet = "web";
   wanted.ranges = {range("10.0.0.30-10.0.0.39")};
   wanted.is_default = true;
-  ipam->create_pool(wanted, [&](auto answer) { pool = answer; });
+  ipam->create<Pool>(tester(), wanted, [&](auto answer) { pool = answer; });
   std::optional<Result<void>> gone;
-  ipam->delete_node("h3", false, [&](auto answer) { gone = answer; });
+  ipam->delete_node(tester(), "h3", false, [&](auto answer) { gone = answer; });
   loop.run_ready();
   REQUIRE(store.held() == 1);
   const auto published_before = published.size();
@@ -204,9 +204,9 @@ TEST_CASE_METHOD(Held, "requests without a change are answered without a commit"
 
 TEST_CASE_METHOD(Held, "an answer may call back in", "[app][batch]") {
   std::optional<Result<ipam_api::Allocation>> second;
-  ipam->allocate(Ask("h1", "c1", "a"), [&](Result<ipam_api::Allocation> first) {
+  ipam->allocate(tester(), Ask("h1", "c1", "a"), [&](Result<ipam_api::Allocation> first) {
     REQUIRE(first);
-    ipam->allocate(Ask("h1", "c2", "b"), [&](Result<ipam_api::Allocation> got) { second = std::move(got); });
+    ipam->allocate(tester(), Ask("h1", "c2", "b"), [&](Result<ipam_api::Allocation> got) { second = std::move(got); });
   });
   loop.run_ready();
   store.let_through();

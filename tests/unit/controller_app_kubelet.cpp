@@ -175,7 +175,7 @@ TEST_CASE_METHOD(StatefulSet, "a takeover that asks for a constant address gets 
   const auto now = add("h2", "b1", "B").value();
   CHECK(now.address == old.address);
   CHECK(now.kind == Kind::stateful);
-  CHECK(engine.binding(owner("web-1"))->address == old.address.address);
+  CHECK(engine.binding(owner("web-1"))->addresses == net::AddressPair(old.address.address));
 }
 
 TEST_CASE_METHOD(StatefulSet, "at most sixteen UIDs are fenced, the newest ones", "[app][kubelet]") {

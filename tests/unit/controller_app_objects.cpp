@@ -24,16 +24,16 @@ void check_refused(const Result<T>& answer, Errc code, const std::string& part) 
   CHECK_THAT(answer.error().text(), Contains(part));
 }
 
-NewSubnet subnet_like(const std::string& block, std::uint32_t number = 200) {
-  NewSubnet wanted;
+Subnet subnet_like(const std::string& block, std::uint32_t number = 200) {
+  Subnet wanted;
   wanted.name = "app";
   wanted.vni = vni(number);
-  wanted.cidr = cidr(block);
+  wanted.blocks = {{net::IpCidr::parse(block).value(), {}}};
   return wanted;
 }
 
-NewPool pool_like(const std::vector<std::string>& ranges, const std::vector<std::string>& exclusions = {}) {
-  NewPool wanted;
+Pool pool_like(const std::vector<std::string>& ranges, const std::vector<std::string>& exclusions = {}) {
+  Pool wanted;
   wanted.name = "more";
   wanted.subnet = "web";
   for (const auto& text : ranges) {
@@ -59,16 +59,16 @@ TEST_CASE_METHOD(Usual, "networks have a name, once", "[app]") {
 
 TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
   const Subnet made = engine.subnet(subnet_like("10.1.0.0/24")).value();
-  CHECK(made.gateway == ip("10.1.0.1"));
+  CHECK(made.blocks.at(0).gateway == ip("10.1.0.1"));
   CHECK(made.mtu_bytes == 1450);
 
-  const auto refused = [&](const NewSubnet& wanted, Errc code, const std::string& part) {
+  const auto refused = [&](const Subnet& wanted, Errc code, const std::string& part) {
     check_refused(engine.subnet(wanted), code, part);
   };
-  NewSubnet wanted = subnet_like("10.2.0.0/24", 201);
+  Subnet wanted = subnet_like("10.2.0.0/24", 201);
   refused(wanted, Errc::already_exists, "subnet app exists");
   wanted.name = "app2";
-  const NewSubnet good = wanted;
+  const Subnet good = wanted;
 
   wanted.network = "none";
   refused(wanted, Errc::not_found, "there is no network none");
@@ -78,21 +78,21 @@ TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
   wanted.vni = vni(100);
   refused(wanted, Errc::conflict, "VNI 100 is that of subnet web");
   wanted = good;
-  wanted.cidr = cidr("10.0.0.128/25");
+  wanted.blocks = {{net::IpCidr::parse("10.0.0.128/25").value(), {}}};
   refused(wanted, Errc::conflict, "10.0.0.128/25 overlaps 10.0.0.0/24 of subnet web");
   for (const char* block : {"10.2.0.0/31", "10.2.0.0/32", "10.0.0.0/7"}) {
-    wanted.cidr = cidr(block);
+    wanted.blocks = {{net::IpCidr::parse(block).value(), {}}};
     wanted.network = "default";
     refused(wanted, Errc::invalid_argument, "subnets are /8 to /30");
   }
   for (const char* block : {"127.1.0.0/24", "169.254.0.0/24", "224.0.0.0/24", "240.0.0.0/24", "0.0.0.0/8"}) {
-    wanted.cidr = cidr(block);
+    wanted.blocks = {{net::IpCidr::parse(block).value(), {}}};
     refused(wanted, Errc::invalid_argument, "overlaps");
   }
   wanted = good;
   for (const auto& [gateway, why] :
        {std::pair{"10.3.0.1", "is not inside"}, {"10.2.0.0", "network address"}, {"10.2.0.255", "broadcast address"}}) {
-    wanted.gateway = ip(gateway);
+    wanted.blocks[0].gateway = ip(gateway);
     refused(wanted, Errc::invalid_argument, why);
   }
   wanted = good;
@@ -102,7 +102,7 @@ TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
   }
   wanted = good;
   wanted.dns.nameservers = {"10.2.0.2", "ns.example"};
-  refused(wanted, Errc::invalid_argument, "'ns.example' is not an IPv4 address");
+  refused(wanted, Errc::invalid_argument, "'ns.example' is not an IP address");
   wanted = good;
   wanted.dns.search = {"bad domain"};
   refused(wanted, Errc::invalid_argument, "dns domain");
@@ -126,7 +126,7 @@ TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
 }
 
 TEST_CASE_METHOD(Usual, "pools keep inside their subnet and off each other", "[app]") {
-  const auto refused = [&](const NewPool& wanted, Errc code, const std::string& part) {
+  const auto refused = [&](const Pool& wanted, Errc code, const std::string& part) {
     check_refused(engine.pool(wanted), code, part);
   };
   refused(pool_like({"10.0.0.19-10.0.0.25"}), Errc::conflict, "overlaps 10.0.0.10-10.0.0.19 of pool web");
@@ -136,7 +136,7 @@ TEST_CASE_METHOD(Usual, "pools keep inside their subnet and off each other", "[a
   refused(pool_like({"10.0.0.30-10.0.0.40"}, {"10.0.0.60"}), Errc::invalid_argument, "is outside of the pool's ranges");
   refused(pool_like({"10.0.0.30"}, {"10.0.0.30"}), Errc::invalid_argument, "nothing is left");
   refused(pool_like({"10.0.0.0-10.0.0.1"}), Errc::invalid_argument, "nothing is left");
-  NewPool wanted = pool_like({"10.0.0.30-10.0.0.40"});
+  Pool wanted = pool_like({"10.0.0.30-10.0.0.40"});
   wanted.subnet = "none";
   refused(wanted, Errc::not_found, "there is no subnet none");
   wanted.subnet = "web";
@@ -162,7 +162,7 @@ TEST_CASE_METHOD(Usual, "a network has one default pool: the first, or the one t
     return engine.read([](const State& state) { return state.default_pool("default")->name; });
   };
   CHECK(usual() == "web");
-  NewPool wanted = pool_like({"10.0.0.30-10.0.0.40"});
+  Pool wanted = pool_like({"10.0.0.30-10.0.0.40"});
   CHECK_FALSE(engine.pool(wanted).value().is_default);
   CHECK(usual() == "web");
   wanted.name = "newer";
@@ -181,7 +181,7 @@ TEST_CASE_METHOD(Usual, "a binding takes the address that it names, or the next"
   NewBinding wanted;
   wanted.owner = owner("vm-1");
   const Binding next = engine.bind(wanted).value();
-  CHECK(next.address == ip("10.0.0.10"));
+  CHECK(next.addresses == any("10.0.0.10"));
   CHECK(next.pool == "web");
   CHECK(next.mac == mac("0a:58:0a:00:00:0a"));
   CHECK(next.kind == Kind::fixed_by_admin);
@@ -194,15 +194,15 @@ TEST_CASE_METHOD(Usual, "a binding takes the address that it names, or the next"
   };
   refused(wanted, Errc::already_exists, "binding shop/vm-1: it is bound to 10.0.0.10");
   wanted.owner = owner("vm-9");
-  wanted.address = ip("10.0.0.50");
+  wanted.addresses = any("10.0.0.50");
   refused(wanted, Errc::address_taken, "10.0.0.50 belongs to shop/vm-2");
-  wanted.address = ip("10.0.0.12");
+  wanted.addresses = any("10.0.0.12");
   refused(wanted, Errc::address_taken, "10.0.0.12 belongs to shop/a on node h1");
-  wanted.address = ip("10.0.0.1");
+  wanted.addresses = any("10.0.0.1");
   refused(wanted, Errc::conflict, "gateway address");
-  wanted.address = ip("192.0.2.1");
+  wanted.addresses = any("192.0.2.1");
   refused(wanted, Errc::conflict, "in no subnet of network default");
-  wanted.address = ip("10.0.0.60");
+  wanted.addresses = any("10.0.0.60");
   wanted.pool = "web";
   refused(wanted, Errc::conflict, "10.0.0.60 is not in pool web");
   wanted.pool = "none";
@@ -234,7 +234,7 @@ TEST_CASE_METHOD(Usual, "a pod that is live can be bound as it is", "[app]") {
   check_refused(engine.bind("web-7", "10.0.0.15"), Errc::conflict, "it is live with 10.0.0.10 on node h1");
   NewBinding wanted;
   wanted.owner = owner("web-7");
-  CHECK(engine.bind(wanted).value().address == ip("10.0.0.10"));
+  CHECK(engine.bind(wanted).value().addresses == any("10.0.0.10"));
   CHECK(engine.published.empty());  // the directory's entry did not change
   CHECK(engine.port("10.0.0.10")->kind == Kind::fixed_by_admin);
   CHECK(engine.port("10.0.0.10")->revision == live.generation);

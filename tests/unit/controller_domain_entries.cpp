@@ -13,6 +13,13 @@ std::string text(const Change& entry) {
   return to_json(entry).dump();
 }
 
+template <class T>
+Change entry_of(const T& object) {
+  const std::vector<Change> entries = entries_of(object);
+  REQUIRE(entries.size() == 1);
+  return entries[0];
+}
+
 }  // namespace
 
 TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
@@ -23,8 +30,7 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
   subnet.name = "web";
   subnet.network = "default";
   subnet.vni = vni(100);
-  subnet.cidr = cidr("10.0.0.0/24");
-  subnet.gateway = ip("10.0.0.1");
+  subnet.blocks = {{cidr("10.0.0.0/24"), ip("10.0.0.1")}};
   subnet.revision = 4;
   CHECK(
       text(entry_of(subnet)) ==
@@ -40,7 +46,7 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
       text(entry_of(pool)) ==
       R"({"key":"web","kind":"pool","revision":5,"shard":0,"value":{"ranges":["10.0.0.10-10.0.0.11","10.0.0.13-10.0.0.19"],"subnet":"web"}})");
 
-  CHECK(text(entry_of(Node{"h1", "m", ip("172.31.0.1"), "1", 6})) ==
+  CHECK(text(entry_of(Node{"h1", "m", ip("172.31.0.1"), "1", "", {}, false, 6})) ==
         R"({"key":"h1","kind":"node","revision":6,"shard":0,"value":{"vtep":"172.31.0.1"}})");
   CHECK(text(entry_of(Gateway{"gw1", "m", ip("172.31.0.9"), "1", "default", 7})) ==
         R"({"key":"gw1","kind":"gateway","revision":7,"shard":0,"value":{"network":"default","vtep":"172.31.0.9"}})");
@@ -48,8 +54,8 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
   Port port;
   port.owner = owner("db-0");
   port.vni = vni(100);
-  port.address = ip("10.0.0.10");
-  port.mac = mac_from(port.address);
+  port.addresses = ip("10.0.0.10");
+  port.mac = mac_from(port.addresses);
   port.node = "h1";
   port.attachment = attachment("c1");
   port.generation = 8;
@@ -60,4 +66,11 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
       R"({"generation":8,"key":"10.0.0.10/32","kind":"port","revision":9,"shard":100,"value":{"attachment":"c1/eth0","mac":"0a:58:0a:00:00:0a","network":"default","node":"h1","state":"active"}})");
   CHECK(text(tombstone_of(entry_of(port), 11)) ==
         R"({"deleted":true,"generation":8,"key":"10.0.0.10/32","kind":"port","revision":11,"shard":100})");
+
+  // The IPv6 halves are entries of their own kinds, so that a reader that knows IPv4 only skips them.
+  port.addresses.set(any("fd00::a"));
+  const std::vector<Change> both = entries_of(port);
+  REQUIRE(both.size() == 2);
+  CHECK(both[1].kind == "port6");
+  CHECK(both[1].key == "fd00::a/128");
 }

@@ -19,8 +19,7 @@ Subnet web() {
   subnet.name = "web";
   subnet.network = default_network;
   subnet.vni = vni(100);
-  subnet.cidr = cidr("10.0.0.0/24");
-  subnet.gateway = ip("10.0.0.1");
+  subnet.blocks = {{cidr("10.0.0.0/24"), ip("10.0.0.1")}};
   return subnet;
 }
 
@@ -107,10 +106,11 @@ TEST_CASE("ranges are cut", "[domain]") {
 }
 
 TEST_CASE("a pool never gives network, broadcast, gateway or excluded addresses", "[domain]") {
-  AddressPool pool(web(), pool_of({"10.0.0.0/29", "10.0.0.250-10.0.0.255"}, {"10.0.0.3-10.0.0.4"}));
+  AddressPool pool(web(), pool_of({"10.0.0.0/29", "10.0.0.250-10.0.0.255"}, {"10.0.0.3-10.0.0.4"}),
+                   mooring::net::Family::v4);
   CHECK(pool.size() == 9);
   std::vector<std::string> given;
-  for (Generation generation = 1; const auto next = pool.next_free(); ++generation) {
+  for (Generation generation = 1; const auto next = pool.propose(Strategy::next); ++generation) {
     given.push_back(next->str());
     pool.take(*next);
     pool.turn_after(*next, generation);
@@ -125,9 +125,9 @@ TEST_CASE("a pool never gives network, broadcast, gateway or excluded addresses"
 }
 
 TEST_CASE("an address that was given back rests until its turn comes", "[domain]") {
-  AddressPool pool(web(), pool_of({"10.0.0.10-10.0.0.13"}));
+  AddressPool pool(web(), pool_of({"10.0.0.10-10.0.0.13"}), mooring::net::Family::v4);
   const auto give = [&](Generation generation) {
-    const auto next = *pool.next_free();
+    const auto next = *pool.propose(Strategy::next);
     pool.take(next);
     pool.turn_after(next, generation);
     return next.str();
@@ -140,11 +140,11 @@ TEST_CASE("an address that was given back rests until its turn comes", "[domain]
   CHECK(give(5) == "10.0.0.10");
 
   SECTION("also after a restart, in whatever order the ports are loaded") {
-    AddressPool again(web(), pool_of({"10.0.0.10-10.0.0.13"}));
+    AddressPool again(web(), pool_of({"10.0.0.10-10.0.0.13"}), mooring::net::Family::v4);
     again.take(ip("10.0.0.12"));
     again.turn_after(ip("10.0.0.12"), 3);
     again.take(ip("10.0.0.11"));
     again.turn_after(ip("10.0.0.11"), 2);
-    CHECK(again.next_free() == ip("10.0.0.13"));
+    CHECK(again.propose(Strategy::next) == ip("10.0.0.13"));
   }
 }

@@ -4,7 +4,6 @@
 #include <catch2/catch.hpp>
 
 #include "ipam-controller/api/directory_image.hpp"
-#include "ipam-controller/api/live_frames.hpp"
 #include "ipam-controller/api/outbox.hpp"
 
 using namespace mooring;
@@ -160,98 +159,42 @@ TEST_CASE("watch image: a snapshot that is being sent is shared until it is too 
   CHECK(image.snapshot(5)->revision == 17);
 }
 
-TEST_CASE("live frames: a block for each flush, and small ones leave together") {
-  LiveFrames live(1000);
-  live.start(5);
-  auto reader = live.after(5);
-  REQUIRE(reader.has_value());
-  CHECK(live.at_end(*reader));
-  live.add(6, "six\n");
-  live.add(8, "eight\n");
-  CHECK(live.gathering());
-  CHECK(live.at_end(*reader));  // not before flush()
-  live.flush();
-  CHECK_FALSE(live.gathering());
-  auto other = reader;
-  const Lines block = live.take(*reader);
-  CHECK(*block == "six\neight\n");
-  CHECK(live.take(*other) == block);  // the very same bytes
-  CHECK(live.at_end(*reader));
-
-  live.add(9, "nine\n");
-  live.flush();
-  live.add(10, "ten\n");
-  live.flush();
-  CHECK(*live.take(*reader) == "nine\nten\n");
-}
-
-TEST_CASE("live frames: a big block is not copied for the sake of a small one") {
-  LiveFrames live(std::size_t{8} << 20);
-  auto reader = live.after(0);
-  live.add(1, std::string(std::size_t{256} * 1024, 'x'));
-  live.flush();
-  live.add(2, "y");
-  live.flush();
-  CHECK(live.take(*reader)->size() == std::size_t{256} * 1024);
-  CHECK(*live.take(*reader) == "y");
-}
-
-TEST_CASE("live frames: a reader goes on anywhere in what is kept") {
-  LiveFrames live(1000);
-  live.start(5);
-  live.add(6, "six\n");
-  live.add(8, "eight\n");
-  live.flush();
-  live.add(9, "nine\n");
-  live.flush();
-  const auto text_after = [&](Revision revision) {
-    auto reader = live.after(revision).value();
-    std::string text;
-    while (!live.at_end(reader)) {
-      text += *live.take(reader);
-    }
-    return text;
-  };
-  CHECK_FALSE(live.after(4).has_value());
-  CHECK(text_after(5) == "six\neight\nnine\n");
-  CHECK(text_after(6) == "eight\nnine\n");
-  CHECK(text_after(7) == "eight\nnine\n");
-  CHECK(text_after(8) == "nine\n");
-  CHECK(text_after(9).empty());
-}
-
-TEST_CASE("live frames: the oldest go when there are too many bytes, and who needs them is lost") {
-  LiveFrames live(100);
-  live.start(0);
-  const auto slow = live.after(0);
-  for (Revision revision = 1; revision <= 4; ++revision) {
-    live.add(revision, std::string(40, 'x'));
-    CHECK(live.flush() == (revision > 2));
-  }
-  CHECK(live.bytes() == 80);
-  CHECK(live.lost(*slow));
-  CHECK_FALSE(live.after(1).has_value());
-  CHECK_FALSE(live.lost(live.after(2).value()));
-  // One that is larger than all that may be kept still reaches everybody who is not behind.
-  auto quick = live.after(4);
-  live.add(5, std::string(500, 'y'));
-  CHECK(live.flush());
-  CHECK_FALSE(live.lost(*quick));
-  CHECK(live.take(*quick)->size() == 500);
-}
-
-TEST_CASE("outbox: lines in order, the bound holds, and last words replace what waits") {
-  Outbox outbox(100);
+TEST_CASE("outbox: blocks leave in order, small ones together") {
+  Outbox outbox(1000);
+  const auto block = [](std::size_t size, char c) { return std::make_shared<const std::string>(size, c); };
   CHECK(outbox.empty());
-  CHECK(outbox.push("first\n"));
-  CHECK(outbox.push("second\n"));
-  CHECK(*outbox.take() == "first\n");
-  CHECK(outbox.bytes() == 7);
-  CHECK_FALSE(outbox.push(std::string(100, 'x')));
+  const Lines alone = block(10, 'a');
+  CHECK(outbox.push(alone));
+  CHECK(outbox.bytes() == 10);
+  CHECK(outbox.take() == alone);  // the very same bytes
+  CHECK(outbox.bytes() == 0);
+
+  CHECK(outbox.push(block(2, 'a')));
+  CHECK(outbox.push(block(1, 'b')));
+  CHECK(outbox.push(block(3, 'c')));
+  CHECK(*outbox.take() == "aabccc");
+  CHECK(outbox.empty());
+}
+
+TEST_CASE("outbox: a big block is not copied for the sake of a small one") {
+  Outbox outbox(std::size_t{8} << 20);
+  const Lines big = std::make_shared<const std::string>(std::size_t{256} * 1024, 'x');
+  outbox.push(big);
+  outbox.push(std::make_shared<const std::string>("y"));
+  CHECK(outbox.take() == big);
+  CHECK(*outbox.take() == "y");
+}
+
+TEST_CASE("outbox: the bound holds, and last words replace what waits") {
+  Outbox outbox(100);
+  const Lines block = std::make_shared<const std::string>(60, 'x');
+  CHECK(outbox.push(block));
+  CHECK_FALSE(outbox.push(block));
+  CHECK(outbox.bytes() == 60);
   outbox.end("bye\n");
   CHECK(outbox.ended());
-  CHECK(outbox.push("third\n"));  // nobody hears it
-  outbox.end("once more\n");
+  CHECK(outbox.push(block));  // nobody hears it
+  outbox.end("second\n");
   CHECK(*outbox.take() == "bye\n");
   CHECK(outbox.empty());
 }

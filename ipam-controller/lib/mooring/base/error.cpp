@@ -23,6 +23,8 @@ constexpr std::array table{
     ErrcInfo{Errc::conflict, "conflict", 409, 103, 1, false},
     ErrcInfo{Errc::exhausted, "pool-exhausted", 409, 104, 1, true},
     ErrcInfo{Errc::address_taken, "address-taken", 409, 105, 1, false},
+    ErrcInfo{Errc::quota_exceeded, "quota-exceeded", 409, 112, 1, true},
+    ErrcInfo{Errc::changed_meanwhile, "changed-meanwhile", 412, 113, 1, false},
     ErrcInfo{Errc::superseded, "superseded", 409, 106, 1, false},
     ErrcInfo{Errc::permission_denied, "permission-denied", 403, 107, 1, false},
     ErrcInfo{Errc::unauthorized, "unauthorized", 401, 108, 1, false},

@@ -21,12 +21,14 @@ enum class Errc {
   invalid_config,        // CNI: the network configuration is invalid
   incompatible_version,  // CNI: cniVersion is not one of ours
   not_found,
-  already_exists,  // an object of that name, or an interface of that name
-  in_use,          // cannot be deleted: something depends on it
-  conflict,        // two wishes contradict (address outside the pool, overlapping subnets, other machine id …)
-  exhausted,       // no free address in any candidate pool
-  address_taken,   // the wished address belongs to somebody else
-  superseded,      // a newer generation holds the binding; the caller lost it (fenced UID)
+  already_exists,     // an object of that name, or an interface of that name
+  in_use,             // cannot be deleted: something depends on it
+  conflict,           // two wishes contradict (address outside the pool, overlapping subnets, other machine id …)
+  exhausted,          // no free address in any candidate pool
+  address_taken,      // the wished address belongs to somebody else
+  quota_exceeded,     // the namespace has as many addresses of the pool as it may
+  changed_meanwhile,  // If-Match names another revision than the object has
+  superseded,         // a newer generation holds the binding; the caller lost it (fenced UID)
   permission_denied,
   unauthorized,
   too_large,

@@ -44,6 +44,8 @@ class Fields {
   const Json* object(std::string_view key);                // absent or null -> nullptr
   const Json* array(std::string_view key);                 // absent or null -> nullptr
   bool has(std::string_view key) const;
+  // Known, and ignored.
+  void allow(std::string_view key) { known_.emplace(key); }
 
   // A field whose text must parse: fields.parsed("gateway", &Ipv4Address::parse).
   template <class T>

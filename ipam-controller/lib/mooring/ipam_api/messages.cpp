@@ -1,5 +1,9 @@
 #include "mooring/ipam_api/messages.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace mooring::ipam_api {
@@ -15,6 +19,7 @@ void put_unless_empty(Json& json, const char* key, const std::string& value) {
 
 // Texts that only people read or that are only compared: any UTF-8, but bounded.
 constexpr std::size_t max_text_bytes = 253;
+constexpr std::size_t max_label_value_bytes = 63;
 
 std::string text(Fields& fields, std::string_view key) {
   std::string value = fields.string(key, "");
@@ -120,8 +125,8 @@ Json to_json(const Route& value) {
 Result<Route> route_from(const Json& json) {
   Fields fields(json, "route");
   Route route;
-  route.destination = fields.parsed("destination", &net::Cidr::parse);
-  route.via = fields.parsed_if_present("via", &net::Ipv4Address::parse);
+  route.destination = fields.parsed("destination", &net::IpCidr::parse);
+  route.via = fields.parsed_if_present("via", &net::IpAddress::parse);
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -156,19 +161,55 @@ Result<Dns> dns_from(const Json& json) {
   return dns;
 }
 
+Result<Labels> labels_from(const Json& json) {
+  if (!json.is_object() || json.size() > max_labels) {
+    return Error(Errc::invalid_argument,
+                 json.is_object() ? fmt::format("has {} labels", json.size())
+                                  : fmt::format("is {}, expected an object", json.type_name()),
+                 fmt::format("an object of at most {} texts, like {{\"app\": \"shop\"}}", max_labels));
+  }
+  Labels labels;
+  for (const auto& [key, value] : json.items()) {
+    const bool good_key =
+        !key.empty() && key.size() <= max_text_bytes && std::all_of(key.begin(), key.end(), [](char c) {
+          return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-' || c == '/';
+        });
+    if (!good_key || !value.is_string() || value.get_ref<const std::string&>().size() > max_label_value_bytes) {
+      return Error(Errc::invalid_argument,
+                   fmt::format("label '{}' is {}", key, value.dump(-1, ' ', true, Json::error_handler_t::replace)),
+                   fmt::format("keys are of letters, digits and . _ - /, values texts of at most {} bytes",
+                               max_label_value_bytes));
+    }
+    labels.emplace(key, value.get<std::string>());
+  }
+  return labels;
+}
+
 Json to_json(const Wishes& value) {
   Json json = Json::object();
   put_unless_empty(json, "network", value.network);
   put_unless_empty(json, "subnet", value.subnet);
-  put_unless_empty(json, "pool", value.pool);
-  if (value.address) {
-    json["address"] = value.address->str();
+  if (!value.pools.empty()) {
+    json["pools"] = value.pools;
+  }
+  if (value.addresses.v4()) {
+    json["address"] = value.addresses.v4()->str();
+  }
+  if (value.addresses.v6()) {
+    json["address6"] = value.addresses.v6()->str();
   }
   if (value.mac) {
     json["mac"] = value.mac->str();
   }
   if (value.kind) {
     json["kind"] = to_string(*value.kind);
+  }
+  if (value.retention) {
+    json["retention"] = value.retention->str();
+  }
+  put_unless_empty(json, "workload", value.workload);
+  if (!value.labels.empty()) {
+    json["labels"] = value.labels;
   }
   return json;
 }
@@ -178,10 +219,24 @@ Result<Wishes> wishes_from(const Json& json) {
   Wishes wishes;
   wishes.network = name_if_present(fields, "network");
   wishes.subnet = name_if_present(fields, "subnet");
-  wishes.pool = name_if_present(fields, "pool");
-  wishes.address = fields.parsed_if_present("address", &net::Ipv4Address::parse);
+  for (const std::string& pool : fields.strings("pools")) {
+    wishes.pools.push_back(fields.take("pools", parse_name("pool", pool)));
+  }
+  for (const auto& [key, family] : {std::pair("address", net::Family::v4), std::pair("address6", net::Family::v6)}) {
+    if (const auto address = fields.parsed_if_present(key, &net::IpAddress::parse)) {
+      if (address->family() != family) {
+        fields.fail(key, Error(Errc::invalid_argument,
+                               fmt::format("'{}' is an {} address", address->str(), to_string(address->family())),
+                               "IPv4 goes into address, IPv6 into address6"));
+      }
+      wishes.addresses.set(*address);
+    }
+  }
   wishes.mac = fields.parsed_if_present("mac", &net::MacAddress::parse);
   wishes.kind = fields.parsed_if_present("kind", &parse_kind);
+  wishes.retention = fields.parsed_if_present("retention", &parse_retention);
+  wishes.workload = text(fields, "workload");
+  wishes.labels = nested(fields, "labels", &labels_from, false);
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -193,6 +248,9 @@ Json to_json(const AllocateRequest& value) {
       {"node", value.node},         {"attachment", to_json(value.attachment)},      {"namespace", value.namespace_},
       {"hostname", value.hostname}, {"interface_ordinal", value.interface_ordinal}, {"wishes", to_json(value.wishes)}};
   put_unless_empty(json, "pod_uid", value.pod_uid);
+  if (Json configured = to_json(value.configured); !configured.empty()) {
+    json["configured"] = std::move(configured);
+  }
   return json;
 }
 
@@ -207,6 +265,11 @@ Result<AllocateRequest> allocate_request_from(const Json& json) {
   request.interface_ordinal =
       number_up_to(fields, "interface_ordinal", fields.number("interface_ordinal", 0), max_interface_ordinal);
   request.wishes = nested(fields, "wishes", &wishes_from, false);
+  request.configured = nested(fields, "configured", &wishes_from, false);
+  if (!request.configured.addresses.empty() || request.configured.mac) {
+    fields.fail("configured", Error(Errc::invalid_argument, "has an address or a MAC, which only a pod can wish for",
+                                    "wish for it by annotation or argument"));
+  }
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -218,21 +281,30 @@ Json to_json(const Allocation& value) {
   for (const Route& route : value.routes) {
     routes.push_back(to_json(route));
   }
-  return {{"port_id", value.port_id},
-          {"network", value.network},
-          {"subnet", value.subnet},
-          {"pool", value.pool},
-          {"namespace", value.namespace_},
-          {"hostname", value.hostname},
-          {"kind", to_string(value.kind)},
-          {"address", value.address.str()},
-          {"gateway", value.gateway.str()},
-          {"mac", value.mac.str()},
-          {"vni", value.vni.value()},
-          {"mtu_bytes", value.mtu_bytes},
-          {"routes", routes},
-          {"dns", to_json(value.dns)},
-          {"generation", value.generation}};
+  Json json = {{"port_id", value.port_id},
+               {"network", value.network},
+               {"subnet", value.subnet},
+               {"pool", value.pool},
+               {"namespace", value.namespace_},
+               {"hostname", value.hostname},
+               {"kind", to_string(value.kind)},
+               {"mac", value.mac.str()},
+               {"vni", value.vni.value()},
+               {"mtu_bytes", value.mtu_bytes},
+               {"routes", routes},
+               {"dns", to_json(value.dns)},
+               {"generation", value.generation}};
+  if (value.has_v4()) {
+    json["address"] = value.address.str();
+    json["gateway"] = value.gateway.str();
+  }
+  if (value.address6) {
+    json["address6"] = value.address6->str();
+  }
+  if (value.gateway6) {
+    json["gateway6"] = value.gateway6->str();
+  }
+  return json;
 }
 
 Result<Allocation> allocation_from(const Json& json) {
@@ -245,8 +317,12 @@ Result<Allocation> allocation_from(const Json& json) {
   value.namespace_ = fields.string("namespace");
   value.hostname = fields.string("hostname");
   value.kind = fields.parsed("kind", &parse_kind);
-  value.address = fields.parsed("address", &net::InterfaceAddress::parse);
-  value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
+  value.address6 = fields.parsed_if_present("address6", &net::IpInterfaceAddress::parse);
+  value.gateway6 = fields.parsed_if_present("gateway6", &net::IpAddress::parse);
+  if (fields.has("address") || !value.address6) {
+    value.address = fields.parsed("address", &net::InterfaceAddress::parse);
+    value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
+  }
   value.mac = fields.parsed("mac", &net::MacAddress::parse);
   value.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
   value.mtu_bytes = number_up_to(fields, "mtu_bytes", fields.number("mtu_bytes"), 65535);
@@ -257,6 +333,11 @@ Result<Allocation> allocation_from(const Json& json) {
     return *bad;
   }
   return value;
+}
+
+std::string Allocation::addresses() const {
+  const std::string six = address6 ? address6->str() : std::string();
+  return !has_v4() ? six : address.str() + (six.empty() ? "" : ", " + six);
 }
 
 Json to_json(const ReleaseRequest& value) {
@@ -281,7 +362,7 @@ Result<ReleaseRequest> release_request_from(const Json& json) {
     request.attachment = nested(fields, "attachment", &attachment_from, true);
   } else {
     request.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
-    request.address = fields.parsed("address", &net::Ipv4Address::parse);
+    request.address = fields.parsed("address", &net::IpAddress::parse);
   }
   request.generation = fields.number("generation", 0);
   request.reason = required_text(fields, "reason");
@@ -324,6 +405,10 @@ Result<ConfirmRequest> confirm_request_from(const Json& json) {
 Json to_json(const Registration& value) {
   Json json = {{"machine_id", value.machine_id}, {"vtep", value.vtep.str()}, {"version", value.version}};
   put_unless_empty(json, "network", value.network);
+  put_unless_empty(json, "zone", value.zone);
+  if (!value.labels.empty()) {
+    json["labels"] = value.labels;
+  }
   return json;
 }
 
@@ -334,6 +419,8 @@ Result<Registration> registration_from(const Json& json) {
   value.vtep = fields.parsed("vtep", &net::Ipv4Address::parse);
   value.version = text(fields, "version");
   value.network = name_if_present(fields, "network");
+  value.zone = name_if_present(fields, "zone");
+  value.labels = nested(fields, "labels", &labels_from, false);
   if (auto bad = fields.finish()) {
     return *bad;
   }

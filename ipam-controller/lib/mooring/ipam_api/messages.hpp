@@ -5,13 +5,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mooring/ipam_api/json_fields.hpp"
 #include "mooring/ipam_api/names.hpp"
+#include "mooring/ipam_api/retention.hpp"
 #include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::ipam_api {
 
@@ -23,21 +26,34 @@ std::string to_string(Kind kind);
 Result<Kind> parse_kind(std::string_view text);
 
 struct Route {
-  net::Cidr destination;
-  std::optional<net::Ipv4Address> via;  // absent: the subnet's gateway
+  net::IpCidr destination;
+  std::optional<net::IpAddress> via;  // absent: the subnet's gateway of that family
+  bool operator==(const Route&) const = default;
 };
 struct Dns {
   std::vector<std::string> nameservers, search, options;
   std::string domain;
   bool empty() const { return nameservers.empty() && search.empty() && options.empty() && domain.empty(); }
+  bool operator==(const Dns&) const = default;
 };
+
+// What tells pods apart beyond their names: "app=shop". Keys and values as Kubernetes writes them.
+using Labels = std::map<std::string, std::string>;
+inline constexpr std::size_t max_labels = 64;
+// Keys of 1..63 characters of [A-Za-z0-9._/-] (a Kubernetes prefix may make them 253), values of at most 63.
+Result<Labels> labels_from(const Json& json);
 
 // What a pod asks for beyond "an address"; empty = the controller decides.
 struct Wishes {
-  std::string network, subnet, pool;
-  std::optional<net::Ipv4Address> address;
+  std::string network, subnet;
+  std::vector<std::string> pools;  // in order: the first that can give
+  net::AddressPair addresses;      // these; a family that is not wished for is chosen
   std::optional<net::MacAddress> mac;
   std::optional<Kind> kind;
+  std::optional<Retention> retention;
+  std::string workload;  // the owner that binds for "WithWorkload"
+  Labels labels;
+  bool operator==(const Wishes&) const = default;
 };
 
 // POST /v1/ports:allocate. Idempotent by attachment: asked again, the same answer.
@@ -48,21 +64,28 @@ struct AllocateRequest {
   std::string namespace_;  // JSON "namespace"
   std::string hostname;
   std::uint32_t interface_ordinal = 0;
-  Wishes wishes;
+  Wishes wishes;      // of the pod: annotations over arguments. They come before the controller's rules ...
+  Wishes configured;  // ... and these, of the CNI configuration, after them; no addresses, no MAC
 };
 
 struct Allocation {
   std::string port_id;
   std::string network, subnet, pool, namespace_, hostname;
   Kind kind = Kind::stateless;
-  net::InterfaceAddress address;  // with the subnet's prefix length
+  // With the subnet's prefix length; "10.0.0.5/24". At least one of the two families.
+  net::InterfaceAddress address;  // 0.0.0.0: no IPv4
   net::Ipv4Address gateway;
+  std::optional<net::IpInterfaceAddress> address6;
+  std::optional<net::IpAddress> gateway6;
   net::MacAddress mac;
   net::Vni vni;
   std::uint32_t mtu_bytes = 0;
   std::vector<Route> routes;  // beside the default route by the gateway
   Dns dns;
   Generation generation = 0;
+  bool has_v4() const { return address.address != net::Ipv4Address(); }
+  // "10.0.0.5/24", "fd00::5/64" or both.
+  std::string addresses() const;
 };
 
 // POST /v1/ports:release. By attachment, or (for reconciliation) by vni + address + generation. Only the *current*
@@ -71,7 +94,7 @@ struct ReleaseRequest {
   std::string node;
   std::optional<Attachment> attachment;
   std::optional<net::Vni> vni;
-  std::optional<net::Ipv4Address> address;
+  std::optional<net::IpAddress> address;
   Generation generation = 0;  // 0: whatever the attachment holds
   std::string reason;         // "cni-del", "cni-add-failed", "gone", "earlier-boot"
 };
@@ -92,6 +115,8 @@ struct Registration {
   net::Ipv4Address vtep;
   std::string version;  // of the program
   std::string network;  // gateways: the network of their foot; nodes: ""
+  std::string zone;     // nodes: where they stand, for selectors of pools and rules
+  Labels labels;        // nodes
 };
 struct RegistrationAnswer {
   std::string incarnation;

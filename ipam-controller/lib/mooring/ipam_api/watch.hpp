@@ -35,6 +35,12 @@ inline constexpr std::string_view subnet = "subnet";
 inline constexpr std::string_view pool = "pool";
 inline constexpr std::string_view node = "node";
 inline constexpr std::string_view gateway = "gateway";
+// The IPv6 halves of dual-stack objects, addresses leased to nodes, and addresses that move between ports.
+inline constexpr std::string_view port6 = "port6";
+inline constexpr std::string_view subnet6 = "subnet6";
+inline constexpr std::string_view pool6 = "pool6";
+inline constexpr std::string_view block = "block";
+inline constexpr std::string_view extra = "extra";
 }  // namespace entry_kind
 
 // One object of the directory as of `revision`, or, with `deleted`, its tombstone. (kind, shard, key) names it.

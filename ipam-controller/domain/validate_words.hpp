@@ -1,6 +1,7 @@
 // What the rules of validate*.cpp have in common. Known to them only.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,13 +22,21 @@ inline Result<void> check_name(std::string_view name) {
   return parsed ? ok() : Result<void>(parsed.error());
 }
 
-template <class T>
-Result<void> check_name_is_new(const T* there, std::string_view kind, const std::string& name) {
-  if (there != nullptr) {
-    return Error(Errc::already_exists, fmt::format("{} {} exists", kind, name),
-                 fmt::format("look at it: mooringctl describe {} {}", kind, name));
+// "a, b, c and 4 more"
+class NameList {
+ public:
+  void add(const std::string& name) {
+    if (++count_ <= shown) {
+      text_ += (count_ == 1 ? "" : ", ") + name;
+    }
   }
-  return ok();
-}
+  bool empty() const { return count_ == 0; }
+  std::string str() const { return count_ > shown ? fmt::format("{} and {} more", text_, count_ - shown) : text_; }
+
+ private:
+  static constexpr std::size_t shown = 3;
+  std::size_t count_ = 0;
+  std::string text_;
+};
 
 }  // namespace mooring::controller

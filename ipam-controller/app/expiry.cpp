@@ -1,0 +1,40 @@
+// What ends by itself: cool-downs, and bindings whose retention is over.
+#include "ipam-controller/app/use_cases.hpp"
+
+namespace mooring::controller {
+namespace {
+
+constexpr std::size_t most_at_once = 1000;  // of each kind: the rest is due in the next batch
+
+}  // namespace
+
+void put_to_rest(Transaction& tx, const std::string& pool, net::Vni vni, const net::AddressPair& addresses,
+                 const BindingKey& owner) {
+  const Pool* of = tx.state().pool(pool);
+  if (of == nullptr || of->cooldown_seconds == 0) {
+    return;
+  }
+  for (const net::IpAddress address : addresses.all()) {
+    if (of->covers(address) && !of->excludes(address)) {
+      tx.put(Resting{vni, address, pool, owner, tx.now() + TimeMs{of->cooldown_seconds} * 1000, 0});
+    }
+  }
+}
+
+void expire(Transaction& tx) {
+  for (const PortAddress& address : tx.state().rested_by(tx.now(), most_at_once)) {
+    tx.erase(Resting(*tx.state().resting(address)));
+  }
+  for (const BindingKey& owner : tx.state().expired_by(tx.now(), most_at_once)) {
+    if (tx.state().port_of(owner) == nullptr) {
+      // It cannot fail: it is there, and nobody is live.
+      delete_binding(tx, owner, false).value();
+    } else {
+      Binding held = *tx.state().binding(owner);
+      held.expires_ms = 0;
+      tx.put(std::move(held));
+    }
+  }
+}
+
+}  // namespace mooring::controller
