@@ -349,6 +349,10 @@ Json to_json(const Node& node) {
   if (node.fenced) {
     json["fenced"] = true;
   }
+  if (!node.boot_id.empty()) {
+    json["boot_id"] = node.boot_id;
+    json["boot_revision"] = node.boot_revision;
+  }
   return json;
 }
 
@@ -362,6 +366,8 @@ Result<Node> node_from(const Json& json) {
   node.zone = name_or(fields, "zone", "");
   node.labels = labels_of(fields, "labels");
   node.fenced = fields.boolean("fenced", false);
+  node.boot_id = fields.string("boot_id", "");
+  node.boot_revision = fields.number("boot_revision", 0);
   own_fields(fields);
   return finished(fields, std::move(node));
 }

@@ -312,6 +312,8 @@ struct Node {
   // Deleted with --fence while it could not be heard: its ports are released, and the machine may not register again.
   bool fenced = false;
   Revision revision = 0;
+  std::string boot_id;         // of its kernel; "" = it never said
+  Revision boot_revision = 0;  // when it first said that one: ports bound before are of an earlier boot
 
   const Key& key() const { return name; }
   bool operator==(const Node&) const = default;

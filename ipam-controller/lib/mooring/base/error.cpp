@@ -25,6 +25,7 @@ constexpr std::array table{
     ErrcInfo{Errc::address_taken, "address-taken", 409, 105, 1, false},
     ErrcInfo{Errc::quota_exceeded, "quota-exceeded", 409, 112, 1, true},
     ErrcInfo{Errc::changed_meanwhile, "changed-meanwhile", 412, 113, 1, false},
+    ErrcInfo{Errc::release_held, "release-held", 409, 114, 1, true},
     ErrcInfo{Errc::superseded, "superseded", 409, 106, 1, false},
     ErrcInfo{Errc::permission_denied, "permission-denied", 403, 107, 1, false},
     ErrcInfo{Errc::unauthorized, "unauthorized", 401, 108, 1, false},

@@ -28,6 +28,7 @@ enum class Errc {
   address_taken,      // the wished address belongs to somebody else
   quota_exceeded,     // the namespace has as many addresses of the pool as it may
   changed_meanwhile,  // If-Match names another revision than the object has
+  release_held,       // so many ports of one node at once are not believed to be gone: an operator decides
   superseded,         // a newer generation holds the binding; the caller lost it (fenced UID)
   permission_denied,
   unauthorized,

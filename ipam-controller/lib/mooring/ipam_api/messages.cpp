@@ -406,6 +406,7 @@ Json to_json(const Registration& value) {
   Json json = {{"machine_id", value.machine_id}, {"vtep", value.vtep.str()}, {"version", value.version}};
   put_unless_empty(json, "network", value.network);
   put_unless_empty(json, "zone", value.zone);
+  put_unless_empty(json, "boot_id", value.boot_id);
   if (!value.labels.empty()) {
     json["labels"] = value.labels;
   }
@@ -420,6 +421,7 @@ Result<Registration> registration_from(const Json& json) {
   value.version = text(fields, "version");
   value.network = name_if_present(fields, "network");
   value.zone = name_if_present(fields, "zone");
+  value.boot_id = text(fields, "boot_id");
   value.labels = nested(fields, "labels", &labels_from, false);
   if (auto bad = fields.finish()) {
     return *bad;

@@ -117,6 +117,7 @@ struct Registration {
   std::string network;  // gateways: the network of their foot; nodes: ""
   std::string zone;     // nodes: where they stand, for selectors of pools and rules
   Labels labels;        // nodes
+  std::string boot_id;  // nodes: the kernel's; another one: what was there before the boot is gone
 };
 struct RegistrationAnswer {
   std::string incarnation;
