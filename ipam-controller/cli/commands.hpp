@@ -21,6 +21,7 @@ struct Invocation {
   SessionOptions session;
   std::string format_text = "table";
   Format format = Format::table;
+  bool csv_too = false;  // the command has -o csv beside the formats of all: it reads format_text itself
   // Set by the subcommand that was named; runs after the whole command line is known to be right.
   std::function<Result<void>(ControllerSession&)> action;
 };
@@ -31,5 +32,7 @@ void add_create(CLI::App& app, Invocation& invocation);
 void add_delete(CLI::App& app, Invocation& invocation);
 void add_version(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);
+void add_import(CLI::App& app, Invocation& invocation);
+void add_export(CLI::App& app, Invocation& invocation);
 
 }  // namespace mooring::ctl

@@ -92,8 +92,9 @@ Result<Json> ControllerSession::remove(const std::string& target) {
   return ask("DELETE", target, "");
 }
 
-Result<void> ControllerSession::begin_stream(const std::string& target) {
-  if (const auto sent = client_.send("GET", target, "", http::after(timeout_)); !sent) {
+Result<void> ControllerSession::begin_stream(const std::string& method, const std::string& target,
+                                             const std::string& body) {
+  if (const auto sent = client_.send(method, target, body, http::after(timeout_)); !sent) {
     return explained(sent.error());
   }
   const auto head = client_.receive_head(http::after(timeout_));

@@ -29,8 +29,9 @@ class ControllerSession {
   Result<Json> post(const std::string& target, const Json& body);
   Result<Json> remove(const std::string& target);
 
-  // The watch stream: after begin_stream(), one line after the other.
-  Result<void> begin_stream(const std::string& target);
+  // Answers of lines (the watch stream): after begin_stream(), one line after the other.
+  Result<void> begin_stream(const std::string& target) { return begin_stream("GET", target, ""); }
+  Result<void> begin_stream(const std::string& method, const std::string& target, const std::string& body);
   Result<std::string> next_line(std::chrono::milliseconds patience);
 
   std::string endpoint() const { return client_.endpoint().str(); }

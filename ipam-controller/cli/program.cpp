@@ -67,6 +67,8 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
   add_create(app, invocation);
   add_delete(app, invocation);
   add_watch(app, invocation);
+  add_import(app, invocation);
+  add_export(app, invocation);
   add_version(app, invocation);
   for (CLI::App* command : app.get_subcommands({})) {
     command->fallthrough();  // -o and --server may stand behind the verb
@@ -81,11 +83,13 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
     err << "error: " << problem.what() << "\nhint: " << path_of_command(app) << " --help\n";
     return usage_error;
   }
-  const auto format = parse_format(invocation.format_text);
-  if (!format) {
-    return report(err, format.error());
+  if (!invocation.csv_too || invocation.format_text != "csv") {
+    const auto format = parse_format(invocation.format_text);
+    if (!format) {
+      return report(err, format.error());
+    }
+    invocation.format = *format;
   }
-  invocation.format = *format;
   invocation.session.timeout = std::chrono::seconds(timeout_seconds);
   auto session = ControllerSession::open(invocation.session);
   if (!session) {
