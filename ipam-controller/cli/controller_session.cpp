@@ -66,8 +66,9 @@ Result<ControllerSession> ControllerSession::open(const SessionOptions& options)
   return ControllerSession(http::BlockingClient(*found, std::move(token)), options.timeout);
 }
 
-Result<Json> ControllerSession::ask(std::string_view method, const std::string& target, const std::string& body) {
-  const auto response = client_.request(std::string(method), target, body, http::after(timeout_));
+Result<Json> ControllerSession::ask(std::string_view method, const std::string& target, const std::string& body,
+                                    const http::Headers& headers) {
+  const auto response = client_.request(std::string(method), target, body, http::after(timeout_), headers);
   if (!response) {
     return explained(response.error());
   }
@@ -86,6 +87,15 @@ Result<Json> ControllerSession::get(const std::string& target) {
 
 Result<Json> ControllerSession::post(const std::string& target, const Json& body) {
   return ask("POST", target, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Result<Json> ControllerSession::put(const std::string& target, const Json& body,
+                                    std::optional<std::uint64_t> if_match) {
+  http::Headers headers;
+  if (if_match) {
+    headers.emplace_back("If-Match", fmt::format("\"{}\"", *if_match));
+  }
+  return ask("PUT", target, body.dump(-1, ' ', false, Json::error_handler_t::replace), headers);
 }
 
 Result<Json> ControllerSession::remove(const std::string& target) {

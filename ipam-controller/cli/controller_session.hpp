@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,8 @@ class ControllerSession {
 
   Result<Json> get(const std::string& target);
   Result<Json> post(const std::string& target, const Json& body);
+  // `if_match`: the object must still be at that revision.
+  Result<Json> put(const std::string& target, const Json& body, std::optional<std::uint64_t> if_match);
   Result<Json> remove(const std::string& target);
 
   // Answers of lines (the watch stream): after begin_stream(), one line after the other.
@@ -39,7 +43,8 @@ class ControllerSession {
  private:
   ControllerSession(http::BlockingClient client, std::chrono::seconds timeout)
       : client_(std::move(client)), timeout_(timeout) {}
-  Result<Json> ask(std::string_view method, const std::string& target, const std::string& body);
+  Result<Json> ask(std::string_view method, const std::string& target, const std::string& body,
+                   const http::Headers& headers = {});
 
   http::BlockingClient client_;
   std::chrono::seconds timeout_;

@@ -69,6 +69,9 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
   add_watch(app, invocation);
   add_import(app, invocation);
   add_export(app, invocation);
+  add_apply(app, invocation);
+  add_diff(app, invocation);
+  add_edit(app, invocation);
   add_version(app, invocation);
   for (CLI::App* command : app.get_subcommands({})) {
     command->fallthrough();  // -o and --server may stand behind the verb

@@ -25,7 +25,8 @@ class BlockingClient::Impl {
   Impl(Endpoint endpoint, std::string token)
       : endpoint_(std::move(endpoint)), token_(std::move(token)), reader_(response_bytes) {}
 
-  Result<void> send(std::string_view method, std::string_view target, std::string_view body, Deadline deadline);
+  Result<void> send(std::string_view method, std::string_view target, std::string_view body, Deadline deadline,
+                    const Headers& headers);
   Result<Response> receive(Deadline deadline);
   Result<Response> receive_head(Deadline deadline);
   Result<std::string> next_line(Deadline deadline);
@@ -112,9 +113,9 @@ Result<void> BlockingClient::Impl::write(Deadline deadline) {
 }
 
 Result<void> BlockingClient::Impl::send(std::string_view method, std::string_view target, std::string_view body,
-                                        Deadline deadline) {
+                                        Deadline deadline, const Headers& headers) {
   asked_ = fmt::format("{} {}", method, target);
-  text_ = wire::request_text(method, target, endpoint_.authority(), token_, Headers(), body);
+  text_ = wire::request_text(method, target, endpoint_.authority(), token_, headers, body);
   if (awaiting_ || (socket_ && !kept_is_fresh())) {
     drop();
   }
@@ -270,15 +271,17 @@ BlockingClient::~BlockingClient() = default;
 BlockingClient::BlockingClient(BlockingClient&&) noexcept = default;
 BlockingClient& BlockingClient::operator=(BlockingClient&&) noexcept = default;
 
-Result<Response> BlockingClient::request(std::string method, std::string target, std::string body, Deadline deadline) {
-  if (const Result<void> sent = impl_->send(method, target, body, deadline); !sent) {
+Result<Response> BlockingClient::request(std::string method, std::string target, std::string body, Deadline deadline,
+                                         const Headers& headers) {
+  if (const Result<void> sent = impl_->send(method, target, body, deadline, headers); !sent) {
     return sent.error();
   }
   return impl_->receive(deadline);
 }
 
-Result<void> BlockingClient::send(std::string method, std::string target, std::string body, Deadline deadline) {
-  return impl_->send(method, target, body, deadline);
+Result<void> BlockingClient::send(std::string method, std::string target, std::string body, Deadline deadline,
+                                  const Headers& headers) {
+  return impl_->send(method, target, body, deadline, headers);
 }
 
 Result<Response> BlockingClient::receive(Deadline deadline) {

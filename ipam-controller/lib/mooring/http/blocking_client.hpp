@@ -25,12 +25,15 @@ class BlockingClient {
   BlockingClient(BlockingClient&&) noexcept;
   BlockingClient& operator=(BlockingClient&&) noexcept;
 
-  // `target` is path and query, encoded already. `body` goes out as JSON; "" sends none.
-  Result<Response> request(std::string method, std::string target, std::string body, Deadline deadline);
+  // `target` is path and query, encoded already. `body` goes out as JSON; "" sends none. `headers` beside the usual
+  // ones.
+  Result<Response> request(std::string method, std::string target, std::string body, Deadline deadline,
+                           const Headers& headers = {});
 
   // The same in two halves: work of one's own fits between them. Exactly one receive() after each send() that
   // succeeded; another send() drops an answer that was not received.
-  Result<void> send(std::string method, std::string target, std::string body, Deadline deadline);
+  Result<void> send(std::string method, std::string target, std::string body, Deadline deadline,
+                    const Headers& headers = {});
   Result<Response> receive(Deadline deadline);
 
   // For answers without an end (the watch stream): after send(), the answer's head with an empty body if its status is
