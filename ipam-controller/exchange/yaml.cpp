@@ -99,9 +99,18 @@ Json plain_scalar(const std::string& text) {
 
 class Builder : public YAML::EventHandler {
  public:
-  explicit Builder(Document& document) : document_(document) {}
+  // `begun`: where the document before began.
+  Builder(Document& document, int& begun) : document_(document), begun_(begun) {}
 
-  void OnDocumentStart(const YAML::Mark& mark) override { document_.line = line_at(mark); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    document_.line = line_at(mark);
+    // A stray "}" is an empty document after the other to yaml-cpp 0.7, for ever.
+    if (mark.pos == begun_) {
+      throw Refused{line_at(mark), "something stands here that belongs to nothing",
+                    "is a bracket or a brace too many?"};
+    }
+    begun_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { value(mark, anchor, nullptr); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -189,6 +198,7 @@ class Builder : public YAML::EventHandler {
   void close() { stack_.pop_back(); }
 
   Document& document_;
+  int& begun_;
   std::vector<Level> stack_;
 };
 
@@ -215,10 +225,11 @@ Result<std::vector<Document>> documents_in(const TextFile& file) {
   std::vector<Document> documents;
   try {
     YAML::Parser parser(in);
+    int begun = -1;
     while (true) {
       Document document;
       document.file = file.name;
-      Builder builder(document);
+      Builder builder(document, begun);
       if (!parser.HandleNextDocument(builder)) {
         return documents;
       }

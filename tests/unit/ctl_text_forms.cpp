@@ -144,6 +144,8 @@ TEST_CASE("yaml: what could deceive is refused, with its line") {
   CHECK(refusal("a: 1\nb: !!python/object x\n").starts_with("reading f: line 2: it has the tag"));
   CHECK(refusal("? [a, b]\n: c\n") == "reading f: line 1: a name in an object must be a text");
   CHECK(refusal("a: [1, 2\n").starts_with("reading f: line "));
+  CHECK(refusal("a: 1\n}\n").starts_with("reading f: line 2: "));
+  CHECK(refusal("{\"a\": 1}}\n").starts_with("reading f: line 1: "));
   CHECK(refusal(std::string(100'000, '[')).starts_with("reading f: line "));
   CHECK(refusal(std::string(100, '[') + std::string(100, ']')) == "reading f: line 1: it is nested deeper than 64");
 }
