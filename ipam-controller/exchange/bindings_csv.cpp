@@ -81,7 +81,13 @@ void take_addresses(Row& row, std::string_view column, ImportItem& item) {
   }
 }
 
+// Values that have a space or the like in them are written as JSON.
 void take_labels(Row& row, ImportItem& item) {
+  if (row.cell("labels").starts_with('{')) {
+    const auto json = ipam_api::parse_json("the cell", row.cell("labels"));
+    item.labels = row.take("labels", json ? ipam_api::labels_from(*json) : Result<ipam_api::Labels>(json.error()));
+    return;
+  }
   for (const std::string& text : words(row.cell("labels"))) {
     const auto equals = text.find('=');
     if (equals == text.npos || equals == 0) {
@@ -93,6 +99,7 @@ void take_labels(Row& row, ImportItem& item) {
       return;
     }
   }
+  item.labels = row.take("labels", ipam_api::labels_from(ipam_api::Json(item.labels)));
 }
 
 std::uint32_t ordinal_in(Row& row) {
@@ -159,8 +166,10 @@ std::vector<std::string> binding_cells(const ImportItem& item) {
     addresses.push_back(address.str());
   }
   std::vector<std::string> labels;
+  bool plain = true;
   for (const auto& [key, value] : item.labels) {
     labels.push_back(key + "=" + value);
+    plain = plain && value.find_first_of(" ,;") == std::string::npos;
   }
   return {item.network,
           item.namespace_,
@@ -172,7 +181,7 @@ std::vector<std::string> binding_cells(const ImportItem& item) {
           item.pool,
           item.retention ? item.retention->str() : "",
           item.workload,
-          joined(labels),
+          plain ? joined(labels) : ipam_api::Json(item.labels).dump(),
           item.note};
 }
 

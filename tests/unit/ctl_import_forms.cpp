@@ -380,6 +380,14 @@ TEST_CASE("our own csv: strict, complete, and read back as it was written") {
   CHECK(faults_of(again).empty());
   CHECK(again.items() == items);
 
+  ImportItem spaced = items[0];
+  spaced.labels = {{"team", "data base; a,b"}};
+  CHECK(binding_cells(spaced)[10] == R"({"team":"data base; a,b"})");
+  const TextFile json_cell{"j", "hostname,addresses,labels\nx,10.0.0.5,\"{\"\"team\"\":\"\"data base\"\"}\"\n"};
+  const Reading labelled = read("csv", in_shop(), [&](Reading& r) { read_bindings_csv(json_cell, r); });
+  REQUIRE(labelled.items().size() == 1);
+  CHECK(labelled.items()[0].labels.at("team") == "data base");
+
   const Reading bad = read("csv", in_shop(), [](Reading& r) {
     read_bindings_csv({"b.csv",
                        "hostname,addresses,kind,mac,labels,retention\n,10.0.0.5,,,,\na,10.0.0.5 10.0.0.6,,,,\nb,,,,,\n"

@@ -33,20 +33,6 @@ net::AddressPair addresses_in(Fields& fields) {
   return pair;
 }
 
-std::map<std::string, std::string> labels_in(Fields& fields) {
-  std::map<std::string, std::string> labels;
-  if (const Json* object = fields.object("labels")) {
-    for (const auto& [key, value] : object->items()) {
-      if (!value.is_string()) {
-        fields.fail("labels", Error(Errc::invalid_argument, fmt::format("the value of '{}' is no text", key)));
-        break;
-      }
-      labels.emplace(key, value.get<std::string>());
-    }
-  }
-  return labels;
-}
-
 ImportItem::What what_in(Fields& fields) {
   const std::string text = fields.string("what", "binding");
   if (text != "binding" && text != "reservation") {
@@ -142,7 +128,9 @@ Result<ImportItem> import_item_from(const Json& json, std::string_view where) {
     item.kind = fields.take("kind", parse_kind(fields.string("kind", to_string(item.kind))));
     item.retention = fields.parsed_if_present("retention", &parse_retention);
     item.workload = fields.string("workload", "");
-    item.labels = labels_in(fields);
+    if (const Json* labels = fields.object("labels")) {
+      item.labels = fields.take("labels", labels_from(*labels));
+    }
   }
   if (auto bad = fields.finish()) {
     return *bad;

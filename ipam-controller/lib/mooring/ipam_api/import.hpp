@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,7 +38,7 @@ struct ImportItem {
   Kind kind = Kind::fixed_by_admin;
   std::optional<Retention> retention;  // none: as an admin's binding without one
   std::string workload;
-  std::map<std::string, std::string> labels;
+  Labels labels;
 
   // "binding shop/db-0", "reservation kea-10-9-0-12"
   std::string subject() const;
