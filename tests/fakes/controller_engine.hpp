@@ -99,14 +99,14 @@ class Engine {
   Result<ipam_api::RegistrationAnswer> node(const std::string& name, std::string_view vtep,
                                             const std::string& machine = "") {
     const ipam_api::Registration registration{
-        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", "", "", {}};
+        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", "", "", {}, ""};
     return wait<ipam_api::RegistrationAnswer>(
         [&](auto done) { ipam.register_node(tester(), name, registration, done); });
   }
   Result<ipam_api::RegistrationAnswer> gateway(const std::string& name, std::string_view vtep,
                                                const std::string& machine = "") {
     const ipam_api::Registration registration{
-        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", default_network, "", {}};
+        machine.empty() ? "machine-of-" + name : machine, ip(vtep), "1", default_network, "", {}, ""};
     return wait<ipam_api::RegistrationAnswer>(
         [&](auto done) { ipam.register_gateway(tester(), name, registration, done); });
   }

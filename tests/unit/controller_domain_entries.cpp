@@ -46,7 +46,7 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
       text(entry_of(pool)) ==
       R"({"key":"web","kind":"pool","revision":5,"shard":0,"value":{"ranges":["10.0.0.10-10.0.0.11","10.0.0.13-10.0.0.19"],"subnet":"web"}})");
 
-  CHECK(text(entry_of(Node{"h1", "m", ip("172.31.0.1"), "1", "", {}, false, 6})) ==
+  CHECK(text(entry_of(Node{"h1", "m", ip("172.31.0.1"), "1", "", {}, false, 6, "", 0})) ==
         R"({"key":"h1","kind":"node","revision":6,"shard":0,"value":{"vtep":"172.31.0.1"}})");
   CHECK(text(entry_of(Gateway{"gw1", "m", ip("172.31.0.9"), "1", "default", 7})) ==
         R"({"key":"gw1","kind":"gateway","revision":7,"shard":0,"value":{"network":"default","vtep":"172.31.0.9"}})");
