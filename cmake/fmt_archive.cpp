@@ -1,5 +1,5 @@
-// fmt's own src/format.cc, which Debian does not ship: what the headers leave to the library, compiled for programs that
-// are linked statically.
+// fmt's own src/format.cc, which Debian does not ship: what the headers leave to the library, compiled for programs
+// that are linked statically.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

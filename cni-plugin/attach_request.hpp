@@ -1,7 +1,9 @@
-// What an ADD asks the agent for, out of environment, configuration and pod annotations.
-// Precedence of a wish: pod annotation, CNI_ARGS and runtimeConfig, network configuration.
-// Errors: Errc::invalid_config (configuration, annotation), bad_environment (CNI_ARGS), unsupported; each names where
-// the value came from.
+// What an ADD asks the agent for, out of environment, configuration and pod annotations (docs/reference/cni.md).
+//
+// Two sets of wishes, because the controller's rules come between them: those of this pod (annotation over CNI_ARGS
+// over capability argument, field by field), and what the network configuration says for everybody. Errors:
+// Errc::invalid_config (configuration, annotation), bad_environment (CNI_ARGS), unsupported; each names where the value
+// came from.
 #pragma once
 
 #include "cni-plugin/call.hpp"

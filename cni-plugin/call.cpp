@@ -21,6 +21,9 @@ constexpr std::array known_args{"IgnoreUnknown",
                                 "MOORING_POOL",
                                 "MOORING_SUBNET",
                                 "MOORING_NETWORK",
+                                "MOORING_RETENTION",
+                                "MOORING_WORKLOAD",
+                                "MOORING_LABELS",
                                 "K8S_POD_INFRA_CONTAINER_ID"};
 
 std::string value_of(const Environment& environment, const char* name) {

@@ -26,9 +26,9 @@ Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container
   const net::Cidr everything;
   std::vector<netlink::Route> wanted{route_by(allocation, everything, allocation.gateway, link_index)};
   for (const ipam_api::Route& route : allocation.routes) {
-    if (route.destination.family() == net::Family::v4) {  // the data plane's only one yet
-      const net::Ipv4Address via = route.via ? route.via->v4() : allocation.gateway;
-      wanted.push_back(route_by(allocation, route.destination.v4(), via, link_index));
+    const net::IpAddress via = route.via.value_or(allocation.gateway);
+    if (route.destination.family() == net::Family::v4 && via.is_v4()) {  // IPv6 is not carried yet
+      wanted.push_back(route_by(allocation, route.destination.v4(), via.v4(), link_index));
     }
   }
   std::vector<netlink::Route> set;

@@ -197,10 +197,20 @@ Result<ConfiguredWishes> wishes_of(const NetConf& conf) {
   wishes.pool = fields.string("pool", "");
   wishes.namespace_ = fields.string("namespace", "");
   wishes.kind = fields.string("kind", "");
+  wishes.retention = fields.string("retention", "");
+  const Json* labels = fields.object("labels");
   const Json* runtime = fields.object("runtimeConfig");
   const Json* args = fields.object("args");
   if (auto bad = fields.finish()) {
     return Error(Errc::invalid_config, bad->message(), bad->hint());
+  }
+  if (labels != nullptr) {
+    for (const auto& [key, value] : labels->items()) {
+      if (!value.is_string()) {
+        return wrong("labels." + key, value, "a string");
+      }
+      wishes.labels.emplace(key, value.get<std::string>());
+    }
   }
   // Capability `ips`; where the runtime does not know it, args.cni.ips by convention.
   const Json* ips = find_any_case(runtime, "ips");

@@ -38,7 +38,8 @@ struct NetConf {
 
 // Wishes by the configuration and by the runtime, for ADD; strings are still to be parsed.
 struct ConfiguredWishes {
-  std::string network, subnet, pool, namespace_, kind;
+  std::string network, subnet, pool /* or several, with commas */, namespace_, kind, retention;
+  std::map<std::string, std::string> labels;
   std::vector<std::string> ips;
   std::string mac;
   std::map<std::string, std::string> annotations;  // of the pod: mooring.io/… without the prefix

@@ -30,8 +30,10 @@ constexpr const char* example =
 struct Given {
   std::vector<std::string> tcp;
   std::string node_token_file, admin_token_file;
+  std::string metrics;
   std::string log_level = "info";
   unsigned heartbeat_seconds = 5;
+  unsigned node_silence_seconds = 30;
   unsigned watch_buffer_kib = 8192;
   std::size_t change_log_changes = 1'000'000;
 };
@@ -73,6 +75,13 @@ Result<Config> judged(Config config, const Given& given) {
     }
     config.tcp.push_back(std::move(*listen));
   }
+  if (!given.metrics.empty()) {
+    auto listen = parse_tcp_listen(given.metrics);
+    if (!listen) {
+      return of_option("--metrics-listen", listen.error());
+    }
+    config.metrics = std::move(*listen);
+  }
   auto tokens = tokens_from(given);
   if (!tokens) {
     return tokens.error();
@@ -85,6 +94,7 @@ Result<Config> judged(Config config, const Given& given) {
   }
   config.log_level = spdlog::level::from_str(given.log_level);
   config.heartbeat = std::chrono::seconds(given.heartbeat_seconds);
+  config.node_silence = std::chrono::seconds(given.node_silence_seconds);
   config.watch_buffer_bytes = std::size_t{given.watch_buffer_kib} * 1024;
   config.change_log_changes = given.change_log_changes;
   return config;
@@ -133,12 +143,23 @@ Parsed parse_options(int argc, const char* const* argv) {
                  "token of agents and gateways, for what they call; mode 0600")
       ->type_name("FILE");
   app.add_option("--admin-token-file", given.admin_token_file, "token for everything; mode 0600")->type_name("FILE");
+  app.add_option("--metrics-listen", given.metrics,
+                 "a door for GET /metrics alone, without a token (the other doors have it for nodes and admins)")
+      ->type_name("ADDRESS:PORT");
+  app.add_option("--webhook-ca-file", config.webhook_ca_file,
+                 "PEM certificates of CAs that receivers of webhooks may have, beside the system's")
+      ->type_name("FILE");
   app.add_option("--log-level", given.log_level, "trace, debug, info, warning, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}))
       ->type_name("LEVEL")
       ->capture_default_str();
   app.add_option("--heartbeat-seconds", given.heartbeat_seconds, "between heartbeats on watch streams, 1 to 60")
       ->check(CLI::Range(1, 60))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  app.add_option("--node-silence-seconds", given.node_silence_seconds,
+                 "a node that was not heard for so long is silent, and may be deleted, 0 to 86400")
+      ->check(CLI::Range(0, 86400))
       ->type_name("SECONDS")
       ->capture_default_str();
   app.add_option("--watch-buffer-kib", given.watch_buffer_kib,
@@ -151,6 +172,7 @@ Parsed parse_options(int argc, const char* const* argv) {
       ->check(CLI::Range(std::size_t{100}, std::size_t{100'000'000}))
       ->type_name("COUNT")
       ->capture_default_str();
+  app.add_flag("--print-routes", parsed.print_routes, "print what the HTTP interface answers to, and end");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -160,6 +182,9 @@ Parsed parse_options(int argc, const char* const* argv) {
     parsed.output = out.str();
     parsed.errors = err.str();
     parsed.exit_code = status == 0 ? 0 : usage_error;
+    return parsed;
+  }
+  if (parsed.print_routes) {
     return parsed;
   }
   auto result = judged(std::move(config), given);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,12 @@ struct Config {
   std::string store_path = "/var/lib/mooring/controller.db";
   std::string unix_path = "/run/mooring/controller.sock";
   std::vector<TcpListen> tcp;
-  Tokens tokens;  // read from the token files
+  Tokens tokens;                     // read from the token files
+  std::optional<TcpListen> metrics;  // a door for GET /metrics alone, without a token
+  std::string webhook_ca_file;       // "" = the system's CAs alone
   spdlog::level::level_enum log_level = spdlog::level::info;
   std::chrono::seconds heartbeat{5};
+  std::chrono::seconds node_silence{30};
   std::size_t watch_buffer_bytes = 0;
   std::size_t change_log_changes = 1'000'000;
 };
@@ -34,6 +38,7 @@ struct Config {
 // What parsing came to: a configuration, or a text to print and a status to exit with (--help, --version, an error).
 struct Parsed {
   bool run = false;
+  bool print_routes = false;  // do that instead
   Config config;
   std::string output;  // for stdout
   std::string errors;  // for stderr

@@ -13,9 +13,11 @@
 #include <spdlog/spdlog.h>
 
 #include "ipam-controller/api/api.hpp"
+#include "ipam-controller/api/metrics.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "ipam-controller/config.hpp"
+#include "ipam-controller/observe/observatory.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
 #include "mooring/http/server.hpp"
 
@@ -70,11 +72,47 @@ Result<void> listen(http::Server& server, const Config& config) {
   return ok();
 }
 
+Result<void> listen_for_metrics(http::Server& server, const TcpListen& tcp) {
+  if (auto open = server.listen_tcp(tcp.address, tcp.port); !open) {
+    return open.error().within("option --metrics-listen");
+  }
+  spdlog::info("metrics on {} port {}", tcp.address, server.tcp_port());
+  return ok();
+}
+
+Observatory::Sources sources_of(const Ipam& ipam, const WatchHub& hub, const http::Server& server) {
+  Observatory::Sources sources;
+  sources.presence = [&hub](const std::string& kind, const std::string& name) {
+    const auto role = kind == "node" ? ipam_api::Role::node : ipam_api::Role::gateway;
+    const WatchHub::Presence known = hub.presence(role, name);
+    Lookout::Presence presence;
+    presence.live = known.live;
+    if (known.last_heard) {
+      presence.last_heard_ms =
+          std::chrono::duration_cast<std::chrono::milliseconds>(known.last_heard->time_since_epoch()).count();
+    }
+    return presence;
+  };
+  sources.audit_head = [&ipam] {
+    const AuditHead head = ipam.audit_head();
+    return Lookout::AuditHead{head.seq, head.hash};
+  };
+  sources.watch_streams = [&hub] { return hub.streams(); };
+  sources.http_connections = [&server] { return server.connections(); };
+  return sources;
+}
+
 // Ends in order: readers are told, then the doors close, then whatever still runs comes to its end.
 class Shutdown {
  public:
-  Shutdown(asio::io_context& io, WatchHub& hub, http::Server& server, std::function<void()> at_the_end)
-      : hub_(hub), server_(server), at_the_end_(std::move(at_the_end)), signals_(io, SIGTERM, SIGINT), timer_(io) {
+  Shutdown(asio::io_context& io, WatchHub& hub, Observatory& observatory, http::Server& server,
+           std::function<void()> at_the_end)
+      : hub_(hub),
+        observatory_(observatory),
+        server_(server),
+        at_the_end_(std::move(at_the_end)),
+        signals_(io, SIGTERM, SIGINT),
+        timer_(io) {
     signals_.async_wait([this](const boost::system::error_code& failure, int signal) {
       if (!failure) {
         spdlog::info("ending: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -85,6 +123,7 @@ class Shutdown {
 
   void begin() {
     hub_.shutdown();
+    observatory_.stop();
     give_up_ = std::chrono::steady_clock::now() + goodbye_patience;
     look();
   }
@@ -102,6 +141,7 @@ class Shutdown {
   }
 
   WatchHub& hub_;
+  Observatory& observatory_;
   http::Server& server_;
   std::function<void()> at_the_end_;
   asio::signal_set signals_;
@@ -146,7 +186,16 @@ int run(const Config& config) {
     spdlog::critical("option --store: {}", store.error().text());
     return could_not_run;
   }
+  WebhookOptions webhook_options;
+  auto trust = http::TlsTrust::load(config.webhook_ca_file);
+  if (!trust) {
+    spdlog::critical("option --webhook-ca-file: {}", trust.error().text());
+    return could_not_run;
+  }
+  webhook_options.trust = std::move(*trust);
   Ipam ipam(**store, post);
+  Observatory observatory(io.get_executor(), ipam, webhook_options);
+  ipam.observe(observatory);
   if (auto started = ipam.start(); !started) {
     spdlog::critical("option --store: {}", started.error().text());
     return could_not_run;
@@ -156,15 +205,26 @@ int run(const Config& config) {
 
   WatchOptions watch_options;
   watch_options.heartbeat = config.heartbeat;
+  watch_options.node_silence = config.node_silence;
   watch_options.outbox_bytes = config.watch_buffer_bytes;
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
 
-  Api api(Services{ipam, hub}, config.tokens);
-  http::Server server(io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); });
+  Api api(Services{ipam, hub, observatory}, config.tokens);
+  http::Limits limits;
+  limits.body_bytes_of = [&api](const http::Request& head) { return api.body_bytes_of(head); };
+  http::Server server(
+      io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); }, limits);
   server.on_fault([](const std::string& fault) { spdlog::error("http: {}", fault); });
+  http::Server metrics_server(io.get_executor(), [&observatory](http::Request request) {
+    return answer_metrics_only(observatory, std::move(request));
+  });
+  observatory.start(sources_of(ipam, hub, server));
   Ticker ticker(io, ipam);
-  Shutdown shutdown(io, hub, server, [&ticker] { ticker.stop(); });
+  Shutdown shutdown(io, hub, observatory, server, [&] {
+    metrics_server.stop();
+    ticker.stop();
+  });
 
   int status = 0;
   const auto open_doors = [&] {
@@ -173,6 +233,14 @@ int run(const Config& config) {
       status = could_not_run;
       shutdown.begin();
       return;
+    }
+    if (config.metrics) {
+      if (auto open = listen_for_metrics(metrics_server, *config.metrics); !open) {
+        spdlog::critical("{}", open.error().text());
+        status = could_not_run;
+        shutdown.begin();
+        return;
+      }
     }
     spdlog::info("ready");
   };
@@ -204,7 +272,7 @@ int run(const Config& config) {
 int main(int argc, char** argv) {
   using namespace mooring::controller;
   const Parsed parsed = parse_options(argc, argv);
-  fmt::print(stdout, "{}", parsed.output);
+  fmt::print(stdout, "{}", parsed.print_routes ? routes_text() : parsed.output);
   fmt::print(stderr, "{}", parsed.errors);
   if (!parsed.run) {
     return parsed.exit_code;

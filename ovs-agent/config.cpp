@@ -35,6 +35,8 @@ struct Options {
   std::string controller = "unix:/run/mooring/controller.sock";
   std::string token_file;
   std::vector<std::string> allow_host_cidrs;
+  std::string zone;
+  std::vector<std::string> labels;
 };
 
 [[noreturn]] void refuse(const std::string& option, const std::string& value, const Error& error) {
@@ -47,6 +49,23 @@ T understood(const std::string& option, const std::string& value, const Result<T
     refuse(option, value, result.error());
   }
   return *result;
+}
+
+ipam_api::Labels labels_from(const std::vector<std::string>& texts) {
+  ipam_api::Json labels = ipam_api::Json::object();
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) {
+      refuse("--label", text, Error(Errc::invalid_argument, "is not NAME=VALUE", "like rack=7"));
+    }
+    const std::string name = text.substr(0, equals);
+    if (labels.contains(name)) {
+      refuse("--label", text, Error(Errc::invalid_argument, fmt::format("{} is given twice", name)));
+    }
+    labels[name] = text.substr(equals + 1);
+    understood("--label", text, ipam_api::labels_from(labels));
+  }
+  return understood("--label", "", ipam_api::labels_from(labels));
 }
 
 void understand(const Options& options, Config& config) {
@@ -81,6 +100,10 @@ void understand(const Options& options, Config& config) {
   for (const auto& cidr : options.allow_host_cidrs) {
     config.allow_host_cidrs.push_back(understood("--allow-host-cidr", cidr, net::Cidr::parse(cidr)));
   }
+  if (!options.zone.empty()) {
+    config.zone = understood("--zone", options.zone, ipam_api::parse_name("zone", options.zone));
+  }
+  config.labels = labels_from(options.labels);
 }
 
 }  // namespace
@@ -108,6 +131,8 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
       ->check(CLI::IsMember({"auto", "system", "netdev"}));
   app.add_option("--allow-host-cidr", options.allow_host_cidrs,
                  "addresses of the host that pods may open connections to; can be repeated");
+  app.add_option("--zone", options.zone, "where the node stands, for selectors of pools and rules");
+  app.add_option("--label", options.labels, "NAME=VALUE, for selectors of pools and rules; can be repeated");
   app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")
       ->default_val("info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));

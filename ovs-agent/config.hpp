@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mooring/http/endpoint.hpp"
+#include "mooring/ipam_api/messages.hpp"
 #include "mooring/net/address.hpp"
 
 namespace mooring::agent {
@@ -23,6 +24,8 @@ struct Config {
   std::string ovs_run_dir;
   std::string datapath;
   std::vector<net::Cidr> allow_host_cidrs;
+  std::string zone;
+  ipam_api::Labels labels;
   std::string log_level;
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "mooring/directory/watch_client.hpp"
@@ -18,7 +19,9 @@
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
 #include "ovs-agent/adapters/views.hpp"
+#include "ovs-agent/app/inventory_report.hpp"
 #include "ovs-agent/app/reconciler.hpp"
+#include "ovs-agent/app/repairs.hpp"
 #include "ovs-agent/config.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
 
@@ -44,10 +47,13 @@ class Agent {
             switch_.br_int(), switch_.br_tun()),
         table_(state_, flows_, kernel_),
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
-        controller_(state_.executor, config.controller, config.token, [this] { return watch_.status().connected; }),
+        controller_(state_.executor, config.name, config.controller, config.token,
+                    [this] { return watch_.status().connected; }),
         releases_(state_, controller_, journal_),
         parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, notes_, config.ovsdb},
         attachments_(parts_),
+        inventory_(parts_, attachments_),
+        repairs_(parts_, attachments_, switch_),
         reconciler_(parts_, attachments_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_}),
         socket_(state_.executor, attachments_,
@@ -69,6 +75,7 @@ class Agent {
     asio::co_spawn(state_.executor, watch_.run(), asio::detached);
     asio::co_spawn(state_.executor, releases_.run(), asio::detached);
     asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
+    asio::co_spawn(state_.executor, inventory_.run(), asio::detached);
     return ok();
   }
 
@@ -82,6 +89,9 @@ class Agent {
     settings.registration.machine_id = config.machine_id;
     settings.registration.vtep = config.vtep;
     settings.registration.version = MOORING_VERSION;
+    settings.registration.zone = config.zone;
+    settings.registration.boot_id = kernel_boot_id();
+    settings.registration.labels = config.labels;
     settings.controller = config.controller;
     settings.token = config.token;
     return settings;
@@ -89,13 +99,27 @@ class Agent {
   directory::WatchClientCallbacks watch_callbacks() {
     directory::WatchClientCallbacks callbacks;
     callbacks.changed = [this](const directory::Changes& changes) { directory_changed(changes); };
-    callbacks.answer = [this](const std::string& question, const ipam_api::Json&) { return views_.answer(question); };
+    callbacks.answer = [this](std::string question, ipam_api::Json arguments) {
+      return answer(std::move(question), std::move(arguments));
+    };
+    callbacks.registered = [this](const ipam_api::RegistrationAnswer& answer) {
+      inventory_.registered(answer.incarnation);
+    };
     callbacks.refused = [](const Error& error) { spdlog::error("the controller refuses this node: {}", error.text()); };
     callbacks.connected = [this](bool connected) {
       spdlog::info("the controller is {}", connected ? "there" : "away");
       state_.changed.notify();
     };
     return callbacks;
+  }
+  asio::awaitable<Result<ipam_api::Json>> answer(std::string question, ipam_api::Json arguments) {
+    if (question == "inventory") {
+      co_return to_json(inventory_.take());
+    }
+    if (question == "repair") {
+      co_return co_await repairs_.carry_out(std::move(arguments));
+    }
+    co_return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
   }
   void directory_changed(const directory::Changes& changes) {
     table_.directory_changed(changes);
@@ -125,6 +149,8 @@ class Agent {
   ReleaseQueue releases_;
   Attachments::Parts parts_;
   Attachments attachments_;
+  InventoryReport inventory_;
+  Repairs repairs_;
   Reconciler reconciler_;
   Views views_;
   AgentSocket socket_;

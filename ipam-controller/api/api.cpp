@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "ipam-controller/api/audit.hpp"
+#include "ipam-controller/api/explain.hpp"
 #include "ipam-controller/api/problem.hpp"
+#include "ipam-controller/observe/observatory.hpp"
 
 namespace mooring::controller {
 namespace {
@@ -43,6 +46,11 @@ Found find_route(const std::vector<Route>& routes, const http::Request& request)
   return found;
 }
 
+int status_of(const http::Answer& answer) {
+  const auto* response = std::get_if<http::Response>(&answer.value);
+  return response != nullptr ? response->status : std::get<http::Stream>(answer.value).status;
+}
+
 }  // namespace
 
 PathMatch match_path(std::string_view pattern, std::string_view path) {
@@ -76,14 +84,43 @@ PathMatch match_path(std::string_view pattern, std::string_view path) {
   return match.fits && pattern.empty() && path.empty() ? match : PathMatch{};
 }
 
-Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::move(tokens)) {
-  for (const auto part : {topology_routes(), policy_routes(), block_routes(), binding_routes(), port_routes(),
-                          node_routes(), watch_routes()}) {
-    routes_.insert(routes_.end(), part.begin(), part.end());
+std::vector<Route> all_routes() {
+  std::vector<Route> routes;
+  for (const auto part :
+       {topology_routes(), policy_routes(), block_routes(), binding_routes(), import_routes(), apply_routes(),
+        port_routes(), node_routes(), node_evidence_routes(), fsck_routes(), watch_routes(), audit_routes(),
+        explain_routes(), event_routes(), webhook_routes(), metrics_routes()}) {
+    routes.insert(routes.end(), part.begin(), part.end());
   }
+  return routes;
+}
+
+std::string routes_text() {
+  std::string text;
+  for (const Route& route : all_routes()) {
+    text += fmt::format("{} {} {}\n", route.method, route.pattern, route.needs == Access::admin ? "admin" : "node");
+  }
+  return text;
+}
+
+Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::move(tokens)), routes_(all_routes()) {}
+
+std::size_t Api::body_bytes_of(const http::Request& head) const {
+  const Result<Access> caller = access_of(head, tokens_);
+  const Found found = caller ? find_route(routes_, head) : Found();
+  const bool may = found.route != nullptr && (found.route->needs != Access::admin || *caller == Access::admin);
+  return may && found.route->large_body ? large_body_bytes : 0;
 }
 
 asio::awaitable<http::Answer> Api::answer(http::Request request) {
+  const std::string method = request.method;
+  std::string_view route;
+  http::Answer answer = co_await answer_by_route(std::move(request), route);
+  services_.observatory.metrics().http_request(method, route, status_of(answer));
+  co_return answer;
+}
+
+asio::awaitable<http::Answer> Api::answer_by_route(http::Request request, std::string_view& route) {
   const Result<Access> caller = access_of(request, tokens_);
   if (!caller) {
     spdlog::warn("api: {} {} from {}: {}", request.method, request.path, request.peer.str(), caller.error().message());
@@ -97,6 +134,7 @@ asio::awaitable<http::Answer> Api::answer(http::Request request) {
     const Error nothing(Errc::not_found, fmt::format("there is nothing at {}", request.path), "see docs/api/rest.md");
     co_return problem(nothing);
   }
+  route = found.route->pattern;
   if (found.route->needs == Access::admin && *caller != Access::admin) {
     const Error refused(Errc::permission_denied,
                         fmt::format("{} {} needs the admin token", request.method, request.path),

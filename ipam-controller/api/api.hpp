@@ -18,12 +18,22 @@ class Api {
 
   // The order of refusals: 401 (who are you?), 404, 405, 403 (not for you), then what the use case finds.
   asio::awaitable<http::Answer> answer(http::Request request);
+  // For http::Limits: how large a body this request may have. Those who may not ask do not get to send much.
+  std::size_t body_bytes_of(const http::Request& head) const;
 
  private:
+  // `route`: the pattern that fitted, or "".
+  asio::awaitable<http::Answer> answer_by_route(http::Request request, std::string_view& route);
+
   Services services_;
   Tokens tokens_;
   std::vector<Route> routes_;
 };
+
+// Everything that the controller answers to.
+std::vector<Route> all_routes();
+// The same as "METHOD PATTERN node|admin" lines: --print-routes, which the tests hold docs/api/openapi.yaml to.
+std::string routes_text();
 
 // The parameters if `path` fits `pattern`, see Route::pattern.
 struct PathMatch {

@@ -9,20 +9,20 @@ using ipam_api::Fields;
 struct Blocks {
   using Object = Block;
   static constexpr std::string_view collection = "blocks";
-  static std::vector<std::string_view> filters() { return {"node", "subnet"}; }
+  static std::vector<std::string_view> filters() { return {"node", "subnet", "pool"}; }
   static Result<std::string> key(const Call& call) { return call.parameters[0]; }
   static const std::string& path(const std::string& id) { return id; }
   static const Block* find(const State& state, const std::string& id) { return state.block(id); }
   static std::vector<const Block*> all(const State& state) { return NamedKind<Block>::pointers_to(state.blocks()); }
   static bool fits(const State&, const Block& block, const Filters& filters) {
-    return filters.node_fits(block.node) && filters.subnet_fits(block.subnet);
+    return filters.node_fits(block.node) && filters.subnet_fits(block.subnet) && filters.pool_fits(block.pool);
   }
   static Json view(const State&, const Block& block) { return to_json(block); }
 };
 
 asio::awaitable<Answered> lease(Services& services, const Call& call) {
   const Result<Json> body = body_of(call);
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   if (!body || !caller) {
     co_return body ? caller.error() : body.error();
   }
@@ -50,11 +50,14 @@ asio::awaitable<Answered> lease(Services& services, const Call& call) {
   if (!leased) {
     co_return leased.error();
   }
+  if (caller->dry_run) {
+    co_return with_etag(to_json(*leased));
+  }
   co_return created("/v1/blocks/" + leased->id, to_json(*leased));
 }
 
 asio::awaitable<Answered> give_back(Services& services, const Call& call, bool reported) {
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   if (!caller) {
     co_return caller.error();
   }

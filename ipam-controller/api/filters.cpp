@@ -52,15 +52,16 @@ Result<Filters> filters_of(const Call& call, const std::vector<std::string_view>
     *target = std::move(*name);
   }
   filters.hostname = call.request.parameter("hostname");
-  for (const auto& [key, value] : call.request.query) {
-    if (key != "label") {
-      continue;
+  // Several as label=app=shop,tier=db: values of labels have no commas.
+  std::string_view wanted = call.request.parameter("label");
+  while (!wanted.empty()) {
+    const std::string_view label = wanted.substr(0, wanted.find(','));
+    wanted.remove_prefix(std::min(wanted.size(), label.size() + 1));
+    const auto equals = label.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return Error(Errc::invalid_argument, fmt::format("label '{}' is not KEY=VALUE", label), "label=app=shop,tier=db");
     }
-    const auto equals = value.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return Error(Errc::invalid_argument, fmt::format("label '{}' is not KEY=VALUE", value), "label=app=shop");
-    }
-    filters.labels[value.substr(0, equals)] = value.substr(equals + 1);
+    filters.labels[std::string(label.substr(0, equals))] = label.substr(equals + 1);
   }
   if (const std::string_view limit = call.request.parameter("limit"); !limit.empty()) {
     const auto parsed = limit_from(limit);

@@ -1,5 +1,5 @@
-// The filters and pages of lists: ?network=…&namespace=…&node=…&subnet=…&pool=…&hostname=PATTERN&label=KEY=VALUE, and
-// ?limit=N&continue=TEXT.
+// The filters and pages of lists: ?network=…&namespace=…&node=…&subnet=…&pool=…&hostname=PATTERN, labels as
+// ?label=KEY=VALUE,KEY=VALUE, and ?limit=N&continue=TEXT.
 // Threading: values.
 #pragma once
 

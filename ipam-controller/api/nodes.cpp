@@ -36,7 +36,11 @@ asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
         "give this host another name (--name), or stop the other one's daemon and delete its registration");
   }
   using Registered = ipam_api::RegistrationAnswer;
-  Caller caller;
+  Result<Caller> asking = plain_caller_of(call);
+  if (!asking) {
+    co_return asking.error();
+  }
+  Caller caller = std::move(*asking);
   caller.actor = {role == Role::node ? Actor::Kind::node : Actor::Kind::gateway, *name, call.request.peer.str()};
   const Start<Registered> start = [&](Callback<Registered> done) {
     if (role == Role::node) {
@@ -49,6 +53,9 @@ asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
   if (!registered) {
     spdlog::warn("api: {}", registered.error().text());
     co_return registered.error();
+  }
+  if (caller.dry_run) {
+    co_return answered(200, to_json(*registered));
   }
   services.hub.heard(role, *name);
   spdlog::info("api: {} {} registered from {}: vtep {}, version {}", to_string(role), *name, call.request.peer.str(),
@@ -135,6 +142,9 @@ asio::awaitable<Answered> list_gateways(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> get_node(Services& services, const Call& call) {
+  if (const auto known = only_parameters(call, {}); !known) {
+    co_return known.error();
+  }
   const Look look = [&services, &call](const State& state) -> Result<Json> {
     const Node* node = state.node(call.parameters[0]);
     if (node == nullptr) {
@@ -146,6 +156,9 @@ asio::awaitable<Answered> get_node(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> get_gateway(Services& services, const Call& call) {
+  if (const auto known = only_parameters(call, {}); !known) {
+    co_return known.error();
+  }
   const Look look = [&services, &call](const State& state) -> Result<Json> {
     const Gateway* gateway = state.gateway(call.parameters[0]);
     if (gateway == nullptr) {
@@ -157,20 +170,33 @@ asio::awaitable<Answered> get_gateway(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> remove_node(Services& services, const Call& call) {
-  const Result<bool> force = force_of(call);
+  const Result<void> known = only_parameters(call, {"force", "fence"});
+  const Result<bool> force = flag_of(call, "force");
+  const Result<bool> fence = flag_of(call, "fence");
   const Result<Caller> caller = caller_of(call);
-  if (!force || !caller) {
-    co_return force ? caller.error() : force.error();
+  if (!known || !force || !fence || !caller) {
+    co_return !known ? known.error() : !force ? force.error() : !fence ? fence.error() : caller.error();
+  }
+  const std::string& name = call.parameters[0];
+  if (const auto heard = services.hub.sign_of_life(Role::node, name)) {
+    co_return Error(Errc::in_use, fmt::format("deleting node {}: {}", name, *heard),
+                    fmt::format("stop mooring-agent there, or cut the machine off, and wait {} s: a node that lives "
+                                "would go on with addresses that others get",
+                                services.hub.node_silence().count()));
   }
   const Start<void> start = [&](Callback<void> done) {
-    services.ipam.delete_node(*caller, call.parameters[0], *force, std::move(done));
+    if (*fence) {
+      services.ipam.fence_node(*caller, name, std::move(done));
+    } else {
+      services.ipam.delete_node(*caller, name, *force, std::move(done));
+    }
   };
   const Result<void> gone = co_await when_done(start);
   co_return done_or(gone);
 }
 
 asio::awaitable<Answered> remove_gateway(Services& services, const Call& call) {
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   if (!caller) {
     co_return caller.error();
   }

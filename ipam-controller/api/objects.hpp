@@ -30,9 +30,10 @@ struct ObjectRoutes {
 
   static asio::awaitable<Answered> create(Services& services, const Call& call) {
     const Result<Json> body = body_of(call);
-    const Result<Caller> caller = caller_of(call);
-    if (!body || !caller) {
-      co_return body ? caller.error() : body.error();
+    const Result<Caller> caller = plain_caller_of(call);
+    const Result<void> unmatched = no_if_match(call);
+    if (!body || !caller || !unmatched) {
+      co_return !body ? body.error() : !caller ? caller.error() : unmatched.error();
     }
     const Result<Object> asked = Kind::read(*body);
     if (!asked) {
@@ -52,7 +53,7 @@ struct ObjectRoutes {
 
   static asio::awaitable<Answered> put(Services& services, const Call& call) {
     const Result<Json> body = body_of(call);
-    const Result<Caller> caller = caller_of(call);
+    const Result<Caller> caller = plain_caller_of(call);
     if (!body || !caller) {
       co_return body ? caller.error() : body.error();
     }
@@ -97,8 +98,9 @@ struct ObjectRoutes {
 
   static asio::awaitable<Answered> get(Services& services, const Call& call) {
     const auto key = Kind::key(call);
-    if (!key) {
-      co_return key.error();
+    const auto known = only_parameters(call, {});
+    if (!key || !known) {
+      co_return key ? known.error() : key.error();
     }
     const Look look = [&key](const State& state) -> Result<Json> {
       const Object* object = Kind::find(state, *key);
@@ -112,7 +114,7 @@ struct ObjectRoutes {
 
   static asio::awaitable<Answered> remove(Services& services, const Call& call) {
     const auto key = Kind::key(call);
-    const Result<Caller> caller = caller_of(call);
+    const Result<Caller> caller = plain_caller_of(call);
     if (!key || !caller) {
       co_return key ? caller.error() : key.error();
     }

@@ -1,4 +1,4 @@
-// /v1/rules, /v1/webhooks, /v1/extra-addresses
+// /v1/rules, /v1/extra-addresses
 #include <algorithm>
 
 #include "ipam-controller/api/objects.hpp"
@@ -17,16 +17,6 @@ struct Rules : NamedKind<Rule> {
   static std::vector<const Rule*> all(const State& state) { return pointers_to(state.rules()); }
   static bool fits(const State&, const Rule&, const Filters&) { return true; }
   static Json view(const State&, const Rule& rule) { return to_json(rule); }
-};
-
-struct Webhooks : NamedKind<Webhook> {
-  static constexpr std::string_view collection = "webhooks";
-  static std::vector<std::string_view> filters() { return {}; }
-  static Result<Webhook> read(const Json& json) { return webhook_from(json); }
-  static const Webhook* find(const State& state, const std::string& name) { return state.webhook(name); }
-  static std::vector<const Webhook*> all(const State& state) { return pointers_to(state.webhooks()); }
-  static bool fits(const State&, const Webhook&, const Filters&) { return true; }
-  static Json view(const State&, const Webhook& webhook) { return to_json(webhook); }
 };
 
 // Named NETWORK/ADDRESS in paths; inside, the network's VNI takes its place.
@@ -59,7 +49,7 @@ Error no_such_extra(const NetworkAddress& at) {
 struct ExtraAddresses {
   using Object = ExtraAddress;
   static constexpr std::string_view collection = "extra-addresses";
-  static std::vector<std::string_view> filters() { return {"network", "subnet", "namespace"}; }
+  static std::vector<std::string_view> filters() { return {"network", "subnet", "namespace", "pool"}; }
   static Result<ExtraAddress> read(const Json& json) { return extra_address_from(json); }
   static std::string path(const PortAddress& key) { return fmt::format("{}/{}", key.vni.value(), key.address.str()); }
   static std::vector<const ExtraAddress*> all(const State& state) {
@@ -72,7 +62,7 @@ struct ExtraAddresses {
   }
   static bool fits(const State&, const ExtraAddress& extra, const Filters& filters) {
     return filters.network_fits(extra.network) && filters.subnet_fits(extra.subnet) &&
-           filters.namespace_fits(extra.namespace_);
+           filters.namespace_fits(extra.namespace_) && filters.pool_fits(extra.pool);
   }
   static Json view(const State& state, const ExtraAddress& extra) {
     Json json = to_json(extra);
@@ -84,8 +74,9 @@ struct ExtraAddresses {
 
 asio::awaitable<Answered> get_extra(Services& services, const Call& call) {
   const auto at = network_address_of(call);
-  if (!at) {
-    co_return at.error();
+  const auto known = only_parameters(call, {});
+  if (!at || !known) {
+    co_return at ? known.error() : at.error();
   }
   const Look look = [&at](const State& state) -> Result<Json> {
     const ExtraAddress* extra = find_extra(state, *at);
@@ -96,7 +87,7 @@ asio::awaitable<Answered> get_extra(Services& services, const Call& call) {
 
 asio::awaitable<Answered> put_extra(Services& services, const Call& call) {
   const Result<Json> body = body_of(call);
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   const auto at = network_address_of(call);
   if (!body || !caller || !at) {
     co_return !body ? body.error() : !caller ? caller.error() : at.error();
@@ -122,7 +113,7 @@ asio::awaitable<Answered> put_extra(Services& services, const Call& call) {
 }
 
 asio::awaitable<Answered> remove_extra(Services& services, const Call& call) {
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   const auto at = network_address_of(call);
   if (!caller || !at) {
     co_return caller ? at.error() : caller.error();
@@ -139,7 +130,7 @@ asio::awaitable<Answered> remove_extra(Services& services, const Call& call) {
 // POST /v1/extra-addresses:move {"network", "address", "to": {"namespace", "hostname", "interface_ordinal"} or null}
 asio::awaitable<Answered> move(Services& services, const Call& call) {
   const Result<Json> body = body_of(call);
-  const Result<Caller> caller = caller_of(call);
+  const Result<Caller> caller = plain_caller_of(call);
   if (!body || !caller) {
     co_return body ? caller.error() : body.error();
   }
@@ -174,12 +165,11 @@ asio::awaitable<Answered> move(Services& services, const Call& call) {
   if (!moved) {
     co_return moved.error();
   }
-  co_return answered(200, to_json(*moved));
+  co_return with_etag(to_json(*moved));
 }
 
 constexpr Route routes[] = {
     MOORING_OBJECT_ROUTES("rules", Rules),
-    MOORING_OBJECT_ROUTES("webhooks", Webhooks),
     {"POST", "/v1/extra-addresses", Access::admin, &ObjectRoutes<ExtraAddresses>::create},
     {"GET", "/v1/extra-addresses", Access::admin, &ObjectRoutes<ExtraAddresses>::list},
     {"GET", "/v1/extra-addresses/{network}/{address}", Access::admin, &get_extra},

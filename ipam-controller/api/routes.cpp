@@ -9,6 +9,16 @@ namespace mooring::controller {
 
 using ipam_api::Json;
 
+namespace {
+
+void add_etag(http::Response& response, const Json& object) {
+  if (const auto it = object.find("revision"); it != object.end()) {
+    response.headers.emplace_back("ETag", fmt::format("\"{}\"", it->dump()));
+  }
+}
+
+}  // namespace
+
 Result<Json> body_of(const Call& call) {
   return ipam_api::parse_json("the request body", call.request.body);
 }
@@ -21,6 +31,7 @@ Answered created(const std::string& location, const Json& body) {
   constexpr int created_status = 201;
   http::Response response = http::json(created_status, body.dump(-1, ' ', false, Json::error_handler_t::replace));
   response.headers.emplace_back("Location", location);
+  add_etag(response, body);
   return http::Answer(std::move(response));
 }
 
@@ -44,25 +55,39 @@ Result<void> only_parameters(const Call& call, const std::vector<std::string_vie
 }
 
 Result<bool> force_of(const Call& call) {
-  if (const auto known = only_parameters(call, {"force"}); !known) {
-    return known.error();
-  }
-  const std::string_view value = call.request.parameter("force");
+  const auto known = only_parameters(call, {"force"});
+  return known ? flag_of(call, "force") : Result<bool>(known.error());
+}
+
+Result<bool> flag_of(const Call& call, std::string_view name) {
+  const std::string_view value = call.request.parameter(name);
   if (value == "true") {
     return true;
   }
   if (value.empty() || value == "false") {
     return false;
   }
-  return Error(Errc::invalid_argument, fmt::format("force is '{}', expected true or false", value));
+  return Error(Errc::invalid_argument, fmt::format("{} is '{}', expected true or false", name, value));
 }
 
 Answered with_etag(const Json& object, bool) {
   http::Response response = http::json(200, object.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (const auto it = object.find("revision"); it != object.end()) {
-    response.headers.emplace_back("ETag", fmt::format("\"{}\"", it->dump()));
-  }
+  add_etag(response, object);
   return http::Answer(std::move(response));
+}
+
+Result<void> no_if_match(const Call& call) {
+  if (call.request.header("if-match").empty()) {
+    return ok();
+  }
+  return Error(Errc::invalid_argument,
+               fmt::format("If-Match says nothing to {} {}", call.request.method, call.request.path),
+               "it is for PUT and DELETE of one object");
+}
+
+Result<Caller> plain_caller_of(const Call& call) {
+  const auto known = only_parameters(call, {});
+  return known ? caller_of(call) : Result<Caller>(known.error());
 }
 
 Result<Caller> caller_of(const Call& call) {

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ipam-controller/api/access.hpp"
+#include "ipam-controller/api/inventories.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/api/when_done.hpp"
 #include "ipam-controller/app/caller.hpp"
@@ -20,10 +22,14 @@
 
 namespace mooring::controller {
 
+class Observatory;  // observe/observatory.hpp
+
 // What use cases work with; outlives every call.
 struct Services {
   Ipam& ipam;
   WatchHub& hub;
+  Observatory& observatory;
+  std::shared_ptr<Inventories> inventories = std::make_shared<Inventories>();
 };
 
 // One request that was let in. Lives until its use case is done.
@@ -42,15 +48,24 @@ struct Route {
   std::string_view pattern;
   Access needs;
   UseCase run;
+  bool large_body = false;  // up to large_body_bytes, where all others have 1 MiB
 };
+inline constexpr std::size_t large_body_bytes = std::size_t{64} * 1024 * 1024;
 
 std::span<const Route> topology_routes();  // networks, subnets, pools, reservations
-std::span<const Route> policy_routes();    // rules, webhooks, extra addresses
+std::span<const Route> policy_routes();    // rules, extra addresses
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
+std::span<const Route> import_routes();  // bindings:import
+std::span<const Route> apply_routes();   // objects:apply
 std::span<const Route> port_routes();
-std::span<const Route> node_routes();   // nodes and gateways
+std::span<const Route> node_routes();  // nodes and gateways
+std::span<const Route> node_evidence_routes();
+std::span<const Route> fsck_routes();
 std::span<const Route> watch_routes();  // version, watch, answers
+std::span<const Route> event_routes();
+std::span<const Route> webhook_routes();
+std::span<const Route> metrics_routes();
 
 // --- what the use cases share
 // -----------------------------------------------------------------------------------------
@@ -58,18 +73,24 @@ std::span<const Route> watch_routes();  // version, watch, answers
 // The body as JSON; an error says what was wrong with it.
 Result<ipam_api::Json> body_of(const Call& call);
 Answered answered(int status, const ipam_api::Json& body);
-// 201 with the object and its place.
+// 201 with the object, its place and its ETag.
 Answered created(const std::string& location, const ipam_api::Json& body);
 // {} or the error.
 Answered done_or(const Result<void>& result);
 // Query parameters other than those are refused and named.
 // (those of every change, dry_run, are always known).
 Result<void> only_parameters(const Call& call, const std::vector<std::string_view>& known);
+// No query parameters but ?dry_run, and then as caller_of().
+Result<Caller> plain_caller_of(const Call& call);
 // Who asks: the token or the user of the socket; ?dry_run=true; If-Match: "REVISION"; Mooring-Reason: TEXT.
 Result<Caller> caller_of(const Call& call);
 // 200 with the object's revision as ETag; `changed` false: it was so already.
 Answered with_etag(const ipam_api::Json& object, bool changed = true);
-// ?force=true|false, absent = false.
+// ?NAME=true|false, absent = false.
+Result<bool> flag_of(const Call& call, std::string_view name);
+// If-Match where it can mean nothing: a request about several objects, or about none.
+Result<void> no_if_match(const Call& call);
+// The same for `force`, where it is the only parameter.
 Result<bool> force_of(const Call& call);
 
 // Looks at the committed state. The reader gives back JSON or an error.

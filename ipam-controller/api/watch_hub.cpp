@@ -120,7 +120,7 @@ asio::awaitable<Result<http::Stream>> WatchHub::open(ipam_api::WatchRequest requ
       ipam_.read([name, done = std::move(done)](const State& state, Revision) {
         if (name.first == Role::node) {
           const Node* node = state.node(name.second);
-          done(node == nullptr ? Result<std::string>(Error(Errc::not_found, "")) : node->machine_id);
+          done(node == nullptr || node->fenced ? Result<std::string>(Error(Errc::not_found, "")) : node->machine_id);
         } else {
           const Gateway* gateway = state.gateway(name.second);
           done(gateway == nullptr ? Result<std::string>(Error(Errc::not_found, "")) : gateway->machine_id);
@@ -148,6 +148,24 @@ WatchHub::Presence WatchHub::presence(Role role, const std::string& name) const 
     return {};
   }
   return {known->second.stream != nullptr, known->second.last_heard};
+}
+
+std::optional<std::string> WatchHub::sign_of_life(Role role, const std::string& name) const {
+  const Presence seen = presence(role, name);
+  if (seen.live) {
+    return "its watch stream is open";
+  }
+  const WallClock::time_point now = WallClock::now();
+  const auto ago = [&](WallClock::time_point then) {
+    return std::chrono::duration_cast<std::chrono::seconds>(now - then).count();
+  };
+  if (seen.last_heard && now - *seen.last_heard < options_.node_silence) {
+    return fmt::format("it was heard {} s ago", ago(*seen.last_heard));
+  }
+  if (!seen.last_heard && now - started_ < options_.node_silence) {
+    return fmt::format("this controller started {} s ago and has not heard everybody yet", ago(started_));
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> WatchHub::live_machine(Role role, const std::string& name) const {

@@ -34,6 +34,7 @@ namespace mooring::controller {
 
 struct WatchOptions {
   std::chrono::seconds heartbeat{5};
+  std::chrono::seconds node_silence{30};                    // a node is silent when it has not been heard for so long
   std::size_t outbox_bytes = std::size_t{8} * 1024 * 1024;  // that may wait for one reader
 };
 
@@ -60,6 +61,10 @@ class WatchHub {
   // Something came from that node or gateway.
   void heard(ipam_api::Role role, const std::string& name);
   Presence presence(ipam_api::Role role, const std::string& name) const;
+  // Why that node or gateway cannot be called silent: "its watch stream is open"; none: it is silent. Within the first
+  // node_silence of this controller nobody is.
+  std::optional<std::string> sign_of_life(ipam_api::Role role, const std::string& name) const;
+  std::chrono::seconds node_silence() const { return options_.node_silence; }
   // Of the machine that holds the name's open stream; none: no stream is open.
   std::optional<std::string> live_machine(ipam_api::Role role, const std::string& name) const;
 
@@ -105,6 +110,7 @@ class WatchHub {
   std::map<Name, Known> known_;
   std::string pending_;  // CHANGES frames not handed out yet
   asio::steady_timer heartbeat_;
+  WallClock::time_point started_ = WallClock::now();
   bool stopping_ = false;
   std::shared_ptr<WatchHub*> self_;  // posted work holds it weakly
 };

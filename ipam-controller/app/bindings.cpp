@@ -122,6 +122,13 @@ Result<Place> choose_place(const State& state, const NewBinding& wanted, const P
       return free.error();
     }
   }
+  if (const Pool* around = state.pool(place->pool)) {
+    auto all = next_addresses(state, *around, now, place->addresses);
+    if (!all) {
+      return all.error();
+    }
+    place->addresses = *all;
+  }
   return place;
 }
 
@@ -181,6 +188,28 @@ Result<Binding> binding_from(const State& state, const NewBinding& asked, TimeMs
   return binding;
 }
 
+// What PUT says of a binding that is there; where it says another address, MAC or pool, it is refused.
+Result<BindingChange> change_from(const NewBinding& wanted, const Binding& there) {
+  const auto stays = [&](std::string_view what, const std::string& is, const std::string& said) {
+    return Error(
+        Errc::conflict, fmt::format("{} of {} is {}, and the change says {}", what, there.owner.str(), is, said),
+        fmt::format("a binding keeps its addresses; delete it and make another: mooringctl delete binding {} -n {}",
+                    there.owner.hostname, there.owner.namespace_));
+  };
+  for (const net::IpAddress address : wanted.addresses.all()) {
+    if (!there.addresses.contains(address)) {
+      return stays("the address", there.addresses.str(), address.str());
+    }
+  }
+  if (wanted.mac && *wanted.mac != there.mac) {
+    return stays("the MAC", there.mac.str(), wanted.mac->str());
+  }
+  if (!wanted.pool.empty() && wanted.pool != there.pool) {
+    return stays("the pool", there.pool.empty() ? "none" : there.pool, wanted.pool);
+  }
+  return BindingChange{wanted.kind, wanted.retention, wanted.workload, wanted.labels, wanted.note};
+}
+
 }  // namespace
 
 Result<Binding> create_binding(Transaction& tx, const NewBinding& wanted) {
@@ -192,7 +221,9 @@ Result<Binding> create_binding(Transaction& tx, const NewBinding& wanted) {
   const Kind kind = binding->kind;
   const net::Vni vni = tx.state().subnet(binding->subnet)->vni;
   for (const net::IpAddress address : binding->addresses.all()) {
-    if (const Resting* resting = tx.state().resting({vni, address})) {
+    // Its own rest goes on: it is over when a container uses the address.
+    const Resting* resting = tx.state().resting({vni, address});
+    if (resting != nullptr && (resting->last_owner != owner || resting->until_ms <= tx.now())) {
       tx.erase(Resting(*resting));
     }
   }
@@ -211,20 +242,24 @@ Result<void> delete_binding(Transaction& tx, const BindingKey& owner, bool force
   if (binding == nullptr) {
     return Error(Errc::not_found, doing + ": there is none", "mooringctl get bindings");
   }
+  if (auto match = check_match(tx, binding->revision, "the binding of " + owner.str()); !match) {
+    return match;
+  }
   const Port* live = tx.state().port_of(owner);
   if (live != nullptr && !force) {
     return Error(Errc::in_use,
                  fmt::format("{}: {} is live on node {} (port {})", doing, live->addresses.str(), live->node, live->id),
                  "delete the pod first, or use --force: the port keeps the address until it is released");
   }
-  if (auto match = check_match(tx, binding->revision, "the binding of " + owner.str()); !match) {
-    return match;
-  }
   const Binding gone = *binding;
   tx.erase(gone);
   if (live != nullptr) {
     Port unbound = *live;
     unbound.kind = Kind::stateless;
+    const bool rest_is_owed = unbound.state == PortState::pending && !gone.last_node.empty();
+    if (rest_is_owed) {
+      put_to_rest(tx, unbound.vni, unbound.addresses, owner);  // of the container before, should this one fail
+    }
     tx.put_unpublished(std::move(unbound));
     return ok();
   }
@@ -232,7 +267,7 @@ Result<void> delete_binding(Transaction& tx, const BindingKey& owner, bool force
     tx.erase(std::move(fenced));
   }
   if (!gone.last_node.empty()) {
-    put_to_rest(tx, gone.pool, tx.state().subnet(gone.subnet)->vni, gone.addresses, owner);
+    put_to_rest(tx, tx.state().subnet(gone.subnet)->vni, gone.addresses, owner);
   }
   return ok();
 }
@@ -258,7 +293,8 @@ Result<Binding> change_binding(Transaction& tx, const BindingKey& owner, const B
   const Port* live = tx.state().port_of(owner);
   if (changed.retention != there->retention) {
     // It counts from now: when it was let go under the old retention is not kept.
-    changed.expires_ms = live == nullptr && !there->last_node.empty() ? end_of(changed.retention, tx.now()) : 0;
+    const bool was_held = !there->last_node.empty() || !there->last_uid.empty() || there->expires_ms != 0;
+    changed.expires_ms = live == nullptr && was_held ? end_of(changed.retention, tx.now()) : 0;
   }
   if (changed == *there) {
     return changed;
@@ -270,6 +306,26 @@ Result<Binding> change_binding(Transaction& tx, const BindingKey& owner, const B
   }
   tx.put(std::move(changed));
   return *tx.state().binding(owner);
+}
+
+Result<Stored<Binding>> put_binding(Transaction& tx, const NewBinding& wanted) {
+  const Binding* there = tx.state().binding(wanted.owner);
+  if (there == nullptr && tx.caller().if_match) {
+    return Error(Errc::not_found, fmt::format("changing the binding of {}: it is gone", wanted.owner.str()),
+                 "create it without If-Match");
+  }
+  if (there == nullptr) {
+    auto made = create_binding(tx, wanted);
+    return made ? Result<Stored<Binding>>(Stored<Binding>{*made, true, true}) : Result<Stored<Binding>>(made.error());
+  }
+  const auto change = change_from(wanted, *there);
+  if (!change) {
+    return change.error();
+  }
+  const Revision before = there->revision;
+  auto changed = change_binding(tx, wanted.owner, *change);
+  return changed ? Result<Stored<Binding>>(Stored<Binding>{*changed, false, changed->revision != before})
+                 : Result<Stored<Binding>>(changed.error());
 }
 
 Result<std::uint64_t> delete_workload(Transaction& tx, const std::string& namespace_, const std::string& workload) {

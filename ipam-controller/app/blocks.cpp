@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ipam-controller/app/use_cases.hpp"
+#include "ipam-controller/domain/patterns.hpp"
 
 namespace mooring::controller {
 namespace {
@@ -28,6 +29,18 @@ Result<Block> lease_block(Transaction& tx, const LeaseRequest& request) {
     return Error(Errc::conflict, fmt::format("{}: the pool is of kind {}", doing, to_string(pool->kind)),
                  "a node gives out stateless addresses alone: name a pool of kind stateless");
   }
+  // The node alone sees who asks: what only the controller can check stays with it.
+  if (!pool->allow.empty() || !pool->deny.empty() || pool->namespace_quota || !pool->quotas.empty() ||
+      !pool->selector.namespaces.empty() || !pool->selector.hostnames.empty() || !pool->selector.labels.empty()) {
+    return Error(Errc::conflict,
+                 fmt::format("{}: the pool is not for everybody, and the node cannot check that", doing),
+                 "name a pool without quotas, allow and deny lists, and selectors of pods");
+  }
+  const Selector of_nodes{{}, {}, pool->selector.nodes, pool->selector.zones, {}};
+  if (const std::string reason = mismatch(of_nodes, {"", "", node->name, node->zone, {}}); !reason.empty()) {
+    return Error(Errc::permission_denied, fmt::format("{}: it is not for it: {}", doing, reason),
+                 fmt::format("name another pool, or change it: mooringctl edit pool {}", pool->name));
+  }
   if (request.count == 0 || request.count > most_addresses) {
     return Error(Errc::invalid_argument, fmt::format("{}: count is {}", doing, request.count),
                  fmt::format("1 to {}", most_addresses));
@@ -36,9 +49,10 @@ Result<Block> lease_block(Transaction& tx, const LeaseRequest& request) {
   const auto range = tx.state().free_run(pool->name, request.family, count);
   if (!range) {
     const PoolUse use = tx.state().use(pool->name, request.family);
-    return Error(Errc::exhausted,
-                 fmt::format("{}: no {} free addresses in a row ({} of {} are free)", doing, count, use.free, use.size),
-                 "lease a smaller block, or another pool's");
+    return Error(
+        Errc::exhausted,
+        fmt::format("{}: no block of {} addresses is free ({} of {} addresses are)", doing, count, use.free, use.size),
+        "lease a smaller block, or another pool's");
   }
   Block block;
   block.generation = tx.revision();
@@ -59,6 +73,9 @@ Result<void> return_block(Transaction& tx, const std::string& id, bool reported)
   const Block* block = tx.state().block(id);
   if (block == nullptr) {
     return Error(Errc::not_found, doing + ": there is no such block", "mooringctl get blocks");
+  }
+  if (auto match = check_match(tx, block->revision, "block " + id); !match) {
+    return match;
   }
   const Node* node = tx.state().node(block->node);
   if (!reported && node != nullptr && !node->fenced) {

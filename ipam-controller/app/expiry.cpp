@@ -8,15 +8,12 @@ constexpr std::size_t most_at_once = 1000;  // of each kind: the rest is due in 
 
 }  // namespace
 
-void put_to_rest(Transaction& tx, const std::string& pool, net::Vni vni, const net::AddressPair& addresses,
-                 const BindingKey& owner) {
-  const Pool* of = tx.state().pool(pool);
-  if (of == nullptr || of->cooldown_seconds == 0) {
-    return;
-  }
+void put_to_rest(Transaction& tx, net::Vni vni, const net::AddressPair& addresses, const BindingKey& owner) {
+  const Subnet* subnet = tx.state().subnet_by_vni(vni);
   for (const net::IpAddress address : addresses.all()) {
-    if (of->covers(address) && !of->excludes(address)) {
-      tx.put(Resting{vni, address, pool, owner, tx.now() + TimeMs{of->cooldown_seconds} * 1000, 0});
+    const Pool* pool = subnet == nullptr ? nullptr : tx.state().pool_covering(subnet->name, address);
+    if (pool != nullptr && pool->cooldown_seconds != 0 && !pool->excludes(address)) {
+      tx.put(Resting{vni, address, pool->name, owner, tx.now() + TimeMs{pool->cooldown_seconds} * 1000, 0});
     }
   }
 }

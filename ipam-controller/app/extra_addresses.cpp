@@ -6,13 +6,17 @@
 
 namespace mooring::controller {
 
+void publish_extra_address(Transaction& tx, PortAddress address) {
+  const ExtraAddress& extra = *tx.state().extra_address(address);
+  const Port* port = extra.holder ? tx.state().port_of(*extra.holder) : nullptr;
+  for (Change& entry : entries_of(extra, port)) {
+    tx.publish_entry(std::move(entry));
+  }
+}
+
 void publish_extra_addresses(Transaction& tx, const BindingKey& holder) {
-  const Port* port = tx.state().port_of(holder);
   for (const PortAddress& address : tx.state().extra_addresses_of(holder)) {
-    const ExtraAddress& extra = *tx.state().extra_address(address);
-    for (Change& entry : entries_of(extra, port)) {
-      tx.publish_entry(std::move(entry));
-    }
+    publish_extra_address(tx, address);
   }
 }
 
@@ -56,11 +60,7 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   moved.holder = request.to;
   moved.generation = tx.revision();
   tx.put(moved);
-  if (request.to) {
-    for (Change& entry : entries_of(*tx.state().extra_address(moved.key()), tx.state().port_of(*request.to))) {
-      tx.publish_entry(std::move(entry));
-    }
-  }
+  publish_extra_address(tx, moved.key());
   return *tx.state().extra_address(moved.key());
 }
 

@@ -1,11 +1,13 @@
 #include "ipam-controller/app/ipam.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "ipam-controller/app/refusals.hpp"
 #include "ipam-controller/app/transaction.hpp"
 #include "ipam-controller/app/use_cases.hpp"
 
@@ -22,11 +24,18 @@ struct Ipam::Flight {
   std::vector<std::unique_ptr<Request>> requests;
   std::vector<Write> undo;
   std::vector<ChangeSet> changes;
+  std::vector<EventRecord> events;
+  std::map<std::string, std::uint64_t> released;  // ports, by the caller's reason
   Revision revision = 0;
+  bool expired = false;  // something ended by itself; there may be more
 };
 
 Ipam::Ipam(Store& store, Post post, Clock clock)
-    : store_(store), post_(std::move(post)), clock_(std::move(clock)), self_(std::make_shared<Ipam*>(this)) {}
+    : store_(store),
+      post_(std::move(post)),
+      clock_(std::move(clock)),
+      refusals_(std::make_unique<Refusals>()),
+      self_(std::make_shared<Ipam*>(this)) {}
 
 Ipam::~Ipam() = default;
 
@@ -38,11 +47,16 @@ Result<void> Ipam::start() {
   incarnation_ = loaded->incarnation;
   last_ = committed_ = loaded->revision;
   behind_ = std::max<TimeMs>(0, loaded->now_ms - clock_());
+  newest_ = loaded->now_ms;
+  last_event_ = loaded->events.empty() ? 0 : loaded->events.back().sequence;
+  if (observer_ != nullptr) {
+    observer_->loaded(std::move(loaded->events), std::move(loaded->cursors));
+  }
   return ok();
 }
 
 TimeMs Ipam::now() const {
-  return clock_() + behind_;
+  return std::max(clock_() + behind_, newest_);
 }
 
 void Ipam::tick() {
@@ -67,21 +81,36 @@ void Ipam::schedule() {
 // One request into the batch: its rows, its changes, and what the ledger says of it.
 void Ipam::apply(Request& request, Batch& batch) {
   Transaction tx(state_, last_ + 1, batch.now_ms, request.caller);
+  // What is only tried takes nobody's turn.
+  const auto turns = request.caller.dry_run ? state_.turns() : std::vector<State::PoolTurns>();
   request.apply(tx);
+  state_.set_turns(turns);
   if (tx.empty()) {
     return;
   }
-  last_ = tx.revision();
+  // Events alone change no object: they carry the revision that they found.
+  last_ = tx.writes().empty() ? last_ : tx.revision();
   for (std::size_t i = 0; i < tx.writes().size(); ++i) {
-    batch.audit.push_back(
-        {tx.revision(), tx.now(), request.caller.actor, request.caller.reason, tx.undo_rows()[i], tx.writes()[i]});
+    if (is_recorded(tx.undo_rows()[i], tx.writes()[i])) {
+      batch.audit.push_back(
+          {tx.revision(), tx.now(), request.caller.actor, request.caller.reason, tx.undo_rows()[i], tx.writes()[i]});
+    }
+    if (observer_ != nullptr && std::holds_alternative<Erase<Port>>(tx.writes()[i])) {
+      ++flight_->released[request.caller.reason];
+    }
   }
   std::move(tx.writes().begin(), tx.writes().end(), std::back_inserter(batch.writes));
   std::move(tx.undo_rows().begin(), tx.undo_rows().end(), std::back_inserter(flight_->undo));
   for (EventRecord& event : tx.events()) {
-    event.revision = tx.revision();
-    event.at_ms = event.since_ms = tx.now();
-    batch.events.push_back(std::move(event));
+    event.sequence = ++last_event_;
+    event.revision = last_;
+    event.at_ms = tx.now();
+    event.since_ms = event.since_ms == 0 ? event.at_ms : event.since_ms;
+    batch.events.push_back(event);
+    flight_->events.push_back(std::move(event));
+  }
+  if (tx.cursors()) {
+    batch.cursors = std::move(tx.cursors());
   }
   if (!tx.changes().changes.empty()) {
     batch.changes.push_back(tx.changes());
@@ -102,6 +131,7 @@ void Ipam::expire_due(Batch& batch) {
       },
       [](Result<void>) {});
   apply(request, batch);
+  flight_->expired = !batch.writes.empty();
 }
 
 void Ipam::drain() {
@@ -111,7 +141,7 @@ void Ipam::drain() {
   run_reads();
   flight_ = std::make_unique<Flight>();
   Batch batch;
-  batch.now_ms = now();
+  batch.now_ms = newest_ = now();
   expire_due(batch);
   while (!queue_.empty() && flight_->requests.size() < max_requests_a_batch) {
     std::unique_ptr<Request> request = std::move(queue_.front());
@@ -119,7 +149,7 @@ void Ipam::drain() {
     apply(*request, batch);
     flight_->requests.push_back(std::move(request));
   }
-  if (batch.writes.empty() && batch.events.empty()) {
+  if (batch.writes.empty() && batch.events.empty() && !batch.cursors) {
     flight_->revision = committed_;
     landed(ok());
     return;
@@ -135,6 +165,9 @@ void Ipam::drain() {
 
 void Ipam::count_batch(bool durable) {
   ++(durable ? counters_.batches : counters_.failed_batches);
+  if (observer_ != nullptr) {
+    observer_->committed(flight_->requests.size(), durable);
+  }
   counters_.largest_batch = std::max<std::uint64_t>(counters_.largest_batch, flight_->requests.size());
 }
 
@@ -149,15 +182,29 @@ void Ipam::landed(Result<void> outcome) {
   // What waits goes on behind the callbacks below, which may call back in.
   if (!queue_.empty() || !readers_.empty()) {
     schedule();
+  } else if (outcome && flight->expired) {
+    tick();
   }
   if (outcome && subscriber_) {
     for (const ChangeSet& changes : flight->changes) {
       subscriber_(changes);
     }
   }
+  if (outcome && observer_ != nullptr) {
+    tell_observer(*flight);
+  }
   for (const auto& request : flight->requests) {
     counters_.refused += outcome && request->refused() ? 1U : 0U;
     request->answer(outcome);
+  }
+}
+
+void Ipam::tell_observer(const Flight& flight) {
+  for (const auto& [reason, ports] : flight.released) {
+    observer_->released(reason, ports);
+  }
+  if (!flight.events.empty()) {
+    observer_->happened(flight.events);
   }
 }
 
@@ -189,9 +236,26 @@ void Ipam::changes_since(Revision after, std::size_t limit, Callback<ChangeLogPa
 // --- the doors
 
 void Ipam::allocate(Caller caller, ipam_api::AllocateRequest request, Callback<ipam_api::Allocation> done) {
+  const bool for_real = !caller.dry_run;
+  const auto shared = std::make_shared<const ipam_api::AllocateRequest>(std::move(request));
+  const auto begun = std::chrono::steady_clock::now();
   enqueue<ipam_api::Allocation>(
-      std::move(caller), [request = std::move(request)](Transaction& tx) { return controller::allocate(tx, request); },
-      std::move(done));
+      std::move(caller),
+      [this, for_real, shared](Transaction& tx) {
+        auto given = controller::allocate(tx, *shared);
+        if (for_real) {
+          const Error refusal = given ? Error() : given.error();
+          refusals_->note(*shared, tx.now(), given ? nullptr : &refusal);
+        }
+        return given;
+      },
+      [this, for_real, shared, begun, done = std::move(done)](Result<ipam_api::Allocation> granted) {
+        if (for_real && observer_ != nullptr) {
+          const Error refusal = granted ? Error() : granted.error();
+          observer_->allocated(*shared, std::chrono::steady_clock::now() - begun, granted ? nullptr : &refusal);
+        }
+        done(std::move(granted));
+      });
 }
 
 void Ipam::confirm(Caller caller, ipam_api::ConfirmRequest request, Callback<void> done) {
@@ -204,9 +268,40 @@ void Ipam::release(Caller caller, ipam_api::ReleaseRequest request, Callback<ipa
   if (caller.reason.empty()) {
     caller.reason = request.reason;
   }
+  const std::string node = request.node;
   enqueue<ipam_api::ReleaseAnswer>(
-      std::move(caller), [request = std::move(request)](Transaction& tx) { return controller::release(tx, request); },
-      std::move(done));
+      std::move(caller),
+      [this, request = std::move(request)](Transaction& tx) { return controller::release(tx, request, brake_); },
+      [this, node, done = std::move(done)](Result<ipam_api::ReleaseAnswer> answer) {
+        if (!answer && answer.error().code() == Errc::release_held) {
+          tell_held(node);
+        }
+        done(std::move(answer));
+      });
+}
+
+// The refused release is undone with all it wrote: the event is a change of its own, once for each alarm.
+void Ipam::tell_held(const std::string& node) {
+  const auto held = brake_.take_alarm(node);
+  if (!held) {
+    return;
+  }
+  enqueue<void>(
+      Caller{{Actor::Kind::system, "release-brake", ""}, "too many at once", false, std::nullopt},
+      [node, held = *held](Transaction& tx) {
+        tx.tell(make_event("release.held", "node/" + node, held.str(node),
+                           ipam_api::Json{{"ports", held.ports}, {"held", held.held}}));
+        return ok();
+      },
+      [](Result<void>) {});
+}
+
+void Ipam::let_held_go(std::string node, Callback<std::uint64_t> done) {
+  post_([weak = std::weak_ptr<Ipam*>(self_), node = std::move(node), done = std::move(done)] {
+    if (const auto self = weak.lock()) {
+      done(std::uint64_t{(*self)->brake_.let_go(node)});
+    }
+  });
 }
 
 namespace {
@@ -331,6 +426,18 @@ void Ipam::delete_node(Caller caller, std::string name, bool force, Callback<voi
   enqueue<void>(
       std::move(caller),
       [name = std::move(name), force](Transaction& tx) { return controller::delete_node(tx, name, force); },
+      std::move(done));
+}
+
+void Ipam::fence_node(Caller caller, std::string name, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [name = std::move(name)](Transaction& tx) { return controller::fence_node(tx, name); },
+      std::move(done));
+}
+
+void Ipam::unfence_node(Caller caller, std::string name, Callback<void> done) {
+  enqueue<void>(
+      std::move(caller), [name = std::move(name)](Transaction& tx) { return controller::unfence_node(tx, name); },
       std::move(done));
 }
 

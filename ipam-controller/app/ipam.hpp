@@ -25,7 +25,9 @@
 
 #include "ipam-controller/app/caller.hpp"
 #include "ipam-controller/app/clock.hpp"
+#include "ipam-controller/app/observer.hpp"
 #include "ipam-controller/app/ports.hpp"
+#include "ipam-controller/app/release_brake.hpp"
 #include "ipam-controller/app/requests.hpp"
 #include "ipam-controller/app/transaction.hpp"
 #include "ipam-controller/domain/change.hpp"
@@ -34,6 +36,8 @@
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::controller {
+
+class Refusals;
 
 class Ipam {
  public:
@@ -89,6 +93,11 @@ class Ipam {
   void delete_port(Caller caller, std::string id, Callback<void> done);
   // With live ports only if `force`: they are released in the same transaction.
   void delete_node(Caller caller, std::string name, bool force, Callback<void> done);
+  // Deletes it so that its machine cannot come back unasked (architecture.md, "Release needs evidence").
+  void fence_node(Caller caller, std::string name, Callback<void> done);
+  void unfence_node(Caller caller, std::string name, Callback<void> done);
+  // What the brake holds of that node may go; how many ports that are.
+  void let_held_go(std::string node, Callback<std::uint64_t> done);
   void delete_gateway(Caller caller, std::string name, Callback<void> done);
   void move_extra_address(Caller caller, MoveRequest request, Callback<ExtraAddress> done);
 
@@ -108,6 +117,10 @@ class Ipam {
   // the batch under way, at most. Look, copy what you need, return; do not keep references.
   void read(std::function<void(const State& state, Revision revision)> reader);
 
+  // --- for metrics and events ------------------------------------------------------------------------------------
+  // One observer; it must outlive this.
+  void observe(IpamObserver& observer) { observer_ = &observer; }
+
   // --- for the watch streams -------------------------------------------------------------------------------------
   // Called after each commit, once for each revision that changed the directory, in order, before the request is
   // answered. One subscriber.
@@ -120,7 +133,14 @@ class Ipam {
   void changes_since(Revision after, std::size_t limit, Callback<ChangeLogPage> done);
   // (A snapshot is a read: state.shards(), state.snapshot(shard).)
 
+  const ReleaseBrake& brake() const { return brake_; }
   const Counters& counters() const { return counters_; }
+
+  // --- the audit ledger ------------------------------------------------------------------------------------------
+  AuditLedger& ledger() { return store_.ledger(); }
+  AuditHead audit_head() const { return store_.ledger().head(); }
+  // Pods that did not get an address lately, and why (app/refusals.hpp).
+  const Refusals& refusals() const { return *refusals_; }
 
  private:
   struct Request;
@@ -136,12 +156,15 @@ class Ipam {
   void drain();
   void landed(Result<void> outcome);
   void count_batch(bool durable);
+  void tell_observer(const Flight& flight);
   void run_reads();
+  void tell_held(const std::string& node);
 
   Store& store_;
   Post post_;
   Clock clock_;
   TimeMs behind_ = 0;  // how far the clock is behind what the store has seen
+  TimeMs newest_ = 0;  // of a batch: time never steps back
   State state_;
   std::string incarnation_;
   Revision last_ = 0;       // given to a request
@@ -151,7 +174,11 @@ class Ipam {
   std::unique_ptr<Flight> flight_;  // the batch at the store
   std::deque<std::function<void(const State&, Revision)>> readers_;
   std::function<void(const ChangeSet&)> subscriber_;
+  IpamObserver* observer_ = nullptr;
+  EventSequence last_event_ = 0;  // given to an event
   Counters counters_;
+  ReleaseBrake brake_;
+  std::unique_ptr<Refusals> refusals_;
   std::shared_ptr<Ipam*> self_;  // callbacks hold it weakly, so that none runs into a destroyed object
 };
 

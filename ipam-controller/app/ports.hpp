@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ipam-controller/app/audit.hpp"
 #include "ipam-controller/app/caller.hpp"
 #include "ipam-controller/domain/change.hpp"
 #include "ipam-controller/domain/event.hpp"
@@ -20,32 +23,27 @@ using Post = std::function<void(std::function<void()>)>;
 template <class T>
 using Callback = std::function<void(Result<T>)>;
 
-// What the ledger remembers of one object written: who, when, why, and what it was before and after. An `Erase` stands
-// for "not there".
-struct AuditEntry {
-  Revision revision = 0;
-  TimeMs at_ms = 0;
-  Actor actor;
-  std::string reason;
-  Write before;
-  Write after;
-};
+// How far each webhook has come: all events up to that number were taken, or are not for it.
+using WebhookCursors = std::map<std::string, EventSequence>;
 
 // What becomes durable together, whole or not at all.
 struct Batch {
-  Revision revision = 0;            // the highest in it: the store's counter from now on
-  std::vector<Write> writes;        // in order
-  std::vector<ChangeSet> changes;   // in order of revision; for the change log
-  std::vector<AuditEntry> audit;    // in order
-  std::vector<EventRecord> events;  // in order; numbered by the store
-  TimeMs now_ms = 0;                // the newest time that the store has seen
+  Revision revision = 0;                  // the highest in it: the store's counter from now on
+  std::vector<Write> writes;              // in order
+  std::vector<ChangeSet> changes;         // in order of revision; for the change log
+  std::vector<AuditEntry> audit;          // in order
+  std::vector<EventRecord> events;        // in order, numbered; a store keeps the newest EventLog::limit
+  std::optional<WebhookCursors> cursors;  // takes the place of what there was
+  TimeMs now_ms = 0;                      // the newest time that the store has seen
 };
 
 // What a store knows about itself when it is opened.
 struct StoreInfo {
-  std::string incarnation;  // made with the store; 32 hexadecimal digits
-  Revision revision = 0;    // of the last batch
-  TimeMs now_ms = 0;        // of the last batch
+  std::string incarnation;          // made with the store; 32 hexadecimal digits
+  Revision revision = 0;            // of the last batch
+  TimeMs now_ms = 0;                // of the last batch
+  std::vector<EventRecord> events;  // the newest, in order
+  WebhookCursors cursors;
 };
 
 // A part of the change log.
@@ -72,6 +70,9 @@ class Store {
   // Committed changes with `after` < revision <= `up_to`: whole revisions, at least one if there is any, about `limit`
   // changes. The log keeps the last 1,000,000 changes, or what the store was told.
   virtual void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) = 0;
+
+  // What `Batch::audit` becomes, in the batch's own transaction; every entry given is recorded. Lives as long as this.
+  virtual AuditLedger& ledger() = 0;
 };
 
 }  // namespace mooring::controller

@@ -1,4 +1,6 @@
 // Networks, subnets, pools, reservations, rules, webhooks and extra addresses are made, changed and unmade.
+#include <type_traits>
+
 #include <fmt/format.h>
 
 #include "ipam-controller/app/use_cases.hpp"
@@ -44,15 +46,31 @@ T keyed(const PortAddress& address) {
   return object;
 }
 
-// One pool of a network is its default; the first is it without being told.
+// One pool of a network is its default. The first new one that is for everybody is it without being told.
 void settle_default(Transaction& tx, Pool& pool, const Pool* there) {
   const Pool* usual = tx.state().default_pool(tx.state().subnet(pool.subnet)->network);
-  if (usual == nullptr || (there != nullptr && usual->name == pool.name)) {
+  if (usual == nullptr) {
+    const bool for_everybody = pool.kind != Kind::fixed_by_admin && pool.selector.empty();
+    pool.is_default = pool.is_default || (there == nullptr && for_everybody);
+  } else if (usual->name == pool.name) {
     pool.is_default = true;
   } else if (pool.is_default) {
     Pool former = *usual;
     former.is_default = false;
     tx.put(std::move(former));
+  }
+}
+
+template <class Matches>
+void erase_resting(Transaction& tx, const Matches& matches) {
+  std::vector<Resting> found;
+  for (const auto& [key, resting] : tx.state().resting()) {
+    if (matches(key)) {
+      found.push_back(resting);
+    }
+  }
+  for (Resting& resting : found) {
+    tx.erase(std::move(resting));
   }
 }
 
@@ -64,15 +82,12 @@ void prepare(Transaction& tx, Pool& pool, const Pool* there) {
 }
 void prepare(Transaction& tx, Reservation& reservation, const Reservation*) {
   // Nobody waits any more for what rests inside.
-  std::vector<Resting> inside;
   const net::Vni vni = tx.state().subnet(reservation.subnet)->vni;
-  for (const auto& [key, resting] : tx.state().resting()) {
-    if (key.vni == vni && reservation.range.contains(key.address)) {
-      inside.push_back(resting);
-    }
-  }
-  for (Resting& resting : inside) {
-    tx.erase(std::move(resting));
+  erase_resting(tx, [&](PortAddress key) { return key.vni == vni && reservation.range.contains(key.address); });
+}
+void prepare(Transaction& tx, Subnet& subnet, const Subnet* there) {
+  if (there != nullptr && (there->vni != subnet.vni || there->blocks != subnet.blocks)) {
+    erase_resting(tx, [&](PortAddress key) { return key.vni == there->vni && !subnet.contains(key.address); });
   }
 }
 void prepare(Transaction&, Webhook& webhook, const Webhook* there) {
@@ -115,17 +130,25 @@ Result<Stored<T>> write(Transaction& tx, const T& asked, bool must_be_new) {
     }
   }
   tx.put(*wanted);
+  if constexpr (std::is_same_v<T, ExtraAddress>) {
+    if (wanted->holder) {
+      publish_extra_address(tx, wanted->key());
+    }
+  }
   return Stored<T>{*find(tx.state(), *wanted), created, true};
 }
 
-void after_removal(Transaction&, const Network&) {}
 template <class T>
 void after_removal(Transaction&, const T&) {}
+void after_removal(Transaction& tx, const Subnet& subnet) {
+  erase_resting(tx, [&](PortAddress key) { return key.vni == subnet.vni; });
+}
 void after_removal(Transaction& tx, const ExtraAddress& extra) {
   if (extra.holder) {
     for (Change& entry : entries_of(extra, tx.state().port_of(*extra.holder))) {
       tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
     }
+    put_to_rest(tx, extra.vni, extra.address, *extra.holder);
   }
 }
 

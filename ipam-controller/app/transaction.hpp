@@ -53,20 +53,24 @@ class Transaction {
   }
   // For what is not published with its own row.
   void publish_entry(Change entry) { changes_.changes.push_back(std::move(entry)); }
-  // (In memory only; not undone, which does no harm.)
+  // (In memory only; not undone, which does no harm: it is offered as long as it is free.)
   void remember_unconfirmed(const BindingKey& owner, const net::AddressPair& addresses) {
-    state_.remember_unconfirmed(owner, addresses);
+    if (!caller_.dry_run) {
+      state_.remember_unconfirmed(owner, addresses);
+    }
   }
   // Something that people want to know, stored with the rest.
   void tell(EventRecord event) { events_.push_back(std::move(event)); }
+  void keep_cursors(WebhookCursors cursors) { cursors_ = std::move(cursors); }
 
-  bool empty() const { return writes_.empty() && events_.empty(); }
+  bool empty() const { return writes_.empty() && events_.empty() && !cursors_; }
   // Puts the state back as it was; the transaction is empty afterwards.
   void undo() {
     undo_all(state_, undo_);
     undo_.clear();
     writes_.clear();
     events_.clear();
+    cursors_.reset();
     changes_.changes.clear();
   }
   // Newest last: undone from the back.
@@ -81,6 +85,7 @@ class Transaction {
   std::vector<Write>& undo_rows() { return undo_; }
   ChangeSet& changes() { return changes_; }
   std::vector<EventRecord>& events() { return events_; }
+  std::optional<WebhookCursors>& cursors() { return cursors_; }
 
  private:
   template <class T>
@@ -120,6 +125,7 @@ class Transaction {
   std::vector<Write> writes_;
   std::vector<Write> undo_;
   std::vector<EventRecord> events_;
+  std::optional<WebhookCursors> cursors_;
   ChangeSet changes_;
 };
 

@@ -13,7 +13,6 @@ namespace {
 
 struct ApplyWords {
   std::vector<std::string> files;
-  bool dry_run = false;
 };
 
 // {"applied": …, "objects": [{"source", "kind", "name", "outcome", "before", "after", "error"}]}
@@ -61,7 +60,7 @@ Result<void> refusals(Invocation& invocation, const Json& answer) {
 }
 
 Result<void> run_apply(ControllerSession& session, Invocation& invocation, const ApplyWords& words) {
-  const auto answer = send(session, words.files, words.dry_run);
+  const auto answer = send(session, words.files, session.dry_run());
   if (!answer) {
     return answer.error();
   }
@@ -74,7 +73,7 @@ Result<void> run_apply(ControllerSession& session, Invocation& invocation, const
   }
   for (const Json& object : field_at(*answer, "objects")) {
     invocation.out << cell_of(object, "kind") << ' ' << cell_of(object, "name") << ' ' << cell_of(object, "outcome")
-                   << (words.dry_run ? " (dry run)" : "") << '\n';
+                   << (session.dry_run() ? " (dry run)" : "") << '\n';
   }
   return ok();
 }
@@ -148,7 +147,7 @@ Examples:
   mooringctl apply -f network.yaml
   mooringctl apply -f objects/ --dry-run)");
   add_files(*command, *words);
-  command->add_flag("--dry-run", words->dry_run, "only say what would be done");
+  command->add_flag("--dry-run", invocation.session.dry_run, "only say what would be done");
   command->callback([&invocation, words] {
     invocation.action = [&invocation, words](ControllerSession& session) {
       return run_apply(session, invocation, *words);

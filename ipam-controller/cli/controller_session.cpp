@@ -1,8 +1,11 @@
 #include "ipam-controller/cli/controller_session.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <pwd.h>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -44,12 +47,40 @@ Error explained(const Error& error) {
   return error;
 }
 
+// Who sits here, for the ledger: whoever became root by sudo is still named.
+std::string user_name() {
+  if (const char* before_sudo = std::getenv("SUDO_USER"); before_sudo != nullptr && *before_sudo != '\0') {
+    return before_sudo;
+  }
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : fmt::format("uid {}", ::geteuid());
+}
+
+http::Headers if_match_header(std::optional<std::uint64_t> revision) {
+  http::Headers headers;
+  if (revision) {
+    headers.emplace_back("If-Match", fmt::format("\"{}\"", *revision));
+  }
+  return headers;
+}
+
 }  // namespace
+
+ControllerSession::ControllerSession(http::BlockingClient client, const SessionOptions& options)
+    : client_(std::move(client)), timeout_(options.timeout), dry_run_(options.dry_run) {
+  of_changes_.emplace_back("Mooring-User", user_name());
+  if (!options.reason.empty()) {
+    of_changes_.emplace_back("Mooring-Reason", options.reason);
+  }
+}
 
 Result<ControllerSession> ControllerSession::open(const SessionOptions& options) {
   const auto endpoint = http::Endpoint::parse(options.server);
   if (!endpoint) {
     return endpoint.error();
+  }
+  if (options.reason.find_first_of("\r\n") != std::string::npos) {
+    return Error(Errc::invalid_argument, "reading --reason: it has more than one line", "write it on one");
   }
   const auto found = http::resolved(*endpoint);
   if (!found) {
@@ -63,12 +94,20 @@ Result<ControllerSession> ControllerSession::open(const SessionOptions& options)
     }
     token = std::move(*read);
   }
-  return ControllerSession(http::BlockingClient(*found, std::move(token)), options.timeout);
+  return ControllerSession(http::BlockingClient(*found, std::move(token)), options);
 }
 
 Result<Json> ControllerSession::ask(std::string_view method, const std::string& target, const std::string& body,
                                     const http::Headers& headers) {
-  const auto response = client_.request(std::string(method), target, body, http::after(timeout_), headers);
+  http::Headers all = headers;
+  std::string asked = target;
+  if (method != "GET") {
+    all.insert(all.end(), of_changes_.begin(), of_changes_.end());
+    if (dry_run_ && asked.find("dry_run=") == std::string::npos) {
+      asked += asked.find('?') == std::string::npos ? "?dry_run=true" : "&dry_run=true";
+    }
+  }
+  const auto response = client_.request(std::string(method), asked, body, http::after(timeout_), all);
   if (!response) {
     return explained(response.error());
   }
@@ -91,20 +130,17 @@ Result<Json> ControllerSession::post(const std::string& target, const Json& body
 
 Result<Json> ControllerSession::put(const std::string& target, const Json& body,
                                     std::optional<std::uint64_t> if_match) {
-  http::Headers headers;
-  if (if_match) {
-    headers.emplace_back("If-Match", fmt::format("\"{}\"", *if_match));
-  }
-  return ask("PUT", target, body.dump(-1, ' ', false, Json::error_handler_t::replace), headers);
+  return ask("PUT", target, body.dump(-1, ' ', false, Json::error_handler_t::replace), if_match_header(if_match));
 }
 
-Result<Json> ControllerSession::remove(const std::string& target) {
-  return ask("DELETE", target, "");
+Result<Json> ControllerSession::remove(const std::string& target, std::optional<std::uint64_t> if_match) {
+  return ask("DELETE", target, "", if_match_header(if_match));
 }
 
 Result<void> ControllerSession::begin_stream(const std::string& method, const std::string& target,
                                              const std::string& body) {
-  if (const auto sent = client_.send(method, target, body, http::after(timeout_)); !sent) {
+  const http::Headers headers = method == "GET" ? http::Headers() : of_changes_;
+  if (const auto sent = client_.send(method, target, body, http::after(timeout_), headers); !sent) {
     return explained(sent.error());
   }
   const auto head = client_.receive_head(http::after(timeout_));

@@ -10,6 +10,7 @@
 
 #include "mooring/base/error.hpp"
 #include "mooring/http/blocking_client.hpp"
+#include "mooring/http/message.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
 
 namespace mooring::ctl {
@@ -20,6 +21,8 @@ struct SessionOptions {
   std::string server = "unix:/run/mooring/controller.sock";
   std::string token_file;  // "" = none
   std::chrono::seconds timeout{10};
+  bool dry_run = false;  // every change is only tried
+  std::string reason;    // of the changes, for the ledger
 };
 
 class ControllerSession {
@@ -31,7 +34,7 @@ class ControllerSession {
   Result<Json> post(const std::string& target, const Json& body);
   // `if_match`: the object must still be at that revision.
   Result<Json> put(const std::string& target, const Json& body, std::optional<std::uint64_t> if_match);
-  Result<Json> remove(const std::string& target);
+  Result<Json> remove(const std::string& target, std::optional<std::uint64_t> if_match = std::nullopt);
 
   // Answers of lines (the watch stream): after begin_stream(), one line after the other.
   Result<void> begin_stream(const std::string& target) { return begin_stream("GET", target, ""); }
@@ -39,15 +42,17 @@ class ControllerSession {
   Result<std::string> next_line(std::chrono::milliseconds patience);
 
   std::string endpoint() const { return client_.endpoint().str(); }
+  bool dry_run() const { return dry_run_; }
 
  private:
-  ControllerSession(http::BlockingClient client, std::chrono::seconds timeout)
-      : client_(std::move(client)), timeout_(timeout) {}
+  ControllerSession(http::BlockingClient client, const SessionOptions& options);
   Result<Json> ask(std::string_view method, const std::string& target, const std::string& body,
                    const http::Headers& headers = {});
 
   http::BlockingClient client_;
   std::chrono::seconds timeout_;
+  bool dry_run_;
+  http::Headers of_changes_;  // who and why
 };
 
 }  // namespace mooring::ctl

@@ -185,7 +185,8 @@ Result<void> edit(ControllerSession& session, Invocation& invocation, const Targ
       return ok();
     }
     refused = stored.error();
-    if (refused->code() == Errc::unavailable || refused->code() == Errc::timeout) {
+    if (refused->code() == Errc::unavailable || refused->code() == Errc::timeout ||
+        refused->code() == Errc::changed_meanwhile) {
       draft.keep();
       invocation.err << "what you wrote is in " << draft.path() << '\n';
       return *refused;

@@ -29,7 +29,6 @@ struct ImportWords {
   bool without_macs = false;
   bool without_reservations = false;
   bool skip_conflicts = false;
-  bool dry_run = false;
 };
 
 // The controller says something all the while, but the disk may be slow.
@@ -211,8 +210,9 @@ Result<void> run_import(ControllerSession& session, Invocation& invocation, cons
     body += to_json(item).dump() + "\n";
   }
   const bool all = invocation.format == Format::wide;
-  const std::string target = fmt::format("/v1/bindings:import?progress=true&dry_run={}&on_conflict={}&findings={}",
-                                         words.dry_run, words.skip_conflicts ? "skip" : "refuse", all ? "all" : "some");
+  const std::string target =
+      fmt::format("/v1/bindings:import?progress=true&dry_run={}&on_conflict={}&findings={}", session.dry_run(),
+                  words.skip_conflicts ? "skip" : "refuse", all ? "all" : "some");
   if (const auto sent = session.begin_stream("POST", target, body); !sent) {
     return sent;
   }
@@ -285,7 +285,7 @@ Examples:
   command->add_flag("--without-macs", words->without_macs, "make MACs from the addresses");
   command->add_flag("--without-reservations", words->without_reservations, "leave out what has no name");
   command->add_flag("--skip-conflicts", words->skip_conflicts, "apply what is not in conflict");
-  command->add_flag("--dry-run", words->dry_run, "only report");
+  command->add_flag("--dry-run", invocation.session.dry_run, "only report");
   command->callback([&invocation, words] {
     invocation.action = [&invocation, words](ControllerSession& session) {
       return run_import(session, invocation, *words);

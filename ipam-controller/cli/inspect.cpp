@@ -1,5 +1,6 @@
 // get, describe, delete, version
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Chosen {
   std::vector<std::string> names;
   Scope scope;
   bool force = false;
+  std::optional<std::uint64_t> if_match;
   bool client_only = false;
 };
 
@@ -26,12 +28,30 @@ Json items_of(std::vector<Json> objects) {
   return list;
 }
 
+// One name that fails does not stop the others: its error is printed, but for the last one's, which is given back.
+class Failures {
+ public:
+  explicit Failures(std::ostream& err) : err_(err) {}
+  void add(const Error& error) {
+    if (last_) {
+      err_ << "error: " << last_->message() << '\n';
+    }
+    last_ = error;
+  }
+  Result<void> outcome() const { return last_ ? Result<void>(*last_) : ok(); }
+
+ private:
+  std::ostream& err_;
+  std::optional<Error> last_;
+};
+
 Result<void> get(ControllerSession& session, Invocation& invocation, const Chosen& chosen) {
   const auto kind = find_kind(chosen.kind);
   if (!kind) {
     return kind.error();
   }
   Json document;
+  Failures failures(invocation.err);
   if (chosen.names.empty()) {
     auto list = list_objects(session, **kind, chosen.scope);
     if (!list) {
@@ -43,9 +63,13 @@ Result<void> get(ControllerSession& session, Invocation& invocation, const Chose
     for (const std::string& name : chosen.names) {
       auto object = find_object(session, **kind, name, chosen.scope);
       if (!object) {
-        return object.error();
+        failures.add(object.error());
+        continue;
       }
       found.push_back(std::move(*object));
+    }
+    if (found.empty()) {
+      return failures.outcome();
     }
     document = items_of(std::move(found));
   }
@@ -58,19 +82,23 @@ Result<void> get(ControllerSession& session, Invocation& invocation, const Chose
   } else {
     print_table(invocation.out, **kind, document["items"], invocation.format == Format::wide);
   }
-  return ok();
+  return failures.outcome();
 }
 
-// What belongs to an object: that of `kind` whose field `field` has the object's name.
+// What belongs to an object: the list of `kind` with the filter `filter` set to the object's name.
 struct Related {
   std::string_view of;
   std::string_view kind;
-  std::string_view field;
+  std::string Scope::*filter;
 };
 constexpr Related relations[] = {
-    {"network", "subnet", "network"}, {"network", "gateway", "network"}, {"subnet", "pool", "subnet"},
-    {"subnet", "port", "subnet"},     {"pool", "binding", "pool"},       {"pool", "port", "pool"},
-    {"node", "port", "node"},         {"binding", "port", "id"},
+    {"network", "subnet", &Scope::network}, {"network", "gateway", &Scope::network},
+    {"subnet", "pool", &Scope::subnet},     {"subnet", "reservation", &Scope::subnet},
+    {"subnet", "port", &Scope::subnet},     {"subnet", "extra-address", &Scope::subnet},
+    {"pool", "binding", &Scope::pool},      {"pool", "port", &Scope::pool},
+    {"pool", "block", &Scope::pool},        {"pool", "extra-address", &Scope::pool},
+    {"node", "port", &Scope::node},         {"node", "block", &Scope::node},
+    {"binding", "port", &Scope::hostname},
 };
 
 Result<void> print_related(ControllerSession& session, std::ostream& out, const Kind& kind, const Json& object) {
@@ -79,14 +107,19 @@ Result<void> print_related(ControllerSession& session, std::ostream& out, const 
       continue;
     }
     const Kind& other = **find_kind(relation.kind);
-    const auto list = list_objects(session, other, Scope());
+    Scope scope;
+    if (kind.bound) {
+      scope.network = cell_of(object, "network");
+      scope.namespace_ = cell_of(object, "namespace");
+    }
+    scope.*relation.filter = cell_of(object, kind.bound ? "hostname" : "name");
+    const auto list = list_objects(session, other, scope);
     if (!list) {
       return list.error();
     }
-    const std::string own = cell_of(object, kind.singular == "binding" ? "port_id" : "name");
     Json items = Json::array();
     for (const Json& item : (*list)["items"]) {
-      if (cell_of(item, relation.field) == own) {
+      if (!kind.bound || cell_of(item, "interface_ordinal") == cell_of(object, "interface_ordinal")) {
         items.push_back(item);
       }
     }
@@ -133,18 +166,21 @@ Result<void> remove(ControllerSession& session, Invocation& invocation, const Ch
   if (!kind) {
     return kind.error();
   }
+  if (chosen.if_match && chosen.names.size() > 1) {
+    return Error(Errc::invalid_argument, "--if-match is for one object", "delete them one by one");
+  }
+  Failures failures(invocation.err);
   for (const std::string& name : chosen.names) {
     const auto path = find_path(session, **kind, name, chosen.scope);
-    if (!path) {
-      return path.error();
-    }
-    const auto gone = session.remove(*path + (chosen.force ? "?force=true" : ""));
+    const auto gone = path ? session.remove(*path + (chosen.force ? "?force=true" : ""), chosen.if_match)
+                           : Result<Json>(path.error());
     if (!gone) {
-      return gone.error();
+      failures.add(gone.error());
+      continue;
     }
-    invocation.out << (*kind)->singular << ' ' << name << " deleted\n";
+    invocation.out << (*kind)->singular << ' ' << name << " deleted" << (session.dry_run() ? " (dry run)" : "") << '\n';
   }
-  return ok();
+  return failures.outcome();
 }
 
 Result<void> version(ControllerSession& session, Invocation& invocation, const Chosen& chosen) {
@@ -171,6 +207,9 @@ Result<void> version(ControllerSession& session, Invocation& invocation, const C
   return ok();
 }
 
+constexpr const char* names_of_objects =
+    "names; bindings and ports: NAMESPACE/HOSTNAME, ports also by id; extra addresses: NETWORK/ADDRESS";
+
 using Command = Result<void> (*)(ControllerSession&, Invocation&, const Chosen&);
 
 CLI::App* add(CLI::App& app, Invocation& invocation, const std::shared_ptr<Chosen>& chosen, const char* name,
@@ -196,11 +235,12 @@ void add_get(CLI::App& app, Invocation& invocation) {
   CLI::App* command = add(app, invocation, chosen, "get", "list objects, or show those named", R"(Examples:
   mooringctl get pools
   mooringctl get ports -n prod -o wide
+  mooringctl get bindings --pool db --hostname 'redis-*' --label tier=cache
+  mooringctl get extra-address default/10.100.0.9
   mooringctl get binding prod/db-0 -o yaml)",
                           &get);
   add_kind(*command, *chosen);
-  command->add_option("NAME", chosen->names, "names; bindings and ports: NAMESPACE/HOSTNAME, ports also by id")
-      ->type_name("");
+  command->add_option("NAME", chosen->names, names_of_objects)->type_name("");
   chosen->scope.add_options(*command, true);
 }
 
@@ -213,27 +253,27 @@ void add_describe(CLI::App& app, Invocation& invocation) {
   mooringctl describe binding prod/db-0)",
                           &describe);
   add_kind(*command, *chosen);
-  command->add_option("NAME", chosen->names, "names; bindings and ports: NAMESPACE/HOSTNAME, ports also by id")
-      ->required()
-      ->type_name("");
+  command->add_option("NAME", chosen->names, names_of_objects)->required()->type_name("");
   chosen->scope.add_options(*command, false);
 }
 
 void add_delete(CLI::App& app, Invocation& invocation) {
   const auto chosen = std::make_shared<Chosen>();
-  CLI::App* command = add(app, invocation, chosen, "delete", "delete objects; a port: take it from its pod by force",
-                          R"(What something depends on is not deleted; the error names what depends on it.
+  CLI::App* command = add(
+      app, invocation, chosen, "delete", "delete objects; a port: take it from its pod by force",
+      R"(What something depends on is not deleted; the error names what depends on it. Of several names, one that cannot be
+deleted does not stop the others; the exit code is then 1.
 
 Examples:
-  mooringctl delete pool web
+  mooringctl delete pool web --dry-run             would it be possible?
   mooringctl delete binding prod/db-0 --force      although a pod is using it: the pod keeps the address till it ends
   mooringctl delete port prod/web-0                release the address of a pod that is known to be dead)",
-                          &remove);
+      &remove);
   add_kind(*command, *chosen);
-  command->add_option("NAME", chosen->names, "names; bindings and ports: NAMESPACE/HOSTNAME, ports also by id")
-      ->required()
-      ->type_name("");
+  command->add_option("NAME", chosen->names, names_of_objects)->required()->type_name("");
   command->add_flag("--force", chosen->force, "bindings with a live port; nodes with ports");
+  command->add_option("--if-match", chosen->if_match, "only if the object is still at this revision")
+      ->type_name("REVISION");
   chosen->scope.add_options(*command, false);
 }
 

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <ostream>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include "mooring/ipam_api/retention.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -29,6 +33,11 @@ std::string label_of(std::string_view header) {
     }
   }
   return label + ":";
+}
+
+// Unix milliseconds as "2026-11-21T01:36:38Z".
+std::string utc_text(std::int64_t ms) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
 }
 
 bool is_plain(std::string_view text) {
@@ -137,6 +146,13 @@ std::string cell_text(const Json& value) {
   if (value.is_object() && value.contains("destination")) {  // a route
     return cell_text(value["destination"]) + (value.contains("via") ? " via " + cell_text(value["via"]) : "");
   }
+  if (value.is_object()) {  // "app=shop tier=db"
+    std::string joined;
+    for (const auto& [key, item] : value.items()) {
+      joined += (joined.empty() ? "" : " ") + printable(key) + "=" + cell_text(item);
+    }
+    return joined.empty() ? "-" : joined;
+  }
   return printable(dumped(value));
 }
 
@@ -156,7 +172,19 @@ const Json& field_at(const Json& object, std::string_view path) {
 }
 
 std::string cell_of(const Json& object, std::string_view path) {
-  return cell_text(field_at(object, path));
+  if (const std::size_t plus = path.find('+'); plus != path.npos) {
+    const std::string first = cell_of(object, path.substr(0, plus));
+    const std::string second = cell_of(object, path.substr(plus + 1));
+    return second == "-" ? first : first == "-" ? second : first + "," + second;
+  }
+  const Json& value = field_at(object, path);
+  if (value.is_number_unsigned() && path.ends_with("_ms")) {
+    return value == 0 ? "-" : utc_text(value.get<std::int64_t>());
+  }
+  if (value.is_number_unsigned() && path.ends_with("_seconds")) {
+    return value == 0 ? "-" : ipam_api::duration_text(value.get<std::uint64_t>());
+  }
+  return cell_text(value);
 }
 
 void print_table(std::ostream& out, const Kind& kind, const Json& items, bool wide, std::string_view indent) {

@@ -28,13 +28,13 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// One cell: "-" for nothing, yes/no, lists joined by commas. Control characters become '?': what a server says must not
-// steer a terminal.
+// One cell: "-" for nothing, yes/no, lists joined by commas, objects as "app=shop tier=db". Control characters become
+// '?': what a server says must not steer a terminal.
 std::string cell_text(const Json& value);
 // The field of an object by the path of a Column ("dns.nameservers"); null if it is not there.
 const Json& field_at(const Json& object, std::string_view path);
 
-// cell_text(field_at(…)).
+// cell_text(field_at(…)); two fields as "cidr+cidr6", those that are there; …_ms as a time, …_seconds as a duration.
 std::string cell_of(const Json& object, std::string_view path);
 
 // The table of one kind's objects.

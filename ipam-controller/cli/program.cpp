@@ -1,11 +1,13 @@
 #include "ipam-controller/cli/program.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <ostream>
 
 #include <fmt/format.h>
 
 #include "ipam-controller/cli/commands.hpp"
+#include "ipam-controller/cli/completion.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -35,6 +37,8 @@ void add_global_options(CLI::App& app, Invocation& invocation, std::uint64_t& ti
       ->check(CLI::Range(1, 3600))
       ->type_name("SECONDS")
       ->capture_default_str();
+  app.add_flag("--dry-run", invocation.session.dry_run, "every change is checked and shown, and not made");
+  app.add_option("--reason", invocation.session.reason, "why, for the audit ledger")->type_name("TEXT");
 }
 
 // The name of the command whose --help is worth reading.
@@ -52,13 +56,15 @@ std::string path_of_command(const CLI::App& app) {
 int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err) {
   Invocation invocation(out, err);
   std::uint64_t timeout_seconds = 10;
-  CLI::App app("mooringctl: networks, subnets, pools, bindings and ports of Mooring", "mooringctl");
+  CLI::App app("mooringctl: networks, pools, bindings, ports and everything else of Mooring's IP controller",
+               "mooringctl");
   app.footer(R"(Examples:
   mooringctl get ports
   mooringctl create binding prod/db-0 --address 10.100.16.10
   mooringctl COMMAND --help
 
-Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
+Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a malformed value; 3 of
+"fsck": no difference, but not all nodes answered.)");
   app.set_version_flag("--version", "mooringctl " MOORING_VERSION);
   app.require_subcommand(1);
   add_global_options(app, invocation, timeout_seconds);
@@ -66,15 +72,36 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
   add_describe(app, invocation);
   add_create(app, invocation);
   add_delete(app, invocation);
+  add_node(app, invocation);
+  add_fsck(app, invocation);
+  add_workload(app, invocation);
+  add_extra_address(app, invocation);
+  add_block(app, invocation);
+  add_label(app, invocation);
   add_watch(app, invocation);
   add_import(app, invocation);
   add_export(app, invocation);
   add_apply(app, invocation);
   add_diff(app, invocation);
   add_edit(app, invocation);
+  add_events(app, invocation);
+  add_audit(app, invocation);
+  add_history(app, invocation);
+  add_explain(app, invocation);
   add_version(app, invocation);
+  add_completion(app, invocation);
   for (CLI::App* command : app.get_subcommands({})) {
     command->fallthrough();  // -o and --server may stand behind the verb
+  }
+  if (!arguments.empty() && arguments.front() == "__complete") {
+    if (const char* server = std::getenv("MOORING_SERVER")) {
+      invocation.session.server = server;
+    }
+    if (const char* token_file = std::getenv("MOORING_TOKEN_FILE")) {
+      invocation.session.token_file = token_file;
+    }
+    const bool dashes = arguments.size() > 1 && arguments[1] == "--";
+    return complete(app, invocation, {arguments.begin() + (dashes ? 2 : 1), arguments.end()});
   }
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -99,7 +126,7 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
     return report(err, session.error());
   }
   const auto done = invocation.action(*session);
-  return done ? 0 : report(err, done.error());
+  return done ? invocation.exit_code : report(err, done.error());
 }
 
 }  // namespace mooring::ctl

@@ -70,7 +70,7 @@ class FramePrinter {
                             cell_of(frame, "digest"));
       }
     } else if (type != "GOODBYE") {
-      out_ << type << ' ' << cell_text(frame) << '\n';
+      out_ << type << ' ' << frame.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     }
     out_.flush();  // somebody is looking on, perhaps through a pipe
   }

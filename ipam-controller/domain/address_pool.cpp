@@ -135,9 +135,8 @@ std::uint64_t AddressPool::count_in(const IpRange& range) const {
 
 void AddressPool::turn_after(IpAddress address, Generation generation) {
   const auto index = index_of(address);
-  if (index && generation > turn_generation_) {
-    turn_ = *index + 1;
-    turn_generation_ = generation;
+  if (index && generation > turn_.generation) {
+    turn_ = {*index + 1, generation};
   }
 }
 
@@ -145,9 +144,9 @@ std::optional<IpAddress> AddressPool::propose(Strategy strategy) const {
   if (size() == 0) {
     return std::nullopt;
   }
-  const std::uint64_t from = strategy == Strategy::next     ? turn_
+  const std::uint64_t from = strategy == Strategy::next     ? turn_.next
                              : strategy == Strategy::lowest ? 0
-                                                            : mixed(turn_generation_) % size();
+                                                            : mixed(turn_.generation) % size();
   const auto index = bits_.next_free(from);
   return index ? std::optional(address_at(*index)) : std::nullopt;
 }

@@ -31,6 +31,13 @@ class AddressPool {
   // The turn goes on behind this address, if no later generation moved it already. (So loading ports in any order
   // leaves the turn where it was.)
   void turn_after(net::IpAddress address, Generation generation);
+  // Whose turn it is, to be put back after something was only tried.
+  struct Turn {
+    std::uint64_t next = 0;
+    Generation generation = 0;
+  };
+  Turn turn() const { return turn_; }
+  void set_turn(Turn turn) { turn_ = turn; }
   // The one to give out next: in turn (so that one that was given back rests while others are left), the lowest, or one
   // at random (the same one until somebody gets it).
   std::optional<net::IpAddress> propose(Strategy strategy) const;
@@ -56,8 +63,7 @@ class AddressPool {
 
   std::vector<Segment> segments_;  // ascending
   Bitmap bits_;
-  std::uint64_t turn_ = 0;
-  Generation turn_generation_ = 0;
+  Turn turn_;
 };
 
 }  // namespace mooring::controller

@@ -171,38 +171,27 @@ struct Question {
   TimeMs now;
 };
 
-// The families of a pool that the wishes leave open are chosen.
-Result<AddressPair> filled_up(const Question& q, const Pool& pool, AddressPair addresses) {
-  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
-    if (!pool.has(family) || addresses.of(family)) {
-      continue;
-    }
-    const auto next = q.state.next_free(pool.name, family);
-    if (!next) {
-      return exhausted(q.state, pool, family, q.now);
-    }
-    addresses.set(*next);
-  }
-  return addresses;
-}
-
 Result<Place> wished_place(const Question& q, const Scope& scope, Explanation& why) {
   const AddressPair& wished = q.request.wishes.addresses;
   const IpAddress first = wished.primary();
-  const Subnet* subnet = scope.subnet != nullptr ? scope.subnet : q.state.subnet_containing(scope.network, first);
+  const auto covers = [&](const Pool* candidate) { return candidate->covers(first); };
+  // Pools and subnets that a rule or the configuration speaks of are for pods that leave the address open.
+  const ipam_api::Wishes& own = q.request.wishes;
+  const bool by_address = own.pools.empty() && own.subnet.empty() &&
+                          (scope.subnet == nullptr || !scope.subnet->contains(first) ||
+                           std::none_of(scope.pools.begin(), scope.pools.end(), covers));
+  const Subnet* subnet =
+      !by_address && scope.subnet != nullptr ? scope.subnet : q.state.subnet_containing(scope.network, first);
   if (subnet == nullptr) {
     return Error(Errc::conflict,
                  fmt::format("the wished address {} is in no subnet of network {}", first.str(), scope.network),
                  "see the subnets: mooringctl get subnets");
   }
   // The first wished pool that covers it, else the first wished one at all: then the error names it.
-  const Pool* pool = scope.pools.empty() ? q.state.pool_covering(subnet->name, first) : scope.pools.front();
-  for (const Pool* candidate : scope.pools) {
-    if (candidate->covers(first)) {
-      pool = candidate;
-      break;
-    }
-  }
+  const auto wished_pool = std::find_if(scope.pools.begin(), scope.pools.end(), covers);
+  const Pool* pool = by_address || scope.pools.empty()  ? q.state.pool_covering(subnet->name, first)
+                     : wished_pool != scope.pools.end() ? *wished_pool
+                                                        : scope.pools.front();
   for (const IpAddress address : wished.all()) {
     const std::string text = address.str();
     if (const auto usable = check_address_usable(*subnet, address); !usable) {
@@ -233,7 +222,7 @@ Result<Place> wished_place(const Question& q, const Scope& scope, Explanation& w
   if (!kind) {
     return kind.error();
   }
-  const auto addresses = filled_up(q, *pool, wished);
+  const auto addresses = next_addresses(q.state, *pool, q.now, wished);
   if (!addresses) {
     return addresses.error();
   }
@@ -270,9 +259,19 @@ Result<Place> next_place(const Question& q, const Scope& scope, Explanation& why
   if (!pools) {
     return pools.error();
   }
+  struct Candidate {
+    const Pool* pool;
+    AddressPair had;
+  };
+  std::vector<Candidate> candidates;
+  for (const Pool* pool : *pools) {
+    candidates.push_back({pool, had_before(q, *pool, q.state.subnet(pool->subnet)->vni, why)});
+  }
+  // What was its own comes before what would be its turn.
+  std::stable_partition(candidates.begin(), candidates.end(), [](const auto& one) { return !one.had.empty(); });
   std::optional<Error> first_refusal;
   std::string tried;
-  for (const Pool* pool : *pools) {
+  for (const auto& [pool, had] : candidates) {
     const auto pass_over = [&](const Error& error) {
       why.add("passed over {}", error.message());
       tried += (tried.empty() ? "" : "; ") + error.message();
@@ -287,16 +286,19 @@ Result<Place> next_place(const Question& q, const Scope& scope, Explanation& why
     }
     const auto kind = kind_without_binding(q.request, q.intent, pool);
     if (!kind) {
-      return kind.error();
+      if (q.intent.wishes.kind) {
+        return kind.error();  // no pool would do
+      }
+      pass_over(kind.error());
+      continue;
     }
-    const Subnet* subnet = q.state.subnet(pool->subnet);
-    const auto addresses = filled_up(q, *pool, had_before(q, *pool, subnet->vni, why));
+    const auto addresses = next_addresses(q.state, *pool, q.now, had);
     if (!addresses) {
       pass_over(addresses.error());
       continue;
     }
     why.add("pool {}: gives {}", pool->name, addresses->str());
-    return Place{subnet, pool->name, *kind, *addresses, mac_from(*addresses)};
+    return Place{q.state.subnet(pool->subnet), pool->name, *kind, *addresses, mac_from(*addresses)};
   }
   return Error(first_refusal->code(), tried, first_refusal->hint());
 }
@@ -355,8 +357,9 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
     why.add("attachment {} has port {} already", request.attachment.str(), port->id);
     return same_again(request, *port);
   }
-  const Asker asker = asker_of(state, request);
+  Asker asker = asker_of(state, request);
   const Intent intent = intent_of(state, request, asker, why);
+  asker.labels = intent.wishes.labels;  // pools see what rules and the configuration put on it, too
   auto scope = scope_of(state, request, request.wishes);
   if (!scope) {
     return scope.error();
@@ -430,18 +433,18 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
   return grant;
 }
 
-Result<AddressPair> next_addresses(const State& state, const Pool& pool, TimeMs now) {
-  AddressPair addresses;
+Result<AddressPair> next_addresses(const State& state, const Pool& pool, TimeMs now, AddressPair given) {
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
-    if (pool.has(family)) {
-      const auto next = state.next_free(pool.name, family);
-      if (!next) {
-        return exhausted(state, pool, family, now);
-      }
-      addresses.set(*next);
+    if (!pool.has(family) || given.of(family)) {
+      continue;
     }
+    const auto next = state.next_free(pool.name, family);
+    if (!next) {
+      return exhausted(state, pool, family, now);
+    }
+    given.set(*next);
   }
-  return addresses;
+  return given;
 }
 
 ipam_api::Allocation allocation_of(const State& state, const Port& port) {

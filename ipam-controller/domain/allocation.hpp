@@ -38,7 +38,7 @@ Result<Grant> decide(const State& state, const ipam_api::AllocateRequest& reques
 // What the pod is told. Throws std::logic_error if the port's subnet is gone (it cannot be deleted before).
 ipam_api::Allocation allocation_of(const State& state, const Port& port);
 
-// One address of each family that the pool has, by its strategy; exhausted, with counts.
-Result<net::AddressPair> next_addresses(const State& state, const Pool& pool, TimeMs now);
+// `given`, and one address of each other family that the pool has, by its strategy; exhausted, with counts.
+Result<net::AddressPair> next_addresses(const State& state, const Pool& pool, TimeMs now, net::AddressPair given = {});
 
 }  // namespace mooring::controller

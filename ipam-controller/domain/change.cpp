@@ -92,8 +92,8 @@ std::vector<Change> entries_of(const Block& block) {
 }
 
 std::vector<Change> entries_of(const ExtraAddress& extra, const Port* holder) {
-  if (holder == nullptr) {
-    return {};
+  if (holder == nullptr || holder->vni != extra.vni) {
+    return {};  // (The hostname may have come back in another subnet.)
   }
   Change entry;
   entry.kind = ipam_api::entry_kind::extra;
@@ -110,6 +110,9 @@ std::vector<Change> entries_of(const ExtraAddress& extra, const Port* holder) {
 }
 
 std::vector<Change> entries_of(const Node& node) {
+  if (node.fenced) {
+    return {};
+  }
   Json value = {{"vtep", node.vtep.str()}};
   return {common_entry(ipam_api::entry_kind::node, node.name, node.revision, std::move(value))};
 }

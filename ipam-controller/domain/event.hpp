@@ -31,7 +31,7 @@ struct EventRecord {
   std::string text;                                   // one sentence with names and numbers
   std::uint64_t count = 1;                            // how often it happened ...
   std::int64_t since_ms = 0;                          // ... since then (= at_ms when once)
-  ipam_api::Revision revision = 0;                    // of the transaction that caused it; 0: none did
+  ipam_api::Revision revision = 0;                    // of the transaction that caused it, or the last one before it
   ipam_api::Json details = ipam_api::Json::object();  // the numbers of the text, for machines
 
   bool operator==(const EventRecord&) const = default;

@@ -404,7 +404,7 @@ Result<Webhook> webhook_from(const Json& json) {
   webhook.secret = note_of(fields, "secret");
   webhook.disabled = fields.boolean("disabled", false);
   fields.allow("signed");
-  own_fields(fields);
+  own_fields(fields, {"status"});
   return finished(fields, std::move(webhook));
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,8 +36,10 @@ class PoolAlarms {
   // What was told before this controller started, in order.
   void recall(const EventRecord& event);
   std::optional<EventRecord> judge(const PoolFigures& figures, std::int64_t now_ms);
-  // The pool is gone.
-  void forget(const std::string& pool) { told_.erase(pool); }
+  // Forgets pools that are gone: a new one of that name starts anew.
+  void keep_only(const std::function<bool(const std::string& pool)>& there) {
+    std::erase_if(told_, [&](const auto& entry) { return !there(entry.first); });
+  }
 
  private:
   enum class Level { fine, low, exhausted };

@@ -290,7 +290,9 @@ Write State::put(const Port& port) {
     index(ports_.emplace(port.key(), port).first->second);
     return Erase<Port>{port.key()};
   }
-  const RecountAll recount(*this, port.vni, union_of(it->second.addresses, port.addresses));
+  const RecountAll recount_old(*this, port.vni, it->second.addresses);
+  const RecountAll recount_new(*this, port.vni,
+                               it->second.addresses == port.addresses ? net::AddressPair() : port.addresses);
   unindex(it->second);
   Write undo = std::exchange(it->second, port);
   index(it->second);

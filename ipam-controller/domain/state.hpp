@@ -137,6 +137,13 @@ class State {
   void remember_unconfirmed(const BindingKey& owner, const net::AddressPair& addresses);
   // When the first address of a pool has rested; nullopt: none rests.
   std::optional<TimeMs> first_rested(std::string_view pool) const;
+  // Whose turn it is in each pool, and back to it: it is no row, so undoing rows leaves it where it came to.
+  struct PoolTurns {
+    std::string pool;
+    std::optional<AddressPool::Turn> v4, v6;
+  };
+  std::vector<PoolTurns> turns() const;
+  void set_turns(const std::vector<PoolTurns>& turns);
   // How many bindings, ports and pools name a subnet or pool; for "in use" refusals.
   std::size_t bindings_in_subnet(std::string_view subnet) const;
   std::size_t ports_in_subnet(std::string_view subnet) const;

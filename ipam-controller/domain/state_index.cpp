@@ -279,7 +279,10 @@ void State::unindex(const Binding& binding) {
   here.bindings.erase(&binding);
   here.unuse_mac(binding.mac);
   for (const net::IpAddress address : binding.addresses.all()) {
-    binding_by_address_.erase({vni, address});
+    const auto it = binding_by_address_.find({vni, address});
+    if (it != binding_by_address_.end() && it->second == &binding) {
+      binding_by_address_.erase(it);
+    }
   }
   if (binding.expires_ms != 0) {
     binding_ends_.erase({binding.expires_ms, binding.owner});

@@ -132,10 +132,14 @@ std::vector<PortAddress> State::extra_addresses_of(const BindingKey& holder) con
 std::vector<const Resting*> State::resting_of(const BindingKey& owner) const {
   std::vector<const Resting*> found;
   if (const auto* keys = value_in(resting_by_owner_, owner)) {
-    for (auto it = keys->rbegin(); it != keys->rend(); ++it) {
-      found.push_back(&resting_.at(*it));
+    for (const PortAddress& key : *keys) {
+      found.push_back(&resting_.at(key));
     }
   }
+  // By what is stored, not by the order of loading.
+  std::sort(found.begin(), found.end(), [](const Resting* a, const Resting* b) {
+    return std::pair(a->revision, a->address) > std::pair(b->revision, b->address);
+  });
   return found;
 }
 
@@ -183,8 +187,42 @@ std::optional<TimeMs> State::next_deadline() const {
 
 std::optional<TimeMs> State::first_rested(std::string_view pool) const {
   const auto it = allocators_.find(pool);
-  return it == allocators_.end() || it->second.resting.empty() ? std::nullopt
-                                                               : std::optional(it->second.resting.begin()->first);
+  if (it == allocators_.end()) {
+    return std::nullopt;
+  }
+  const net::Vni vni = subnet(this->pool(pool)->subnet)->vni;
+  for (const auto& [until_ms, address] : it->second.resting) {
+    // One that somebody holds does not become free with its rest.
+    const PortAddress key{vni, address};
+    if (port(key) == nullptr && binding_at(key) == nullptr && extra_address(key) == nullptr) {
+      return until_ms;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<State::PoolTurns> State::turns() const {
+  const auto turn_of = [](const std::optional<Counts>& counts) {
+    return counts ? std::optional(counts->addresses.turn()) : std::nullopt;
+  };
+  std::vector<PoolTurns> turns;
+  for (const auto& [pool, allocator] : allocators_) {
+    turns.push_back({pool, turn_of(allocator.v4), turn_of(allocator.v6)});
+  }
+  return turns;
+}
+
+void State::set_turns(const std::vector<PoolTurns>& turns) {
+  for (const PoolTurns& one : turns) {
+    const auto it = allocators_.find(one.pool);
+    for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+      Counts* counts = it == allocators_.end() ? nullptr : it->second.of(family);
+      const auto& turn = family == net::Family::v4 ? one.v4 : one.v6;
+      if (counts != nullptr && turn) {
+        counts->addresses.set_turn(*turn);
+      }
+    }
+  }
 }
 
 const BindingKey* State::owner_of_mac(net::Vni vni, net::MacAddress mac) const {
@@ -248,7 +286,7 @@ std::vector<const Port*> State::ports_of_node(std::string_view node) const {
 
 std::string State::holder_of_vtep(net::Ipv4Address vtep) const {
   for (const auto& [name, node] : nodes_) {
-    if (node.vtep == vtep) {
+    if (node.vtep == vtep && !node.fenced) {
       return "node " + name;
     }
   }

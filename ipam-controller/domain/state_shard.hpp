@@ -20,13 +20,6 @@ inline std::string attachment_key(std::string_view node, const Attachment& attac
   return key;
 }
 
-inline net::AddressPair union_of(net::AddressPair a, const net::AddressPair& b) {
-  for (const net::IpAddress address : b.all()) {
-    a.set(address);
-  }
-  return a;
-}
-
 struct State::Shard {
   std::string subnet;
   std::vector<const Pool*> pools;

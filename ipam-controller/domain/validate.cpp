@@ -44,6 +44,17 @@ NameList dependants(const State& state, const Uses& uses) {
   return names;
 }
 
+template <class Names>
+NameList rules_with(const State& state, const Names& names_it) {
+  NameList names;
+  for (const auto& [name, rule] : state.rules()) {
+    if (names_it(rule.wishes)) {
+      names.add("rule " + name);
+    }
+  }
+  return names;
+}
+
 Result<void> refuse_if_used(const NameList& names, std::string_view hint) {
   if (names.empty()) {
     return ok();
@@ -205,7 +216,11 @@ Result<void> check_unused(const State& state, const Network& network) {
   for (const Subnet* subnet : state.subnets_of(network.name)) {
     names.add("subnet " + subnet->name);
   }
-  return refuse_if_used(names, "delete its subnets first");
+  if (!names.empty()) {
+    return refuse_if_used(names, "delete its subnets first");
+  }
+  return refuse_if_used(rules_with(state, [&](const auto& wishes) { return wishes.network == network.name; }),
+                        "change or delete these rules first: mooringctl get rules");
 }
 
 Result<void> check_unused(const State& state, const Subnet& subnet) {
@@ -221,11 +236,27 @@ Result<void> check_unused(const State& state, const Subnet& subnet) {
   if (!names.empty()) {
     return refuse_if_used(names, "delete its pools and reservations first");
   }
+  names = rules_with(state, [&](const auto& wishes) { return wishes.subnet == subnet.name; });
+  if (!names.empty()) {
+    return refuse_if_used(names, "change or delete these rules first: mooringctl get rules");
+  }
   return refuse_if_used(dependants(state, [&](const auto& user) { return user.subnet == subnet.name; }),
                         "delete these pods and bindings first");
 }
 
 Result<void> check_unused(const State& state, const Pool& pool) {
+  const auto has = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), pool.name) != names.end();
+  };
+  NameList names = rules_with(state, [&](const auto& wishes) { return has(wishes.pools); });
+  for (const auto& [name, other] : state.pools()) {
+    if (has(other.fallback)) {
+      names.add(fmt::format("pool {} (fallback)", name));
+    }
+  }
+  if (!names.empty()) {
+    return refuse_if_used(names, "take the pool out of them first: mooringctl edit rule, mooringctl edit pool");
+  }
   return refuse_if_used(dependants(state, [&](const auto& user) { return user.pool == pool.name; }),
                         "delete these pods and bindings first: mooringctl get ports; mooringctl get bindings");
 }

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "ipam-controller/domain/patterns.hpp"
 #include "ipam-controller/domain/validate.hpp"
 #include "ipam-controller/domain/validate_words.hpp"
+#include "ipam-controller/domain/webhook.hpp"
 
 namespace mooring::controller {
 
@@ -36,18 +38,19 @@ Result<void> check(const State& state, const Rule& wanted, const Rule*) {
   return ok();
 }
 
-Result<void> check(const State&, const Webhook& wanted, const Webhook*) {
+Result<void> check(const State& state, const Webhook& wanted, const Webhook* there) {
   if (auto bad = check_name(wanted.name); !bad) {
     return bad;
   }
-  const std::string& url = wanted.url;
-  const bool http = url.rfind("http://", 0) == 0 && url.size() > 7;
-  const bool https = url.rfind("https://", 0) == 0 && url.size() > 8;
-  if ((!http && !https) || url.size() > 2000 || url.find_first_of(" \t\r\n") != std::string::npos) {
-    return invalid(fmt::format("url: '{}' is not an http or https URL", url),
-                   "write it like https://hooks.example.com/mooring");
+  if (there == nullptr && state.webhooks().size() >= max_webhooks) {
+    return Error(Errc::conflict, fmt::format("there are {} webhooks already", max_webhooks),
+                 "one receiver can pass events on to others");
   }
-  return ok();
+  Webhook judged = wanted;
+  if (there != nullptr && judged.secret.empty()) {
+    judged.secret = there->secret;
+  }
+  return check_webhook(judged);
 }
 
 Result<ExtraAddress> completed(const State& state, ExtraAddress wanted) {
@@ -65,10 +68,10 @@ Result<ExtraAddress> completed(const State& state, ExtraAddress wanted) {
   wanted.vni = subnet->vni;
   const Pool* pool = state.pool_covering(subnet->name, wanted.address);
   wanted.pool = pool != nullptr && !pool->excludes(wanted.address) ? pool->name : std::string();
-  if (const ExtraAddress* there = state.extra_address(wanted.key())) {
-    wanted.holder = there->holder;  // moved by :move alone
-    wanted.generation = there->generation;
-  }
+  // Moved by :move alone.
+  const ExtraAddress* there = state.extra_address(wanted.key());
+  wanted.holder = there == nullptr ? std::nullopt : there->holder;
+  wanted.generation = there == nullptr ? 0 : there->generation;
   return wanted;
 }
 
@@ -82,8 +85,16 @@ Result<void> check(const State& state, const ExtraAddress& wanted, const ExtraAd
       return free;
     }
   }
+  if (const auto name = ipam_api::parse_name("namespace", wanted.namespace_); !name) {
+    return name.error();
+  }
   if (wanted.hostnames.empty()) {
     return invalid("hostnames: nobody may hold it", "patterns of the pods that take turns: lb-*");
+  }
+  const auto& holder = wanted.holder;
+  if (holder && (holder->namespace_ != wanted.namespace_ || !fits_one(wanted.hostnames, holder->hostname))) {
+    return Error(Errc::in_use, fmt::format("{} holds it, and would not be one of those that may", holder->str()),
+                 "move it first: mooringctl extra-address move");
   }
   return ok();
 }

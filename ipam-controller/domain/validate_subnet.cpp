@@ -128,7 +128,15 @@ Result<void> check_subnet_alone(const Subnet& subnet) {
   if (subnet.vni.value() == 0) {
     return invalid("vni is missing", "1 to 16777215, one for each subnet");
   }
+  if (subnet.blocks.empty()) {
+    return invalid("cidr is missing", "an IPv4 block, an IPv6 block (cidr6), or one of each");
+  }
   for (const SubnetBlock& block : subnet.blocks) {
+    if (subnet.block(block.cidr.family()) != &block) {
+      return invalid(fmt::format("cidr {}: there is another {} block, {}", block.cidr.str(),
+                                 to_string(block.cidr.family()), subnet.block(block.cidr.family())->cidr.str()),
+                     "one of each family; another subnet of the network may have it");
+    }
     if (auto bad = check_block(block.cidr); !bad) {
       return bad;
     }
@@ -172,6 +180,8 @@ Result<Subnet> completed(const State&, Subnet wanted) {
       block.gateway = net::next(block.cidr.first());
     }
   }
+  std::stable_sort(wanted.blocks.begin(), wanted.blocks.end(),
+                   [](const auto& a, const auto& b) { return a.cidr.family() < b.cidr.family(); });
   return wanted;
 }
 

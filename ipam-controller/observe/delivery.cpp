@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ipam-controller/domain/webhook.hpp"
 #include "ipam-controller/observe/event_view.hpp"
 #include "mooring/http/signature.hpp"
 
@@ -13,9 +14,6 @@ namespace {
 
 using ipam_api::Json;
 
-constexpr std::string_view secret_prefix = "whsec_";
-constexpr std::size_t min_secret = 16;
-constexpr std::size_t max_secret = 256;
 constexpr std::size_t generated_secret_bytes = 32;
 
 // What was there between the cursor and the oldest event that is kept.
@@ -127,8 +125,8 @@ std::size_t Delivery::pending(const EventLog& log) const {
 std::vector<std::pair<std::string, std::string>> signature_headers(const std::string& secret, const std::string& id,
                                                                    std::int64_t unix_seconds, const std::string& body) {
   std::string key = secret;
-  if (secret.starts_with(secret_prefix)) {
-    key = http::base64_decoded(secret.substr(secret_prefix.size())).value_or(secret);
+  if (secret.starts_with(webhook_secret_prefix)) {
+    key = http::base64_decoded(secret.substr(webhook_secret_prefix.size())).value_or(secret);
   }
   const std::string timestamp = std::to_string(unix_seconds);
   const std::string signature = "v1," + http::base64(http::hmac_sha256(key, id + "." + timestamp + "." + body));
@@ -136,25 +134,7 @@ std::vector<std::pair<std::string, std::string>> signature_headers(const std::st
 }
 
 std::string new_webhook_secret() {
-  return std::string(secret_prefix) + http::base64(http::random_bytes(generated_secret_bytes));
-}
-
-Result<void> check_webhook_secret(std::string_view secret) {
-  const bool visible = std::all_of(secret.begin(), secret.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (secret.size() < min_secret || secret.size() > max_secret || !visible) {
-    return Error(Errc::invalid_argument,
-                 fmt::format("a secret of {} characters; it takes {} to {}, visible ASCII", secret.size(), min_secret,
-                             max_secret),
-                 "leave it out, and one is made and shown once");
-  }
-  if (secret.starts_with(secret_prefix)) {
-    const auto key = http::base64_decoded(secret.substr(secret_prefix.size()));
-    if (!key || key->size() < min_secret) {
-      return Error(Errc::invalid_argument, "what is behind whsec_ is not Base64 of at least 16 bytes",
-                   "leave the secret out, and one is made and shown once");
-    }
-  }
-  return ok();
+  return std::string(webhook_secret_prefix) + http::base64(http::random_bytes(generated_secret_bytes));
 }
 
 }  // namespace mooring::controller

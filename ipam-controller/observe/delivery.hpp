@@ -91,7 +91,4 @@ std::vector<std::pair<std::string, std::string>> signature_headers(const std::st
                                                                    std::int64_t unix_seconds, const std::string& body);
 // "whsec_" and 32 random bytes as Base64.
 std::string new_webhook_secret();
-// 16 to 256 visible ASCII characters; behind "whsec_" Base64 of at least 16 bytes.
-Result<void> check_webhook_secret(std::string_view secret);
-
 }  // namespace mooring::controller

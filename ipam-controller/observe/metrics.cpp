@@ -83,37 +83,30 @@ void add_pools(Families& out, const std::vector<Figures::Pool>& pools) {
            "Forecast from the last half hour; +Inf: the pool is not shrinking", &Figures::Pool::seconds_to_empty);
 }
 
-// `kind` is "node" or "gateway".
-void add_machines(Families& out, const std::vector<Figures::Machine>& machines, const char* count_name,
-                  const char* heard_name, const char* kind) {
-  std::uint64_t live = 0;
-  Family heard = gauge(heard_name, "Unix time of the last word; none since this controller started: absent");
+void add_heard(Families& out, const std::vector<Figures::Machine>& machines, const char* name, const char* kind) {
+  Family heard = gauge(name, "Unix time of the last word; nothing since this controller started: absent");
   for (const Figures::Machine& machine : machines) {
-    live += machine.live ? 1 : 0;
     if (machine.last_heard_seconds) {
       heard.add(*machine.last_heard_seconds, {{kind, machine.name}});
     }
   }
-  Family count = gauge(count_name, "Registered, by whether a watch stream is open");
-  count.add(live, {{"state", "live"}});
-  count.add(machines.size() - live, {{"state", "silent"}});
-  out.push_back(count.take());
   out.push_back(heard.take());
 }
 
+void add_count(Families& out, const char* name, std::uint64_t live, std::uint64_t silent) {
+  Family count = gauge(name, "Registered, by whether a watch stream is open");
+  count.add(live, {{"state", "live"}});
+  count.add(silent, {{"state", "silent"}});
+  out.push_back(count.take());
+}
+
 void add_objects(Families& out, const Figures& figures) {
-  Family ports = gauge("mooring_ports", "Live container interfaces, by state");
-  for (const auto& [state, count] : figures.ports) {
-    ports.add(count, {{"state", state}});
-  }
-  out.push_back(ports.take());
-  Family bindings = gauge("mooring_bindings", "Addresses that stay with a hostname, by kind");
-  for (const auto& [kind, count] : figures.bindings) {
-    bindings.add(count, {{"kind", kind}});
-  }
-  out.push_back(bindings.take());
-  add_machines(out, figures.nodes, "mooring_nodes", "mooring_node_last_heard_timestamp_seconds", "node");
-  add_machines(out, figures.gateways, "mooring_gateways", "mooring_gateway_last_heard_timestamp_seconds", "gateway");
+  one(out, gauge("mooring_ports", "Live container interfaces"), figures.ports);
+  one(out, gauge("mooring_bindings", "Addresses that stay with a hostname"), figures.bindings);
+  add_count(out, "mooring_nodes", figures.live_nodes, figures.silent_nodes);
+  add_count(out, "mooring_gateways", figures.live_gateways, figures.silent_gateways);
+  add_heard(out, figures.nodes, "mooring_node_last_heard_timestamp_seconds", "node");
+  add_heard(out, figures.gateways, "mooring_gateway_last_heard_timestamp_seconds", "gateway");
   Family left_out = gauge("mooring_metrics_left_out", "Objects without series of their own: there are too many");
   for (const auto& [kind, count] : figures.left_out) {
     left_out.add(count, {{"kind", kind}});
@@ -126,21 +119,23 @@ void add_store(Families& out, const Figures& figures) {
   store.add(1.0, {{"incarnation", figures.incarnation}});
   out.push_back(store.take());
   one(out, gauge("mooring_revision", "Of the last durable transaction"), figures.revision);
-  one(out, gauge("mooring_read_only", "1 while the controller gives no addresses: a restore is under way"),
-      figures.read_only ? 1.0 : 0.0);
+  if (figures.read_only) {
+    one(out, gauge("mooring_read_only", "1 while the controller gives no addresses: a restore is under way"),
+        *figures.read_only ? 1.0 : 0.0);
+  }
   one(out, counter("mooring_requests_total", "Changing requests"), figures.requests);
   one(out, counter("mooring_requests_refused_total", "Changing requests answered with an error other than storage"),
       figures.refused);
   one(out, counter("mooring_store_batches_total", "Commits of the store"), figures.batches);
   one(out, counter("mooring_store_errors_total", "Batches that could not be made durable; all their requests failed"),
       figures.failed_batches);
-  one(out, gauge("mooring_audit_head_sequence", "Number of the newest record of the audit ledger"),
-      figures.audit_sequence);
-  Family head = gauge("mooring_audit_head_info", "Hash of the newest record of the audit ledger");
-  if (!figures.audit_hash.empty()) {
+  if (figures.audit_sequence) {
+    one(out, gauge("mooring_audit_head_sequence", "Number of the newest record of the audit ledger"),
+        *figures.audit_sequence);
+    Family head = gauge("mooring_audit_head_info", "Hash of the newest record of the audit ledger");
     head.add(1.0, {{"hash", figures.audit_hash}});
+    out.push_back(head.take());
   }
-  out.push_back(head.take());
 }
 
 void add_webhooks(Families& out, const std::vector<Figures::Receiver>& webhooks) {

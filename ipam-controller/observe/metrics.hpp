@@ -32,7 +32,6 @@ struct Figures {
   };
   struct Machine {
     std::string name;
-    bool live = false;
     std::optional<double> last_heard_seconds;  // Unix time
   };
   struct Receiver {
@@ -45,19 +44,19 @@ struct Figures {
 
   std::string incarnation;
   std::uint64_t revision = 0;
-  bool read_only = false;
-  std::vector<Pool> pools;  // at most max_labelled of these three; the rest in left_out
+  std::optional<bool> read_only;  // none: there is no such state
+  std::vector<Pool> pools;        // at most max_labelled of these three; the rest in left_out
   std::vector<Machine> nodes, gateways;
   std::vector<Receiver> webhooks;
   std::map<std::string, std::uint64_t> left_out;  // "pool" -> 7
-  std::map<std::string, std::uint64_t> ports;     // by state
-  std::map<std::string, std::uint64_t> bindings;  // by kind
+  std::uint64_t ports = 0, bindings = 0;
+  std::uint64_t live_nodes = 0, silent_nodes = 0, live_gateways = 0, silent_gateways = 0;
   std::uint64_t requests = 0, refused = 0, batches = 0, failed_batches = 0;
   std::uint64_t watch_streams = 0;
   std::uint64_t http_connections = 0;
   std::uint64_t event_sequence = 0;
-  std::uint64_t audit_sequence = 0;
-  std::string audit_hash;  // "" = no ledger yet
+  std::optional<std::uint64_t> audit_sequence;  // none: there is no ledger
+  std::string audit_hash;
 };
 
 class Metrics {

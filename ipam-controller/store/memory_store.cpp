@@ -3,6 +3,7 @@
 #include <tuple>
 #include <utility>
 
+#include "ipam-controller/domain/event_log.hpp"
 #include "ipam-controller/store/incarnation.hpp"
 
 namespace mooring::controller {
@@ -34,7 +35,8 @@ MemoryDisk::MemoryDisk(std::size_t change_log_limit)
 
 MemoryDisk::~MemoryDisk() = default;
 
-MemoryStore::MemoryStore(MemoryDisk& disk, Post post) : disk_(disk), post_(std::move(post)) {}
+MemoryStore::MemoryStore(MemoryDisk& disk, Post post)
+    : disk_(disk), post_(std::move(post)), ledger_(disk.ledger(), post_) {}
 
 Result<StoreInfo> MemoryStore::load(const std::function<void(const Write&)>& each) {
   const auto hand_out = [&](const auto& table) {
@@ -43,7 +45,8 @@ Result<StoreInfo> MemoryStore::load(const std::function<void(const Write&)>& eac
     }
   };
   std::apply([&](const auto&... tables) { (hand_out(tables), ...); }, disk_.tables_->all);
-  return StoreInfo{disk_.incarnation_, disk_.revision_, disk_.now_ms_};
+  return StoreInfo{
+      disk_.incarnation_, disk_.revision_, disk_.now_ms_, {disk_.events_.begin(), disk_.events_.end()}, disk_.cursors_};
 }
 
 void MemoryStore::commit(Batch batch, Callback<void> done) {
@@ -54,8 +57,18 @@ void MemoryStore::commit(Batch batch, Callback<void> done) {
   for (const Write& write : batch.writes) {
     std::visit([this](const auto& row) { disk_.tables_->apply(row); }, write);
   }
+  disk_.ledger_.append(batch.audit);
   disk_.revision_ = batch.revision;
   disk_.now_ms_ = batch.now_ms;
+  for (EventRecord& event : batch.events) {
+    disk_.events_.push_back(std::move(event));
+    if (disk_.events_.size() > EventLog::limit) {
+      disk_.events_.pop_front();
+    }
+  }
+  if (batch.cursors) {
+    disk_.cursors_ = std::move(*batch.cursors);
+  }
   for (ChangeSet& changes : batch.changes) {
     disk_.logged_changes_ += changes.changes.size();
     disk_.log_.push_back(std::move(changes));

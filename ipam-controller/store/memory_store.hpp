@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ipam-controller/app/ports.hpp"
+#include "ipam-controller/store/memory_ledger.hpp"
 
 namespace mooring::controller {
 
@@ -25,6 +26,7 @@ class MemoryDisk {
 
   // While set, commits fail with it.
   void fail_with(std::optional<Error> error) { failure_ = std::move(error); }
+  MemoryLedgerRows& ledger() { return ledger_; }
 
  private:
   friend class MemoryStore;
@@ -34,11 +36,14 @@ class MemoryDisk {
   Revision revision_ = 0;
   TimeMs now_ms_ = 0;
   std::unique_ptr<Tables> tables_;
+  std::deque<EventRecord> events_;
+  WebhookCursors cursors_;
   std::deque<ChangeSet> log_;
   std::size_t logged_changes_ = 0;
   std::size_t change_log_limit_;
   Revision trimmed_up_to_ = 0;  // revisions up to here may be missing in the log
   std::optional<Error> failure_;
+  MemoryLedgerRows ledger_;
 };
 
 class MemoryStore : public Store {
@@ -49,10 +54,12 @@ class MemoryStore : public Store {
   Result<StoreInfo> load(const std::function<void(const Write&)>& each) override;
   void commit(Batch batch, Callback<void> done) override;
   void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override;
+  AuditLedger& ledger() override { return ledger_; }
 
  private:
   MemoryDisk& disk_;
   Post post_;
+  MemoryLedger ledger_;
 };
 
 }  // namespace mooring::controller

@@ -106,4 +106,40 @@ CREATE TABLE change_log (
   entry    TEXT NOT NULL,
   PRIMARY KEY (revision, position)
 ) STRICT, WITHOUT ROWID;
+
+-- The audit ledger (docs/howto/audit.md). hash = SHA-256(hash of the record before || record); the first record of all
+-- is chained to 32 zero bytes.
+CREATE TABLE audit (
+  seq    INTEGER PRIMARY KEY,  -- without a gap
+  record TEXT NOT NULL,        -- canonical compact JSON, as it is hashed
+  hash   BLOB NOT NULL
+) STRICT;
+
+-- What records are found by: "10.0.0.5", "shop/db-0", "pool/web".
+CREATE TABLE audit_subject (
+  subject TEXT NOT NULL,
+  seq     INTEGER NOT NULL,
+  PRIMARY KEY (subject, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What was exported and pruned; the chain goes on behind the last row.
+CREATE TABLE audit_segment (
+  first_seq INTEGER PRIMARY KEY,
+  last_seq  INTEGER NOT NULL,
+  last_hash BLOB NOT NULL,
+  pruned_ms INTEGER NOT NULL,
+  pruned_by TEXT NOT NULL
+) STRICT;
+
+-- What a person wants to know (docs/observability/events.md): the newest 10,000, as JSON.
+CREATE TABLE event (
+  sequence INTEGER PRIMARY KEY,
+  event    TEXT NOT NULL
+) STRICT;
+
+-- All events up to `sequence` were taken by the webhook's receiver, or are not for it.
+CREATE TABLE webhook_cursor (
+  webhook  TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 )sql"

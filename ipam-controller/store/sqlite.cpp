@@ -120,6 +120,14 @@ SqliteStatement& SqliteStatement::bind(std::uint64_t number) {
   return *this;
 }
 
+SqliteStatement& SqliteStatement::bind_blob(std::string_view bytes) {
+  const int result = sqlite3_bind_blob64(handle_, ++bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  if (result != SQLITE_OK) {
+    connection_.fail(result, "binding bytes");
+  }
+  return *this;
+}
+
 bool SqliteStatement::step() {
   read_ = 0;
   const int result = sqlite3_step(handle_);
@@ -155,6 +163,13 @@ std::string SqliteStatement::text() {
 
 std::uint64_t SqliteStatement::number() {
   return static_cast<std::uint64_t>(sqlite3_column_int64(handle_, read_++));
+}
+
+std::string SqliteStatement::blob() {
+  const int column = read_++;
+  const void* data = sqlite3_column_blob(handle_, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
+  return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), size);
 }
 
 }  // namespace mooring::controller

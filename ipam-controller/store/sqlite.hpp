@@ -64,6 +64,7 @@ class SqliteStatement {
 
   SqliteStatement& bind(std::string_view text);
   SqliteStatement& bind(std::uint64_t number);
+  SqliteStatement& bind_blob(std::string_view bytes);
   // True: a row is there to be read.
   bool step();
   // Steps to the end and gets ready for the next bind(); also after a failure.
@@ -73,6 +74,7 @@ class SqliteStatement {
   // Columns are read left to right.
   std::string text();
   std::uint64_t number();
+  std::string blob();
 
  private:
   SqliteConnection& connection_;

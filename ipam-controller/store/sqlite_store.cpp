@@ -13,6 +13,8 @@
 #include "ipam-controller/store/incarnation.hpp"
 #include "ipam-controller/store/sqlite.hpp"
 #include "ipam-controller/store/sqlite_change_log.hpp"
+#include "ipam-controller/store/sqlite_event_log.hpp"
+#include "ipam-controller/store/sqlite_ledger.hpp"
 #include "ipam-controller/store/sqlite_rows.hpp"
 
 namespace mooring::controller {
@@ -122,6 +124,9 @@ void SqliteStore::open_database() {
   }
   rows_ = std::make_unique<SqliteRows>(db);
   log_ = std::make_unique<SqliteChangeLog>(db, options_.change_log_limit);
+  ledger_ = std::make_unique<SqliteLedger>(db);
+  ledger_committed(ledger_->head());
+  events_ = std::make_unique<SqliteEventLog>(db);
 }
 
 SqliteStore::~SqliteStore() {
@@ -146,7 +151,7 @@ Result<StoreInfo> SqliteStore::load(const std::function<void(const Write&)>& eac
     rows_->load(each);
     return StoreInfo{connection_->query_text("SELECT incarnation FROM meta"),
                      static_cast<Revision>(connection_->query_number("SELECT revision FROM meta")),
-                     connection_->query_number("SELECT now_ms FROM meta")};
+                     connection_->query_number("SELECT now_ms FROM meta"), events_->load(), events_->load_cursors()};
   } catch (const std::exception& failure) {
     return error_of(failure, fmt::format("loading the store {}", options_.path));
   }
@@ -178,8 +183,14 @@ void SqliteStore::write(const Batch& batch) {
       rows_->write(row);
     }
     const auto extent = log_->append(batch.revision, batch.now_ms, batch.changes);
+    const LedgerHead head = ledger_->append(batch.audit);
+    events_->append(batch.events);
+    if (batch.cursors) {
+      events_->keep(*batch.cursors);
+    }
     db.execute("COMMIT");
     log_->committed(extent);
+    ledger_committed(head);
   } catch (...) {
     // SQLite rolls back by itself after some errors, and not after others.
     if (db.in_transaction()) {

@@ -21,6 +21,9 @@ namespace mooring::controller {
 class SqliteConnection;
 class SqliteRows;
 class SqliteChangeLog;
+class SqliteLedger;
+struct LedgerHead;
+class SqliteEventLog;
 
 struct SqliteOptions {
   std::string path = "/var/lib/mooring/controller.db";  // PATH-wal, PATH-shm and PATH.lock appear beside it
@@ -28,7 +31,7 @@ struct SqliteOptions {
   std::size_t max_pages = 0;                            // of 4096 bytes; 0: no bound. For tests of a full disk
 };
 
-class SqliteStore : public Store {
+class SqliteStore : public Store, private AuditLedger {
  public:
   // Opens the file and makes it if it is not there. conflict: another process uses it; unsupported: it was made by a
   // newer version, or by another program; storage: anything else.
@@ -40,6 +43,7 @@ class SqliteStore : public Store {
   Result<StoreInfo> load(const std::function<void(const Write&)>& each) override;
   void commit(Batch batch, Callback<void> done) override;
   void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override;
+  AuditLedger& ledger() override { return *this; }
 
  private:
   SqliteStore(SqliteOptions options, Post post, FileLock lock);
@@ -50,13 +54,28 @@ class SqliteStore : public Store {
   Error error_of(const std::exception& failure, const std::string& doing) const;
   void move_wal(bool idle);
 
+  // sqlite_store_ledger.cpp
+  AuditHead head() const override;
+  void read(AuditQuery query, Callback<AuditPage> done) override;
+  void verify(AuditSeq after, std::size_t limit, Callback<AuditVerdict> done) override;
+  void prune(AuditPrune cut, Callback<AuditPruned> done) override;
+  void prune_slice(const AuditPrune& cut, AuditSeq began, AuditPruned so_far, Callback<AuditPruned> done);
+  void ledger_committed(const LedgerHead& head);
+  // On the store's thread; exceptions become errors.
+  template <class T>
+  void ask_ledger(std::string doing, std::function<Result<T>()> ask, Callback<T> done);
+
   SqliteOptions options_;
   Post post_;
   FileLock lock_;
   std::unique_ptr<SqliteConnection> connection_;
   std::unique_ptr<SqliteRows> rows_;
   std::unique_ptr<SqliteChangeLog> log_;
+  std::unique_ptr<SqliteLedger> ledger_;
+  std::unique_ptr<SqliteEventLog> events_;
 
+  mutable std::mutex head_mutex_;  // of head_
+  AuditHead head_;
   std::mutex mutex_;  // of the two below
   std::deque<std::function<void()>> jobs_;
   bool stopping_ = false;

@@ -14,9 +14,11 @@ http::ClientOptions options_with(const std::string& token) {
 
 }  // namespace
 
-Controller::Controller(asio::any_io_executor executor, http::Endpoint endpoint, const std::string& token,
-                       std::function<bool()> connected)
-    : client_(std::move(executor), std::move(endpoint), options_with(token)), connected_(std::move(connected)) {}
+Controller::Controller(asio::any_io_executor executor, std::string node, http::Endpoint endpoint,
+                       const std::string& token, std::function<bool()> connected)
+    : node_(std::move(node)),
+      client_(std::move(executor), std::move(endpoint), options_with(token)),
+      connected_(std::move(connected)) {}
 
 asio::awaitable<Result<ipam_api::Json>> Controller::post(std::string target, ipam_api::Json body, Deadline deadline) {
   std::string text = body.dump();
@@ -63,6 +65,15 @@ asio::awaitable<Result<ipam_api::ReleaseAnswer>> Controller::release(ipam_api::R
     co_return answer.error();
   }
   co_return ipam_api::release_answer_from(*answer);
+}
+
+asio::awaitable<Result<void>> Controller::report(ipam_api::NodeInventory inventory, Deadline deadline) {
+  ipam_api::Json body = ipam_api::to_json(inventory);
+  const auto answer = co_await post("/v1/nodes/" + node_ + "/inventory", std::move(body), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return ok();
 }
 
 }  // namespace mooring::agent

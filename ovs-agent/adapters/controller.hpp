@@ -13,18 +13,20 @@ namespace mooring::agent {
 class Controller final : public ControllerPort {
  public:
   // `connected`: is its watch stream open?
-  Controller(asio::any_io_executor executor, http::Endpoint endpoint, const std::string& token,
+  Controller(asio::any_io_executor executor, std::string node, http::Endpoint endpoint, const std::string& token,
              std::function<bool()> connected);
 
   asio::awaitable<Result<ipam_api::Allocation>> allocate(ipam_api::AllocateRequest request, Deadline deadline) override;
   asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) override;
   asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                            Deadline deadline) override;
+  asio::awaitable<Result<void>> report(ipam_api::NodeInventory inventory, Deadline deadline) override;
   bool connected() const override { return connected_(); }
 
  private:
   asio::awaitable<Result<ipam_api::Json>> post(std::string target, ipam_api::Json body, Deadline deadline);
 
+  std::string node_;
   http::Client client_;
   std::function<bool()> connected_;
 };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "mooring/netlink/interface_settings.hpp"
+#include "mooring/netlink/netns.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
 
 namespace mooring::agent {
@@ -60,6 +61,11 @@ Result<std::set<std::string>> Kernel::links() {
     names.insert(link.name);
   }
   return names;
+}
+
+Result<void> Kernel::delete_link(const std::string& name) {
+  const auto deleted = socket_.delete_link(name);
+  return deleted || deleted.error().code() == Errc::not_found ? ok() : deleted;
 }
 
 Result<bool> Kernel::ensure_host_interface() {
@@ -151,6 +157,10 @@ Result<void> Kernel::set_host_routes(const std::map<net::Ipv4Address, std::uint3
     }
   }
   return first ? Result<void>(*first) : ok();
+}
+
+bool Kernel::namespace_alive(const std::string& path) const {
+  return !path.empty() && netlink::NetworkNamespace::open(path).has_value();
 }
 
 bool Kernel::alive(const AddBegun& add) const {

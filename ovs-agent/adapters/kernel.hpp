@@ -18,7 +18,9 @@ class Kernel final : public KernelPort {
   Kernel();
 
   Result<std::set<std::string>> links() override;
+  Result<void> delete_link(const std::string& name) override;
   Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) override;
+  bool namespace_alive(const std::string& path) const override;
   bool alive(const AddBegun& add) const override;
   std::uint64_t started(std::int32_t pid) const override;
 

@@ -58,6 +58,7 @@ Json Views::status() const {
         {"open", open},
         {"adds_in_flight", parts_.journal.state().in_flight.size()},
         {"releases_owed", parts_.releases.owed()},
+        {"releases_held_by_controller", parts_.releases.held()},
         {"held", state.counters.held_now}}},
       {"directory",
        {{"ports", state.directory.port_count()},
@@ -100,20 +101,6 @@ Json Views::ports() const {
 std::string Views::flows() const {
   return fmt::format("# br-int\n{}\n# br-tun\n{}", sources_.bridges.br_int().desired().text(),
                      sources_.bridges.br_tun().desired().text());
-}
-
-Result<Json> Views::answer(const std::string& question) const {
-  if (question != "inventory") {
-    return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
-  }
-  const NodeState& state = parts_.state;
-  Json inventory = ports();
-  inventory["node"] = state.node;
-  inventory["boot_id"] = state.boot_id;
-  inventory["database_id"] = state.ovsdb->database_id;
-  inventory["complete"] = state.ovsdb_read && state.ovsdb->connected;
-  inventory["revision"] = state.directory.revision();
-  return inventory;
 }
 
 }  // namespace mooring::agent

@@ -23,8 +23,6 @@ class Views {
   ipam_api::Json status() const;
   ipam_api::Json ports() const;
   std::string flows() const;
-  // A QUERY of the watch stream. unsupported: a question that this version does not know.
-  Result<ipam_api::Json> answer(const std::string& question) const;
 
  private:
   Attachments::Parts parts_;

@@ -75,6 +75,7 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   wish.hostname = request.hostname;
   wish.interface_ordinal = request.interface_ordinal;
   wish.wishes = request.wishes;
+  wish.configured = request.configured;
   const auto allocation = co_await parts_.controller.allocate(std::move(wish), after(allocate_deadline));
   if (!allocation) {
     ++state.counters.add_failures;
@@ -86,18 +87,21 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   if (mine == in_flight.end() || !(mine->second == begun)) {
     // Its DEL overtook it while the controller was asked: what it was given goes back.
     ++state.counters.add_failures;
-    ReleaseOwed release;
-    release.attachment = request.attachment;
-    release.key = PortKey{allocation->vni, allocation->address.address};
-    release.generation = allocation->generation;
-    release.reason = "cni-del";
-    if (const auto owed = parts_.releases.owe(std::move(release)); !owed) {
-      spdlog::error("{}: {}", request.attachment.str(), owed.error().text());
-    }
+    give_back(request.attachment, *allocation, "cni-del");
     co_return Error(
         Errc::unavailable,
         fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
         "ADD it again if it is still wanted");
+  }
+  if (!allocation->has_v4()) {
+    ++state.counters.add_failures;
+    give_back(request.attachment, *allocation, "cni-add-failed");
+    end_add(request.attachment);
+    co_return Error(Errc::unsupported,
+                    fmt::format("attaching {}: pool {} gave {} and no IPv4 address, and this version carries IPv4 only",
+                                request.attachment.str(), allocation->pool, allocation->addresses()),
+                    fmt::format("wish for a pool with IPv4 ranges (annotation mooring.io/pool), or add some to {}",
+                                allocation->pool));
   }
   using Applied = directory::Directory::Applied;
   if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
@@ -124,6 +128,17 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   answer.external_ids = external_ids_of((*port)->record);
   answer.disable_tx_checksum = state.userspace_datapath;
   co_return answer;
+}
+
+void Attachments::give_back(const Attachment& attachment, const ipam_api::Allocation& allocation,
+                            const std::string& reason) {
+  ReleaseOwed release;
+  release.attachment = attachment;
+  release.generation = allocation.generation;
+  release.reason = reason;
+  if (const auto owed = parts_.releases.owe(std::move(release)); !owed) {
+    spdlog::error("{}: {}", attachment.str(), owed.error().text());
+  }
 }
 
 Result<LocalPort> Attachments::open_port(const Attachment& attachment, Generation generation) const {

@@ -48,6 +48,8 @@ class Attachments {
   asio::awaitable<Result<std::uint32_t>> wait_for_ofport(Attachment attachment, Generation generation,
                                                          Deadline deadline);
   Result<LocalPort> open_port(const Attachment& attachment, Generation generation) const;
+  // What the controller has given to an ADD that cannot use it.
+  void give_back(const Attachment& attachment, const ipam_api::Allocation& allocation, const std::string& reason);
   void end_add(const Attachment& attachment);
 
   Parts parts_;

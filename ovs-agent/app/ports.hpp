@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mooring/agent_api/deleted_note.hpp"
+#include "mooring/ipam_api/inventory.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "ovs-agent/app/waiting.hpp"
 #include "ovs-agent/domain/journal_text.hpp"
@@ -23,6 +24,8 @@ class ControllerPort {
   virtual asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) = 0;
   virtual asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                                    Deadline deadline) = 0;
+  // Unasked: what this node has.
+  virtual asio::awaitable<Result<void>> report(ipam_api::NodeInventory inventory, Deadline deadline) = 0;
   virtual bool connected() const = 0;
 };
 
@@ -42,9 +45,13 @@ class KernelPort {
   virtual ~KernelPort() = default;
   // Names of all links in the node's namespace.
   virtual Result<std::set<std::string>> links() = 0;
+  // What is not there is fine.
+  virtual Result<void> delete_link(const std::string& name) = 0;
   // Exactly these /32 routes lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do not trust what we
   // remember of them.
   virtual Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) = 0;
+  // Does the path lead to a network namespace that lives?
+  virtual bool namespace_alive(const std::string& path) const = 0;
   // Is the process that began the ADD still the same one, and alive?
   virtual bool alive(const AddBegun& add) const = 0;
   // Of a live process, for AddBegun; 0 if there is none.

@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds first_pause{200};
 constexpr std::chrono::milliseconds longest_pause{10'000};
 constexpr std::chrono::milliseconds tell_deadline{5'000};
+constexpr std::chrono::milliseconds held_pause{5'000};  // a person has to decide
 
 // Will the controller's answer be the same however often it is asked?
 bool final_refusal(const Error& error) {
@@ -91,26 +92,52 @@ bool ReleaseQueue::owes(const Attachment& attachment, Generation generation) con
   });
 }
 
+asio::awaitable<bool> ReleaseQueue::pay(ReleaseOwed release) {
+  const std::uint64_t id = release.id;
+  const auto answer = co_await tell(release, after(tell_deadline));
+  if (!answer && answer.error().code() == Errc::release_held) {
+    if (held_.insert_or_assign(id, after(held_pause)).second) {
+      spdlog::error("releasing the port of {}: {}", release.attachment.str(), answer.error().text());
+    }
+    co_return true;
+  }
+  if (!answer && !final_refusal(answer.error())) {
+    co_return false;
+  }
+  if (answer) {
+    spdlog::info("the controller knows now that the port of {} is gone ({})", release.attachment.str(), release.reason);
+  } else {
+    spdlog::error("releasing the port of {}: {}; given up", release.attachment.str(), answer.error().text());
+  }
+  if (const auto noted = journal_.note(ReleaseDone{id}); !noted) {
+    spdlog::error("{}", noted.error().text());
+  }
+  co_return true;
+}
+
 asio::awaitable<void> ReleaseQueue::run() {
   auto pause = first_pause;
   for (;;) {
     const auto& owed = journal_.state().owed;
-    if (owed.empty() || !controller_.connected()) {
+    std::erase_if(held_, [&](const auto& item) { return !owed.contains(item.first); });
+    std::vector<ReleaseOwed> due;  // one that the controller holds does not keep the others waiting
+    for (const auto& [id, release] : owed) {
+      const auto held = held_.find(id);
+      if (held == held_.end() || held->second <= std::chrono::steady_clock::now()) {
+        due.push_back(release);
+      }
+    }
+    if (due.empty() || !controller_.connected()) {
       co_await more_.wait(after(std::chrono::seconds(1)));
       continue;
     }
-    const ReleaseOwed release = owed.begin()->second;
-    const auto answer = co_await tell(release, after(tell_deadline));
-    if (answer || final_refusal(answer.error())) {
-      if (answer) {
-        spdlog::info("the controller knows now that the port of {} is gone ({})", release.attachment.str(),
-                     release.reason);
-      } else {
-        spdlog::error("releasing the port of {}: {}; given up", release.attachment.str(), answer.error().text());
+    bool heard = true;
+    for (auto& release : due) {
+      if (heard && owed.contains(release.id)) {
+        heard = co_await pay(std::move(release));
       }
-      if (const auto noted = journal_.note(ReleaseDone{release.id}); !noted) {
-        spdlog::error("{}", noted.error().text());
-      }
+    }
+    if (heard) {
       pause = first_pause;
       continue;
     }

@@ -27,13 +27,18 @@ class ReleaseQueue {
   // Pays what is owed, for ever.
   asio::awaitable<void> run();
   std::size_t owed() const { return journal_.state().owed.size(); }
+  // Of these, what the controller holds until an operator decides.
+  std::size_t held() const { return held_.size(); }
 
  private:
+  // False: the controller could not be told.
+  asio::awaitable<bool> pay(ReleaseOwed release);
   asio::awaitable<Result<ipam_api::ReleaseAnswer>> tell(ReleaseOwed release, Deadline deadline);
 
   NodeState& state_;
   ControllerPort& controller_;
   JournalPort& journal_;
+  std::map<std::uint64_t, Deadline> held_;  // id -> when to ask again
   Signal more_;
 };
 

@@ -104,17 +104,6 @@ TEST_CASE("agent: killed between attach and confirm, it learns of the port from 
   REQUIRE(stage.check("c1", attached.body["allocation"]).body["problems"].empty());
 }
 
-TEST_CASE("agent: answers the controller's question for its inventory") {
-  AgentStage stage;
-  stage.start_agent();
-  stage.add("c1", "web-0");
-  auto client = stage.controller.client();
-  const auto answer = ask(client, "POST", "/v1/nodes/h1:query", {{"question", "inventory"}});
-  AgentStage::must(answer);
-  REQUIRE(answer.body["answer"]["complete"] == true);
-  REQUIRE(answer.body["answer"]["items"][0]["attachment"] == "c1/eth0");
-}
-
 TEST_CASE("agent: refuses what it cannot read") {
   AgentStage stage;
   stage.start_agent();

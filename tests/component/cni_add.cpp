@@ -90,8 +90,8 @@ TEST_CASE("the agent is told who asks and what for") {
   CHECK(asked.namespace_ == "shop");
   CHECK(asked.hostname == "db-0");
   CHECK(asked.pod_uid == "u-1");
-  CHECK(asked.wishes.pool == "web");
-  CHECK(asked.wishes.address->str() == "10.0.0.5");
+  CHECK(asked.configured.pools == std::vector<std::string>{"web"});
+  CHECK(asked.wishes.addresses.str() == "10.0.0.5");
   CHECK(asked.trace_parent.starts_with("00-0af7"));
 }
 

@@ -49,7 +49,7 @@ TEST_CASE("api: the first start makes the network default, a later one does not"
 }
 
 TEST_CASE("api: objects are made, shown, filtered and deleted") {
-  ControllerProcess controller;
+  ControllerProcess controller({"--node-silence-seconds", "0"});
   controller.start();
   auto client = controller.client();
 
@@ -159,7 +159,7 @@ TEST_CASE("api: objects are made, shown, filtered and deleted") {
 }
 
 TEST_CASE("api: forced deletes") {
-  ControllerProcess controller;
+  ControllerProcess controller({"--node-silence-seconds", "0"});
   controller.start();
   auto client = controller.client();
   make_small_world(client);
@@ -204,7 +204,7 @@ TEST_CASE("api: bad input is refused at every door, with its reason, and changes
            Case{"GET", "/v1/nothing", "", 404, "not-found", "nothing at /v1/nothing"},
            Case{"GET", "/", "", 404, "not-found", "nothing at /"},
            Case{"PATCH", "/v1/networks", "", 405, "unsupported", "PATCH is not possible"},
-           Case{"PUT", "/v1/subnets/s1", "{}", 405, "unsupported", "GET, DELETE"},
+           Case{"PATCH", "/v1/subnets/s1", "{}", 405, "unsupported", "GET, PUT, DELETE"},
            Case{"GET", "/v1/ports:allocate", "", 405, "unsupported", "POST"},
            Case{"GET", "/v1/networks?colour=red", "", 400, "invalid-argument", "'colour' is not known"},
            Case{"GET", "/v1/ports?node=A_B", "", 400, "invalid-argument", "node 'A_B' is not a name"},
@@ -289,7 +289,7 @@ TEST_CASE("api: bad input is refused at every door, with its reason, and changes
                 409, "address-taken", "shop/db-0"},
            Case{"POST", "/v1/ports:allocate",
                 R"({"node":"h1","attachment":{"container_id":"c","ifname":"e"},"namespace":"shop","hostname":"x",
-                    "wishes":{"pool":"nope"}})",
+                    "wishes":{"pools":["nope"]}})",
                 404, "not-found", "nope"},
            Case{"POST", "/v1/ports:confirm",
                 R"({"node":"h1","attachment":{"container_id":"c9","ifname":"eth0"},"generation":1})", 409, "superseded",

@@ -11,9 +11,10 @@ using namespace mooring::tests;
 TEST_CASE("auth: the matrix of doors and tokens") {
   ControllerProcess controller;
   const auto& folder = controller.folder();
-  for (const std::string& option : {std::string("--listen-tcp"), std::string("127.0.0.1:0"),
-                                    std::string("--node-token-file"), folder.file("node", "node-token\n", 0600),
-                                    std::string("--admin-token-file"), folder.file("admin", "admin-token\n", 0600)}) {
+  for (const std::string& option :
+       {std::string("--node-silence-seconds"), std::string("0"), std::string("--listen-tcp"),
+        std::string("127.0.0.1:0"), std::string("--node-token-file"), folder.file("node", "node-token\n", 0600),
+        std::string("--admin-token-file"), folder.file("admin", "admin-token\n", 0600)}) {
     controller.add_option(option);
   }
   controller.start();

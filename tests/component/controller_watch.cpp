@@ -199,7 +199,7 @@ TEST_CASE("watch: many changes while a reader catches up reach it once each, in 
         auto own = controller.client();
         for (int i = from + part; i < to; i += 6) {
           Json body = allocate_body("c" + std::to_string(i), "host-" + std::to_string(i));
-          body["wishes"] = {{"pool", "p2"}};
+          body["wishes"] = {{"pools", {"p2"}}};
           try_ask(own, "POST", "/v1/ports:allocate", body.dump());
         }
       });
@@ -275,17 +275,23 @@ TEST_CASE("watch: another machine cannot register a name whose stream is open") 
   }));
 }
 
-TEST_CASE("watch: the stream of a deleted node ends") {
+TEST_CASE("watch: a node with a stream stays, the stream of a deleted gateway ends") {
   ControllerProcess controller;
   controller.start();
   auto client = controller.client();
   make_small_world(client);
   WatchReader reader(controller.client());
-  REQUIRE(reader.open(Role::node, "h1") == 200);
-  REQUIRE(ask(client, "DELETE", "/v1/nodes/h1").status == 200);
+  WatchReader of_node(controller.client());
+  REQUIRE(of_node.open(Role::node, "h1") == 200);
+  CHECK(ask(client, "DELETE", "/v1/nodes/h1").status == 409);
+
+  const Json gateway = {{"machine_id", "m9"}, {"vtep", "172.31.0.99"}, {"version", "1"}};
+  REQUIRE(ask(client, "PUT", "/v1/gateways/gw9", gateway).status == 200);
+  REQUIRE(reader.open(Role::gateway, "gw9") == 200);
+  REQUIRE(ask(client, "DELETE", "/v1/gateways/gw9").status == 200);
   CHECK_FALSE(reader.read_until([] { return false; }));
   CHECK(reader.goodbye() == "unregistered");
-  CHECK(reader.resume(Role::node, "h1") == 404);
+  CHECK(reader.resume(Role::gateway, "gw9") == 404);
 }
 
 TEST_CASE("watch: readers are told when the controller stops") {

@@ -292,7 +292,9 @@ TEST_CASE("describe shows all fields and what belongs to the object") {
   FakeController controller;
   controller.knows("GET /v1/nodes/h1", {{"name", "h1"}, {"vtep", "172.31.0.1"}, {"live", true}, {"machine_id", "m"}});
   controller.lists("ports", Json::array({port("p1", "web-0", 0)}));
+  controller.lists("blocks", Json::array());
   const Outcome got = controller.ctl({"describe", "node", "h1"});
+  CHECK(has(got.out, "\nBlocks: none\n"));
   CHECK(got.status == 0);
   CHECK(has(got.out, "VTEP:        172.31.0.1\n"));
   CHECK(has(got.out, "Machine id:  m\n"));
@@ -394,7 +396,8 @@ TEST_CASE("server and token file are taken from the environment too") {
 TEST_CASE("a controller that is away, or is none, is a problem with a way out") {
   const Outcome away = ctl({"--server", "unix:/nonexistent/c.sock", "get", "nodes"});
   CHECK(away.status == 1);
-  CHECK(has(away.err, "error: GET /v1/nodes: connecting to unix:/nonexistent/c.sock: No such file or directory"));
+  CHECK(has(away.err,
+            "error: GET /v1/nodes?limit=5000: connecting to unix:/nonexistent/c.sock: No such file or directory"));
   CHECK(has(away.err, "hint: is mooring-controller running there?"));
   CHECK(ctl({"--server", "nonsense", "get", "nodes"}).status == 2);
 
@@ -418,6 +421,19 @@ TEST_CASE("wrong usage is exit code 2 and points to the help; help is 0 and has 
            {"create", "subnet", "x", "--vni", "many", "--cidr", "10.0.0.0/8"},
            {"create", "subnet", "x", "--vni", "1", "--cidr", "10.0.0.0/8", "--route", "y"},
            {"create", "binding", "x"},
+           {"create", "binding", "p/x", "--label", "novalue"},
+           {"create", "binding", "p/x", "--address", "10.0.0.1,10.0.0.2"},
+           {"create", "pool", "x", "--subnet", "s", "--quota", "shop=many"},
+           {"create", "pool", "x", "--subnet", "s", "--cooldown", "soon"},
+           {"create", "rule", "x", "--takeover", "perhaps"},
+           {"create", "webhook", "x", "--url", "https://x", "--secret-file", "/nonexistent"},
+           {"create", "extra-address", "10.0.0.9"},
+           {"workload", "delete", "redis"},
+           {"extra-address", "move", "10.0.0.9", "--to", "lb-0"},
+           {"block", "lease", "h1"},
+           {"label", "pool", "p", "a=b"},
+           {"delete", "pool", "a", "b", "--if-match", "7"},
+           {"get", "pools", "--reason", "two\nlines"},
            {"delete", "network"},
            {"watch", "--changes", "--snapshot"},
            {"--timeout", "0", "version"}}) {
@@ -436,6 +452,15 @@ TEST_CASE("wrong usage is exit code 2 and points to the help; help is 0 and has 
                                                                                        {"create", "subnet"},
                                                                                        {"create", "pool"},
                                                                                        {"create", "binding"},
+                                                                                       {"create", "reservation"},
+                                                                                       {"create", "rule"},
+                                                                                       {"create", "extra-address"},
+                                                                                       {"create", "webhook"},
+                                                                                       {"workload", "delete"},
+                                                                                       {"extra-address", "move"},
+                                                                                       {"block", "lease"},
+                                                                                       {"block", "delete"},
+                                                                                       {"label"},
                                                                                        {"delete"},
                                                                                        {"watch"},
                                                                                        {"version"}}) {

@@ -30,8 +30,10 @@ class Stage {
     callbacks.changed = [this](const directory::Changes& changes) { changed_ports += changes.ports.size(); };
     callbacks.refused = [this](const Error& error) { refusals.push_back(error.text()); };
     callbacks.connected = [this](bool now) { connections.push_back(now); };
-    callbacks.answer = [](const std::string& question, const ipam_api::Json& arguments) -> Result<ipam_api::Json> {
-      return ipam_api::Json{{"question", question}, {"arguments", arguments}};
+    callbacks.answer = [](std::string question,
+                          ipam_api::Json arguments) -> boost::asio::awaitable<Result<ipam_api::Json>> {
+      ipam_api::Json answer = {{"question", question}, {"arguments", arguments}};
+      co_return answer;
     };
   }
   ~Stage() {

@@ -10,6 +10,7 @@
 
 #include "fakes/controller_engine.hpp"
 #include "fakes/controller_state_text.hpp"
+#include "ipam-controller/domain/event_log.hpp"
 #include "ipam-controller/store/memory_store.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
 #include "support/catch_result.hpp"
@@ -88,7 +89,7 @@ Batch everything(Revision revision) {
   rule.wishes.pools = {"web"};
   rule.takeover = true;
   rule.revision = revision;
-  Node node{"h1", "machine", ip("172.31.0.1"), "1.0", "z1", {{"rack", "7"}}, false, revision};
+  Node node{"h1", "machine", ip("172.31.0.1"), "1.0", "z1", {{"rack", "7"}}, false, revision, "boot-1", revision};
   Gateway gateway{"gw1", "machine2", ip("172.31.0.9"), "1.0", "later", revision};
   Webhook webhook{"hook", "https://example.com/x", {"pool.*"}, "secret", false, revision};
   Block block{"b1", "h1", "web", "web", vni(100), range("10.0.0.16-10.0.0.17"), revision, 77, 3600, true, revision};
@@ -160,7 +161,7 @@ T one_of(const Batch& batch) {
 }
 
 Batch one_node(Revision revision, const std::string& name = "h1") {
-  Node node{name, "machine", ip("172.31.0.1"), "1.0", "", {}, false, revision};
+  Node node{name, "machine", ip("172.31.0.1"), "1.0", "", {}, false, revision, "", 0};
   Batch batch;
   batch.revision = revision;
   batch.writes = {node};
@@ -214,7 +215,7 @@ TEMPLATE_TEST_CASE("a store begins empty, with an incarnation that stays", "[sto
     const Loaded loaded = load(*store);
     CHECK(loaded.info.revision == 0);
     CHECK(loaded.info.incarnation.size() == 32);
-    CHECK(loaded.text().empty());
+    CHECK(loaded.text() == state_text(State()));
     incarnation = loaded.info.incarnation;
   }
   CHECK(load(*stage.open(loop)).info.incarnation == incarnation);
@@ -277,15 +278,21 @@ TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it"
     Batch third;
     third.revision = 3;
     third.writes = {Erase<FencedUid>{{owner("db-0"), "Z"}},
+                    Erase<Resting>{one_of<Resting>(batch).key()},
+                    Erase<ExtraAddress>{one_of<ExtraAddress>(batch).key()},
                     Erase<Port>{port.key()},
                     Erase<Binding>{owner("db-0")},
+                    Erase<Block>{"b1"},
+                    Erase<Webhook>{"hook"},
+                    Erase<Rule>{"fixed"},
+                    Erase<Reservation>{"printer"},
                     Erase<Node>{"h1"},
                     Erase<Pool>{"web"},
                     Erase<Subnet>{"web"},
                     Erase<Network>{"default"}};
     REQUIRE(commit(loop, *store, third));
   }
-  CHECK(load(*stage.open(loop)).text().empty());
+  CHECK(load(*stage.open(loop)).text() == state_text(State()));
 }
 
 TEMPLATE_TEST_CASE("batches are called back in order, and by Post only", "[store]", MemoryStage, SqliteStage) {
@@ -376,6 +383,51 @@ TEMPLATE_TEST_CASE("the change log is bounded, and says when it does not reach b
   REQUIRE(commit(loop, *store, one_node(26)));
   CHECK(page(loop, *store, 15, 26).too_old);
   CHECK(revisions(page(loop, *store, 16, 26)).size() == 10);
+}
+
+TEMPLATE_TEST_CASE("the newest events are kept, and cursors as they were written last", "[store]", MemoryStage,
+                   SqliteStage) {
+  TestType stage;
+  const auto batch_of = [](EventSequence first, EventSequence last) {
+    Batch batch;
+    batch.revision = first;
+    for (EventSequence n = first; n <= last; ++n) {
+      EventRecord event = make_event("pool.low", "pool/web", "pool web: \"low\"", {{"free", n}});
+      event.sequence = n;
+      event.revision = first;
+      batch.events.push_back(std::move(event));
+    }
+    return batch;
+  };
+  {
+    Loop loop;
+    const auto store = stage.open(loop);
+    store->load([](const Write&) {}).value();
+    CHECK(commit(loop, *store, batch_of(1, 3)));
+    Batch cursors = batch_of(4, 4);
+    cursors.cursors = WebhookCursors{{"a", 1}, {"b", 3}};
+    CHECK(commit(loop, *store, cursors));
+    cursors = batch_of(5, 5);
+    cursors.cursors = WebhookCursors{{"b", 4}};
+    CHECK(commit(loop, *store, cursors));
+    CHECK(commit(loop, *store, batch_of(6, 6)));
+  }
+  {
+    Loop loop;
+    const auto store = stage.open(loop);
+    const StoreInfo info = store->load([](const Write&) {}).value();
+    REQUIRE(info.events.size() == 6);
+    CHECK(info.events[2] == batch_of(1, 3).events[2]);
+    CHECK(info.events.back().sequence == 6);
+    CHECK(info.cursors == WebhookCursors{{"b", 4}});
+    CHECK(commit(loop, *store, batch_of(7, EventLog::limit + 300)));
+  }
+  Loop loop;
+  const auto store = stage.open(loop);
+  const StoreInfo info = store->load([](const Write&) {}).value();
+  CHECK(info.events.size() >= EventLog::limit);
+  CHECK(info.events.size() < EventLog::limit + 100);
+  CHECK(info.events.back().sequence == EventLog::limit + 300);
 }
 
 TEMPLATE_TEST_CASE("a batch that fails leaves nothing, and the next one succeeds", "[store]", MemoryStage,

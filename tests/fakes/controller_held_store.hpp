@@ -18,6 +18,8 @@ class HeldStore : public Store {
     inner_.changes_since(after, up_to, limit, std::move(done));
   }
 
+  AuditLedger& ledger() override { return inner_.ledger(); }
+
   std::size_t held() const { return held_.size(); }
   const Batch& next() const { return held_.front().first; }
   void let_through() {

@@ -96,7 +96,7 @@ class Faults(LabCase):
         for machine, component in (("h1", "ovsdb"), ("h1", "vswitchd"), ("controller", "controller"), ("h1", "agent")):
             self.start(machine, component)
         eventually(lambda: not self.ports(), 20, "reconciliation to finish the DEL")
-        self.expect_nothing_left()
+        eventually(lambda: not inventory.left(self.lab, self.empty), 20, "the OVS port to go too")
 
     # -- restarts --------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,10 @@ AttachRequest attach_request() {
   request.namespace_ = "shop";
   request.hostname = "db-0";
   request.interface_ordinal = 1;
-  request.wishes.pool = "fixed";
-  request.wishes.address = net::Ipv4Address::parse("10.0.0.5").value();
+  request.wishes.pools = {"fixed", "spare"};
+  request.wishes.addresses = net::Ipv4Address::parse("10.0.0.5").value();
+  request.configured.pools = {"web"};
+  request.configured.labels = {{"rack", "7"}};
   request.trace_parent = "00-x";
   return request;
 }
@@ -80,6 +82,7 @@ TEST_CASE("requests with anything wrong are refused and the field named") {
   refused("netns", nullptr);
   refused("interface_ordinal", 4'294'967'296);
   refused("wishes", {{"address", "10.0.0.256"}});
+  refused("configured", {{"pools", {"-"}}});
   CHECK(
       check_request_from({{"attachment", to_json(Attachment{"a", "b"})}, {"address", "x"}, {"mac", "y"}}).has_error());
 }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ipam-controller/domain/webhook.hpp"
 #include "ipam-controller/observe/delivery.hpp"
 #include "ipam-controller/observe/event_view.hpp"
 #include "support/catch_result.hpp"

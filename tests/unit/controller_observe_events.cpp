@@ -1,5 +1,6 @@
 // Events: types and patterns, repeats, alarms of pools, the forecast.
 #include <cmath>
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -56,6 +57,22 @@ TEST_CASE("events: the list of types is one of its kind, and an event comes back
   const auto bad = event_from({{"sequence", 1}, {"severity", "grave"}});
   REQUIRE_FALSE(bad);
   CHECK(bad.error().code() == Errc::invalid_argument);
+}
+
+TEST_CASE("events: the page has a row for each type, and no others") {
+  std::ifstream file(MOORING_SOURCE_DIR "/docs/observability/events.md");
+  std::size_t rows = 0;
+  std::set<std::string> lines;
+  for (std::string line; std::getline(file, line); lines.insert(line)) {
+    rows += line.starts_with("| `") ? 1U : 0U;
+  }
+  CHECK(rows == event_types().size());
+  for (const EventType& row : event_types()) {
+    const std::string expected = "| `" + std::string(row.type) + "` | " + to_string(row.severity) + " | " +
+                                 std::string(row.meaning) + " | " + std::string(row.action) + " |";
+    INFO(expected);
+    CHECK(lines.contains(expected));
+  }
 }
 
 TEST_CASE("events: patterns") {
@@ -180,7 +197,7 @@ TEST_CASE("pools: what was told is known again after a restart; a pool without a
   CHECK_FALSE(after.judge(figures(0, 10), 2000));
   CHECK_FALSE(after.judge(figures(10, 10), 2000));  // too soon after
   CHECK(type_of(after.judge(figures(10, 10), 1000 + PoolAlarms::calm_ms)) == "pool.recovered");
-  after.forget("p");
+  after.keep_only([](const std::string&) { return false; });
   CHECK(type_of(after.judge(figures(0, 10), 3000)) == "pool.exhausted");
   CHECK_FALSE(PoolAlarms().judge(figures(0, 0), 1));
 }

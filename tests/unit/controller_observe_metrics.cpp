@@ -31,8 +31,10 @@ TEST_CASE("metrics: figures come out with their labels") {
   pool.resting = 12;
   pool.seconds_to_empty = std::numeric_limits<double>::infinity();
   figures.pools.push_back(pool);
-  figures.nodes.push_back({"h1", true, 1'795'225'598.5});
-  figures.nodes.push_back({"h2", false, std::nullopt});
+  figures.nodes.push_back({"h1", 1'795'225'598.5});
+  figures.nodes.push_back({"h2", std::nullopt});
+  figures.live_nodes = 1;
+  figures.silent_nodes = 1;
   figures.audit_sequence = 41;
   figures.audit_hash = "ab\"cd\\";
   figures.revision = 9'007'199'254;
@@ -50,6 +52,14 @@ TEST_CASE("metrics: figures come out with their labels") {
   CHECK(has_line(text, "mooring_revision 9007199254"));
   CHECK(has_line(text, "# TYPE mooring_pool_size gauge"));
   CHECK(has_line(text, "mooring_build_info{version=\"" MOORING_VERSION "\"} 1"));
+}
+
+TEST_CASE("metrics: what there is not has no series") {
+  const std::string text = Metrics().text(Figures());
+  CHECK_THAT(text, !Contains("mooring_audit_head") && !Contains("mooring_read_only"));
+  Figures figures;
+  figures.read_only = true;
+  CHECK(has_line(Metrics().text(figures), "mooring_read_only 1"));
 }
 
 TEST_CASE("metrics: allocations are timed, and refusals counted by reason from the first one on") {

@@ -37,6 +37,8 @@ TEST_CASE("cells say what people read") {
   CHECK(cell_text(Json{{"destination", "10.0.0.0/8"}}) == "10.0.0.0/8");
   CHECK(cell_text(Json{{"destination", "10.0.0.0/8"}, {"via", "10.1.0.1"}}) == "10.0.0.0/8 via 10.1.0.1");
   CHECK(cell_text("\x1b[31mred\n") == "?[31mred?");
+  CHECK(cell_text(Json{{"app", "shop"}, {"tiers", {"a", "b"}}}) == "app=shop tiers=a,b");
+  CHECK(cell_text(Json::object()) == "-");
 }
 
 TEST_CASE("a field is found by its path, a missing one is nothing") {
@@ -45,6 +47,13 @@ TEST_CASE("a field is found by its path, a missing one is nothing") {
   CHECK(cell_of(subnet, "dns.search") == "-");
   CHECK(cell_of(subnet, "name.deeper") == "-");
   CHECK(cell_of(Json("no object"), "name") == "-");
+  const Json dual = {
+      {"cidr", "10.0.0.0/8"}, {"cidr6", "fd00::/64"}, {"at_ms", 1800000000123U}, {"rest_seconds", 5400U}};
+  CHECK(cell_of(dual, "cidr+cidr6") == "10.0.0.0/8,fd00::/64");
+  CHECK(cell_of(dual, "none+cidr6") == "fd00::/64");
+  CHECK(cell_of(dual, "cidr+none") == "10.0.0.0/8");
+  CHECK(cell_of(dual, "at_ms") == "2027-01-15T08:00:00Z");
+  CHECK(cell_of(dual, "rest_seconds") == "90m");
 }
 
 TEST_CASE("YAML quotes what a YAML reader could take for a number, a time or a truth") {

@@ -10,6 +10,10 @@ using ipam_api::Fields;
 // Answers may grow: readers of answers ignore what they do not know. Requests are refused with the field named.
 constexpr auto tolerant = Fields::Unknown::ignore;
 
+constexpr std::string_view name_prefix = "mo";
+constexpr std::size_t name_characters = 12;
+constexpr std::string_view base32 = "abcdefghijklmnopqrstuvwxyz234567";
+
 void put_unless_empty(Json& json, const char* key, const std::string& value) {
   if (!value.empty()) {
     json[key] = value;
@@ -51,14 +55,18 @@ std::uint64_t hash_of(std::string_view text) {
 }  // namespace
 
 std::string host_interface_name(const Attachment& attachment) {
-  static constexpr std::string_view base32 = "abcdefghijklmnopqrstuvwxyz234567";
   std::uint64_t bits = hash_of(attachment.str()) >> 4;
-  std::string name = "mo";
-  for (int i = 0; i < 12; ++i) {
+  std::string name(name_prefix);
+  for (std::size_t i = 0; i < name_characters; ++i) {
     name += base32[bits & 31U];
     bits >>= 5;
   }
   return name;
+}
+
+bool is_host_interface_name(std::string_view name) {
+  return name.size() == name_prefix.size() + name_characters && name.starts_with(name_prefix) &&
+         name.find_first_not_of(base32, name_prefix.size()) == std::string_view::npos;
 }
 
 Json to_json(const AttachRequest& value) {
@@ -70,6 +78,9 @@ Json to_json(const AttachRequest& value) {
                {"wishes", to_json(value.wishes)}};
   put_unless_empty(json, "pod_uid", value.pod_uid);
   put_unless_empty(json, "trace_parent", value.trace_parent);
+  if (Json configured = to_json(value.configured); !configured.empty()) {
+    json["configured"] = std::move(configured);
+  }
   return json;
 }
 
@@ -83,6 +94,7 @@ Result<AttachRequest> attach_request_from(const Json& json) {
   value.hostname = fields.take("hostname", ipam_api::parse_hostname("hostname", fields.string("hostname")));
   value.interface_ordinal = small_number(fields, "interface_ordinal", 0);
   value.wishes = nested(fields, "wishes", &ipam_api::wishes_from, false);
+  value.configured = nested(fields, "configured", &ipam_api::wishes_from, false);
   value.trace_parent = fields.string("trace_parent", "");
   if (auto bad = fields.finish()) {
     return *bad;

@@ -18,6 +18,8 @@ inline constexpr const char* default_socket = "/run/mooring/agent.sock";
 // The host end of an attachment's veth pair: "mo" + 12 characters of base32 of a 60-bit hash of "container-id/ifname".
 // Plugin and agent compute the same name without asking each other, so that the pair is made while the agent asks.
 std::string host_interface_name(const Attachment& attachment);
+// Has the text the form of such a name?
+bool is_host_interface_name(std::string_view name);
 
 // POST /v1/attach
 struct AttachRequest {
@@ -25,8 +27,9 @@ struct AttachRequest {
   std::string netns;  // path, for the record
   std::string pod_uid, namespace_, hostname;
   std::uint32_t interface_ordinal = 0;
-  ipam_api::Wishes wishes;
-  std::string trace_parent;  // W3C TRACEPARENT, "" if none
+  ipam_api::Wishes wishes;      // of the pod
+  ipam_api::Wishes configured;  // of the network configuration, for every pod; no addresses, no MAC
+  std::string trace_parent;     // W3C TRACEPARENT, "" if none
 };
 struct AttachAnswer {
   ipam_api::Allocation allocation;

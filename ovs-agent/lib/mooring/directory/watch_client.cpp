@@ -152,6 +152,14 @@ class WatchClient::Impl {
       co_return error;
     }
     refusal_.clear();
+    const auto said = ipam_api::parse_json("the answer to a registration", answer->body);
+    const auto registration = said ? ipam_api::registration_answer_from(*said) : said.error();
+    if (!registration) {
+      co_return registration.error().within(doing);
+    }
+    if (callbacks_.registered) {
+      callbacks_.registered(*registration);
+    }
     co_return ok();
   }
 
@@ -182,9 +190,10 @@ class WatchClient::Impl {
   }
 
   asio::awaitable<void> give_answer(action::Answer question) {
-    Result<ipam_api::Json> answer =
-        callbacks_.answer ? callbacks_.answer(question.question, question.arguments)
-                          : Result<ipam_api::Json>(Error(Errc::unsupported, "this program answers no questions"));
+    Result<ipam_api::Json> answer = Error(Errc::unsupported, "this program answers no questions");
+    if (callbacks_.answer) {
+      answer = co_await callbacks_.answer(question.question, question.arguments);
+    }
     std::string method = "POST";
     std::string target = "/v1/answers/" + http::percent_encoded(question.id);
     std::string body = (answer ? *answer : ipam_api::problem_from(answer.error())).dump();

@@ -35,9 +35,11 @@ struct WatchClientSettings {
 struct WatchClientCallbacks {
   // The directory changed: what (take_changes()). Nothing but its revision if that is empty.
   std::function<void(const Changes&)> changed;
-  // A QUERY came down; the answer is POSTed to /v1/answers/ID. An error becomes a problem.
-  // Null: every question is answered with `unsupported`.
-  std::function<Result<ipam_api::Json>(const std::string& question, const ipam_api::Json& arguments)> answer;
+  // A QUERY came down; the answer is POSTed to /v1/answers/ID. An error becomes a problem. The stream is not read
+  // meanwhile: answer within a second or so. Null: every question is answered with `unsupported`.
+  std::function<boost::asio::awaitable<Result<ipam_api::Json>>(std::string question, ipam_api::Json arguments)> answer;
+  // Registered; the stream is opened next.
+  std::function<void(const ipam_api::RegistrationAnswer&)> registered;
   // Registration was refused for a reason that waiting alone does not cure (another machine holds the name or VTEP).
   // It is tried again all the same; once per distinct error.
   std::function<void(const Error&)> refused;

@@ -34,7 +34,7 @@ struct WebhookTarget {
   std::vector<std::string> events;  // patterns; empty: all
   std::string secret;
   bool disabled = false;
-  EventSequence cursor = 0;  // used when it is new here
+  EventSequence cursor = 0;  // where it begins, if it is new here
   bool operator==(const WebhookTarget&) const = default;
 };
 
@@ -47,16 +47,17 @@ struct WebhookOptions {
   std::chrono::milliseconds keep_cursors{1'000};
 };
 
-class Webhooks {
+class WebhookSender {
  public:
   using Cursors = std::map<std::string, EventSequence>;
 
-  // `log` must outlive this. `keep` is given cursors that moved; `tell` events about webhooks.
-  Webhooks(asio::any_io_executor executor, const EventLog& log, std::string incarnation, WebhookOptions options,
-           std::function<void(const Cursors&)> keep, std::function<void(EventRecord)> tell);
-  ~Webhooks();
-  Webhooks(const Webhooks&) = delete;
-  Webhooks& operator=(const Webhooks&) = delete;
+  // `log` must outlive this. `keep` is given the cursors of all webhooks when one moved, came or went; `tell` events
+  // about webhooks. `kept`: the cursors as they are kept now.
+  WebhookSender(asio::any_io_executor executor, const EventLog& log, std::string incarnation, WebhookOptions options,
+                Cursors kept, std::function<void(const Cursors&)> keep, std::function<void(EventRecord)> tell);
+  ~WebhookSender();
+  WebhookSender(const WebhookSender&) = delete;
+  WebhookSender& operator=(const WebhookSender&) = delete;
 
   // These and no others from now on. One that changed is tried at once, from where it was.
   void set(const std::vector<WebhookTarget>& targets);
@@ -73,6 +74,7 @@ class Webhooks {
   struct Target;
 
   void arm();
+  Cursors cursors() const;
   void keep_later();
   void keep_now();
   asio::awaitable<void> post(std::shared_ptr<Target> target, Delivery::Message message);

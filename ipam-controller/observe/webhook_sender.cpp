@@ -1,4 +1,4 @@
-#include "ipam-controller/observe/webhooks.hpp"
+#include "ipam-controller/observe/webhook_sender.hpp"
 
 #include <charconv>
 #include <random>
@@ -49,7 +49,7 @@ std::int64_t unix_seconds() {
 
 }  // namespace
 
-struct Webhooks::Target {
+struct WebhookSender::Target {
   Target(WebhookTarget wanted_, Delivery delivery_) : wanted(std::move(wanted_)), delivery(std::move(delivery_)) {}
   WebhookTarget wanted;
   Delivery delivery;
@@ -59,20 +59,22 @@ struct Webhooks::Target {
   bool gone = false;
 };
 
-Webhooks::Webhooks(asio::any_io_executor executor, const EventLog& log, std::string incarnation, WebhookOptions options,
-                   std::function<void(const Cursors&)> keep, std::function<void(EventRecord)> tell)
+WebhookSender::WebhookSender(asio::any_io_executor executor, const EventLog& log, std::string incarnation,
+                             WebhookOptions options, Cursors kept, std::function<void(const Cursors&)> keep,
+                             std::function<void(EventRecord)> tell)
     : executor_(std::move(executor)),
       log_(log),
       incarnation_(std::move(incarnation)),
       options_(std::move(options)),
       keep_(std::move(keep)),
       tell_(std::move(tell)),
+      kept_(std::move(kept)),
       wake_(executor_),
       keep_timer_(executor_) {}
 
-Webhooks::~Webhooks() = default;
+WebhookSender::~WebhookSender() = default;
 
-void Webhooks::set(const std::vector<WebhookTarget>& targets) {
+void WebhookSender::set(const std::vector<WebhookTarget>& targets) {
   std::map<std::string, std::shared_ptr<Target>> next;
   for (const WebhookTarget& wanted : targets) {
     std::shared_ptr<Target> target;
@@ -81,7 +83,6 @@ void Webhooks::set(const std::vector<WebhookTarget>& targets) {
     } else {
       target = std::make_shared<Target>(wanted, Delivery(wanted.name, incarnation_, patterns_of(wanted), wanted.cursor,
                                                          options_.policy, std::random_device()()));
-      kept_[wanted.name] = wanted.cursor;
     }
     const bool changed = target->wanted.url != wanted.url || target->wanted.secret != wanted.secret ||
                          target->wanted.events != wanted.events || target->wanted.disabled != wanted.disabled;
@@ -104,14 +105,13 @@ void Webhooks::set(const std::vector<WebhookTarget>& targets) {
     if (!next.contains(name)) {
       target->gone = true;
       target->client.reset();  // what is out fails at once
-      kept_.erase(name);
     }
   }
   targets_ = std::move(next);
   look();
 }
 
-void Webhooks::look() {
+void WebhookSender::look() {
   const auto now = Delivery::Time::clock::now();
   // In turn, so that the first names do not take all the room.
   auto at = targets_.upper_bound(last_served_);
@@ -131,7 +131,7 @@ void Webhooks::look() {
   arm();
 }
 
-void Webhooks::arm() {
+void WebhookSender::arm() {
   std::optional<Delivery::Time> first;
   for (const auto& [name, target] : targets_) {
     const auto wakes = target->wanted.disabled ? std::nullopt : target->delivery.wakes();
@@ -152,7 +152,7 @@ void Webhooks::arm() {
   });
 }
 
-asio::awaitable<void> Webhooks::post(std::shared_ptr<Target> target, Delivery::Message message) {
+asio::awaitable<void> WebhookSender::post(std::shared_ptr<Target> target, Delivery::Message message) {
   http::Headers headers = signature_headers(target->wanted.secret, message.id, unix_seconds(), message.body);
   headers.emplace_back("User-Agent", "mooring-controller/" MOORING_VERSION);
   const auto deadline = http::after(options_.deadline);
@@ -166,7 +166,7 @@ asio::awaitable<void> Webhooks::post(std::shared_ptr<Target> target, Delivery::M
   look();
 }
 
-void Webhooks::settle(Target& target, const Result<http::Response>& answer) {
+void WebhookSender::settle(Target& target, const Result<http::Response>& answer) {
   const auto now = Delivery::Time::clock::now();
   const std::string& name = target.wanted.name;
   if (answer && answer->ok()) {
@@ -190,39 +190,37 @@ void Webhooks::settle(Target& target, const Result<http::Response>& answer) {
   }
 }
 
-void Webhooks::keep_later() {
-  if (keeping_ || stopped_) {
+WebhookSender::Cursors WebhookSender::cursors() const {
+  Cursors all;
+  for (const auto& [name, target] : targets_) {
+    all[name] = target->delivery.status().cursor;
+  }
+  return all;
+}
+
+void WebhookSender::keep_later() {
+  if (keeping_ || stopped_ || cursors() == kept_) {
     return;
   }
-  for (const auto& [name, target] : targets_) {
-    if (kept_[name] != target->delivery.status().cursor) {
-      keeping_ = true;
-      keep_timer_.expires_after(options_.keep_cursors);
-      keep_timer_.async_wait([this](const boost::system::error_code& failure) {
-        keeping_ = false;
-        if (!failure && !stopped_) {
-          keep_now();
-        }
-      });
-      return;
+  keeping_ = true;
+  keep_timer_.expires_after(options_.keep_cursors);
+  keep_timer_.async_wait([this](const boost::system::error_code& failure) {
+    keeping_ = false;
+    if (!failure && !stopped_) {
+      keep_now();
     }
+  });
+}
+
+void WebhookSender::keep_now() {
+  Cursors now = cursors();
+  if (now != kept_) {
+    kept_ = std::move(now);
+    keep_(kept_);
   }
 }
 
-void Webhooks::keep_now() {
-  Cursors moved;
-  for (const auto& [name, target] : targets_) {
-    const EventSequence cursor = target->delivery.status().cursor;
-    if (std::exchange(kept_[name], cursor) != cursor) {
-      moved[name] = cursor;
-    }
-  }
-  if (!moved.empty()) {
-    keep_(moved);
-  }
-}
-
-void Webhooks::stop() {
+void WebhookSender::stop() {
   if (stopped_) {
     return;
   }
@@ -235,12 +233,12 @@ void Webhooks::stop() {
   }
 }
 
-const Delivery::Status* Webhooks::status(const std::string& name) const {
+const Delivery::Status* WebhookSender::status(const std::string& name) const {
   const auto found = targets_.find(name);
   return found == targets_.end() ? nullptr : &found->second->delivery.status();
 }
 
-std::size_t Webhooks::pending(const std::string& name) const {
+std::size_t WebhookSender::pending(const std::string& name) const {
   const auto found = targets_.find(name);
   return found == targets_.end() ? 0 : found->second->delivery.pending(log_);
 }

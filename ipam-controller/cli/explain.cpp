@@ -1,0 +1,126 @@
+// explain
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "ipam-controller/cli/commands.hpp"
+#include "ipam-controller/cli/times.hpp"
+#include "mooring/http/message.hpp"
+
+namespace mooring::ctl {
+namespace {
+
+struct Wanted {
+  std::string pod, node, network, pool, kind;
+};
+
+std::int64_t time_at(const Json& object, std::string_view field) {
+  const Json& value = field_at(object, field);
+  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
+}
+
+std::string addresses_of(const Json& object) {
+  const bool v4 = field_at(object, "address").is_string();
+  const bool v6 = field_at(object, "address6").is_string();
+  return (v4 ? cell_of(object, "address") : "") + (v4 && v6 ? ", " : "") + (v6 ? cell_of(object, "address6") : "");
+}
+
+void print_live(std::ostream& out, const Wanted& wanted, const Json& port) {
+  out << fmt::format("{} is live on node {}: {} ({}, pool {}, MAC {}), port {} since {}\n", wanted.pod,
+                     cell_of(port, "node"), addresses_of(port), cell_of(port, "kind"), cell_of(port, "pool"),
+                     cell_of(port, "mac"), cell_of(port, "id"), time_text(time_at(port, "created_ms")));
+}
+
+Json request_of(const Wanted& wanted, const std::string& namespace_name, const std::string& hostname,
+                const std::string& node) {
+  Json wishes = Json::object();
+  if (!wanted.network.empty()) {
+    wishes["network"] = wanted.network;
+  }
+  if (!wanted.pool.empty()) {
+    wishes["pools"] = Json::array({wanted.pool});
+  }
+  if (!wanted.kind.empty()) {
+    wishes["kind"] = wanted.kind;
+  }
+  return {{"node", node},
+          {"attachment", {{"container_id", "mooringctl-explain"}, {"ifname", "eth0"}}},
+          {"namespace", namespace_name},
+          {"hostname", hostname},
+          {"wishes", std::move(wishes)}};
+}
+
+Result<void> explain(ControllerSession& session, Invocation& invocation, const Wanted& wanted) {
+  const auto slash = wanted.pod.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == wanted.pod.size()) {
+    return Error(Errc::invalid_argument, fmt::format("'{}' is no pod", wanted.pod), "write it NAMESPACE/HOSTNAME");
+  }
+  const std::string namespace_name = wanted.pod.substr(0, slash);
+  const std::string hostname = wanted.pod.substr(slash + 1);
+  std::ostream& out = invocation.out;
+  std::string node = wanted.node;
+  const auto ports = session.get(fmt::format("/v1/ports?namespace={}&hostname={}",
+                                             http::percent_encoded(namespace_name), http::percent_encoded(hostname)));
+  if (!ports) {
+    return ports.error();
+  }
+  for (const Json& port : field_at(*ports, "items")) {
+    print_live(out, wanted, port);
+    node = node.empty() ? cell_of(port, "node") : node;
+  }
+  const auto refusal = session.get(
+      fmt::format("/v1/refusals/{}/{}", http::percent_encoded(namespace_name), http::percent_encoded(hostname)));
+  if (refusal) {
+    out << fmt::format("refused {} times, from {} to {}, the last time on node {}:\n  {}\n  way out: {}\n",
+                       cell_of(*refusal, "times"), time_text(time_at(*refusal, "first_ms")),
+                       time_text(time_at(*refusal, "last_ms")), cell_of(*refusal, "node"),
+                       cell_of(*refusal, "error.message"), cell_of(*refusal, "error.hint"));
+    node = node.empty() ? cell_of(*refusal, "node") : node;
+  } else if (refusal.error().code() != Errc::not_found) {
+    return refusal.error();
+  }
+  if (node.empty()) {
+    return Error(Errc::invalid_argument, fmt::format("{} is not live and was not refused lately", wanted.pod),
+                 "to see what it would get, say where it would run: --node NAME");
+  }
+  const auto answer = session.post("/v1/ports:explain", request_of(wanted, namespace_name, hostname, node));
+  if (!answer) {
+    return answer.error();
+  }
+  out << fmt::format("if it asked now, from node {}:\n", node);
+  for (const Json& line : field_at(*answer, "lines")) {
+    out << "  " << cell_text(line) << '\n';
+  }
+  const Json& error = field_at(*answer, "error");
+  if (error.is_object()) {
+    out << fmt::format("  refused: {}\n  way out: {}\n", cell_of(error, "message"), cell_of(error, "hint"));
+    return ok();
+  }
+  const Json& result = field_at(*answer, "result");
+  out << fmt::format("  it gets {} ({}, pool {}, MAC {})\n", addresses_of(result), cell_of(result, "kind"),
+                     cell_of(result, "pool"), cell_of(result, "mac"));
+  return ok();
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Invocation& invocation) {
+  const auto wanted = std::make_shared<Wanted>();
+  CLI::App* command = app.add_subcommand("explain", "why a pod has its address, or gets none; nothing is changed");
+  command->footer(R"(Examples:
+  mooringctl explain shop/db-0
+  mooringctl explain shop/new-0 --node h1 --pool web)");
+  command->add_option("POD", wanted->pod, "NAMESPACE/HOSTNAME")->required()->type_name("");
+  command->add_option("--node", wanted->node, "where it would run")->type_name("NAME");
+  command->add_option("--network", wanted->network, "a network it would wish for")->type_name("NAME");
+  command->add_option("--pool", wanted->pool, "a pool it would wish for")->type_name("NAME");
+  command->add_option("--kind", wanted->kind, "static, stateful or stateless")->type_name("KIND");
+  command->callback([&invocation, wanted] {
+    invocation.action = [&invocation, wanted](ControllerSession& session) {
+      return explain(session, invocation, *wanted);
+    };
+  });
+}
+
+}  // namespace mooring::ctl

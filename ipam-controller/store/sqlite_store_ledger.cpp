@@ -1,0 +1,113 @@
+// The audit ledger of a SqliteStore: read, verified and pruned on the store's thread, between commits.
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "ipam-controller/store/sqlite.hpp"
+#include "ipam-controller/store/sqlite_ledger.hpp"
+#include "ipam-controller/store/sqlite_store.hpp"
+
+namespace mooring::controller {
+namespace {
+
+// A commit waits for one slice at most (a few milliseconds).
+constexpr std::uint64_t pruned_in_one_go = 500;
+
+}  // namespace
+
+AuditHead SqliteStore::head() const {
+  const std::lock_guard guard(head_mutex_);
+  return head_;
+}
+
+void SqliteStore::ledger_committed(const LedgerHead& head) {
+  ledger_->committed(head);
+  const std::lock_guard guard(head_mutex_);
+  head_ = head.shown();
+}
+
+template <class T>
+void SqliteStore::ask_ledger(std::string doing, std::function<Result<T>()> ask, Callback<T> done) {
+  enqueue([this, doing = std::move(doing), ask = std::move(ask), done = std::move(done)] {
+    Result<T> result = T{};
+    try {
+      result = ask();
+    } catch (const std::exception& failure) {
+      result = error_of(failure, fmt::format("{} the audit ledger of {}", doing, options_.path));
+      spdlog::error("{}", result.error().text());
+    }
+    post_([done, result = std::move(result)] { done(result); });
+  });
+}
+
+void SqliteStore::read(AuditQuery query, Callback<AuditPage> done) {
+  ask_ledger<AuditPage>(
+      "reading", [this, query = std::move(query)] { return read_ledger(*ledger_, ledger_->head(), query); },
+      std::move(done));
+}
+
+void SqliteStore::verify(AuditSeq after, std::size_t limit, Callback<AuditVerdict> done) {
+  ask_ledger<AuditVerdict>(
+      "verifying", [this, after, limit]() -> Result<AuditVerdict> { return ledger_->verify(after, limit); },
+      std::move(done));
+}
+
+void SqliteStore::prune(AuditPrune cut, Callback<AuditPruned> done) {
+  enqueue([this, cut = std::move(cut), done = std::move(done)] {
+    Result<void> may = ok();
+    AuditSeq began = 0;
+    try {
+      began = ledger_->cut().seq + 1;
+      may = check_prune(*ledger_, ledger_->head(), cut);
+    } catch (const std::exception& failure) {
+      may = error_of(failure, fmt::format("reading the audit ledger of {}", options_.path));
+    }
+    if (!may) {
+      post_([done, error = may.error()] { done(error); });
+      return;
+    }
+    prune_slice(cut, began, AuditPruned{}, done);
+  });
+}
+
+void SqliteStore::prune_slice(const AuditPrune& cut, AuditSeq began, AuditPruned so_far, Callback<AuditPruned> done) {
+  SqliteConnection& db = *connection_;
+  try {
+    db.execute("BEGIN IMMEDIATE");
+    const SqliteLedger::Slice slice = ledger_->prune(cut, began, pruned_in_one_go);
+    db.execute("COMMIT");
+    ledger_committed(slice.head);
+    so_far.records += slice.records;
+    so_far.first_seq = began + so_far.records;
+    move_wal(false);
+    if (slice.done) {
+      post_([done, so_far] { done(so_far); });
+      return;
+    }
+  } catch (const std::exception& failure) {
+    if (db.in_transaction()) {
+      db.execute("ROLLBACK");
+    }
+    const Error error = error_of(failure, fmt::format("pruning the audit ledger of {}", options_.path));
+    spdlog::error("{}", error.text());
+    post_([done, error] { done(error); });
+    return;
+  }
+  bool stopping = false;
+  {
+    const std::lock_guard guard(mutex_);
+    stopping = stopping_;
+  }
+  if (stopping) {
+    const Error error(
+        Errc::unavailable,
+        fmt::format("pruning the audit ledger: the controller stops; {} records are gone", so_far.records),
+        "repeat it when the controller runs again");
+    post_([done, error] { done(error); });
+    return;
+  }
+  enqueue([this, cut, began, so_far, done = std::move(done)] { prune_slice(cut, began, so_far, done); });
+}
+
+}  // namespace mooring::controller

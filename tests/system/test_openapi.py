@@ -1,0 +1,220 @@
+"""docs/api/openapi.yaml is what a real controller answers to: the same routes, and real objects have the shapes it says."""
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+PROGRAM = f"{os.environ['MOORING_BUILD_DIR']}/ipam-controller/mooring-controller"
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Document:
+    """The parts of OpenAPI 3.0 that our document uses; anything else in a schema is an error here."""
+    known = {"type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "maximum", "minItems", "maxItems",
+             "nullable", "allOf", "description", "writeOnly", "$ref"}
+    types = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self.root = yaml.safe_load(file)
+
+    def resolved(self, node):
+        while "$ref" in node:
+            found = self.root
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                found = found[part]
+            node = found
+        return node
+
+    def operations(self):
+        return {(method.upper(), path): operation for path, item in self.root["paths"].items()
+                for method, operation in item.items() if method in METHODS}
+
+    def faults(self, value, schema, where):
+        """What of `value` does not fit."""
+        schema = self.resolved(schema)
+        unknown = set(schema) - self.known
+        if unknown:
+            return [f"{where}: the document says {unknown}, which this test does not know"]
+        if value is None and schema.get("nullable"):
+            return []
+        faults = [fault for part in schema.get("allOf", []) for fault in self.faults(value, part, where)]
+        wanted = self.types.get(schema.get("type"))
+        if wanted and (not isinstance(value, wanted) or (wanted is int and isinstance(value, bool))):
+            return faults + [f"{where}: {value!r} is no {schema['type']}"]
+        if "enum" in schema and value not in schema["enum"]:
+            faults.append(f"{where}: {value!r} is none of {schema['enum']}")
+        if isinstance(value, int) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            faults.append(f"{where}: {value} is out of bounds")
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                faults += self.faults(item, schema.get("items", {}), f"{where}[{index}]")
+        if isinstance(value, dict):
+            properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+            faults += [f"{where}.{key} is missing" for key in schema.get("required", []) if key not in value]
+            for key, item in value.items():
+                if key in properties:
+                    faults += self.faults(item, properties[key], f"{where}.{key}")
+                elif others is False:
+                    faults.append(f"{where}.{key} is not in the document")
+                elif isinstance(others, dict):
+                    faults += self.faults(item, others, f"{where}.{key}")
+        return faults
+
+
+class OpenApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.document = Document(f"{ROOT}/docs/api/openapi.yaml")
+        cls.folder = tempfile.mkdtemp(prefix="mooring-openapi-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.socket = f"{cls.folder}/c.sock"
+        log = open(f"{cls.folder}/log", "wb")
+        cls.addClassCleanup(log.close)
+        cls.controller = subprocess.Popen([PROGRAM, "--store", f"{cls.folder}/c.db", "--node-silence-seconds", "0", "--listen-unix", cls.socket], stdout=log, stderr=log)
+        cls.addClassCleanup(cls.controller.wait)
+        cls.addClassCleanup(cls.controller.kill)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(cls.socket):
+            assert cls.controller.poll() is None and time.monotonic() < deadline, "mooring-controller did not start"
+            time.sleep(0.01)
+        cls.used = set()
+
+    def ask(self, method, target, body=None, headers=None):
+        """Asks, and checks request and answer against the document. Returns (status, JSON, headers)."""
+        path = target.partition("?")[0]
+        pattern = next(p for m, p in self.document.operations() if m == method and self.fits(p, path))
+        operation = self.document.operations()[(method, pattern)]
+        self.used.add((method, pattern))
+        connection = UnixConnection(self.socket)
+        try:
+            connection.request(method, target, None if body is None else json.dumps(body),
+                               {"Content-Type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        value = json.loads(text)
+        said = operation["responses"].get(str(answer.status), operation["responses"]["default"])
+        content = self.document.resolved(said)["content"]
+        self.assertIn(answer.headers["Content-Type"], content, f"{method} {target}: {text}")
+        faults = self.document.faults(value, content[answer.headers["Content-Type"]]["schema"], f"{method} {pattern} {answer.status}")
+        if body is not None and answer.status < 300:
+            faults += self.document.faults(body, operation["requestBody"]["content"]["application/json"]["schema"], f"body of {method} {pattern}")
+        self.assertEqual([], faults)
+        self.assertEqual("headers" in said and "ETag" in said["headers"], "ETag" in answer.headers, f"ETag of {method} {target}")
+        return answer.status, value, answer.headers
+
+    @staticmethod
+    def fits(pattern, path):
+        return re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(pattern)), path) is not None
+
+    def must(self, method, target, body=None):
+        status, value, _ = self.ask(method, target, body)
+        self.assertLess(status, 300, f"{method} {target}: {value}")
+        return value
+
+    def test_document_and_server_have_the_same_routes(self):
+        printed = subprocess.run([PROGRAM, "--print-routes"], check=True, capture_output=True, text=True).stdout.split("\n")
+        server = {}
+        for line in filter(None, printed):
+            method, path, access = line.split(" ")
+            server[(method, path)] = access
+        document = {route: next(iter(operation["security"][0])) for route, operation in self.document.operations().items()}
+        self.assertEqual(server, document)
+
+    def test_every_reference_leads_somewhere_and_every_schema_is_used(self):
+        text = json.dumps(self.document.root)
+        references = set(re.findall(r'"\$ref": "([^"]+)"', text))
+        for reference in references:
+            self.assertTrue(self.document.resolved({"$ref": reference}))
+        parts = {f"#/components/{kind}/{name}" for kind in ("schemas", "parameters", "responses") for name in self.document.root["components"][kind]}
+        self.assertEqual(parts, references)
+        for path, item in self.document.root["paths"].items():
+            parameters = {p["name"] for p in item.get("parameters", []) if p.get("in") == "path"}
+            self.assertEqual(set(re.findall(r"{(\w+)}", path)), parameters, path)
+
+    def test_real_objects_have_the_shapes_of_the_document(self):
+        must = self.must
+        must("POST", "/v1/networks", {"name": "blue", "isolated": True})
+        must("POST", "/v1/subnets", {"name": "s", "network": "blue", "vni": 7, "cidr": "10.7.0.0/16", "cidr6": "fd00:7::/64", "mtu_bytes": 1400,
+                                     "dns": {"nameservers": ["10.7.0.53"], "domain": "d", "search": ["a.b"], "options": ["ndots:5"]},
+                                     "routes": [{"destination": "10.9.0.0/16", "via": "10.7.0.2"}, {"destination": "10.8.0.0/16"}]})
+        must("POST", "/v1/pools", {"name": "p", "subnet": "s", "ranges": ["10.7.1.0/24", "fd00:7::100-fd00:7::1ff"]})
+        must("POST", "/v1/pools", {"name": "q", "subnet": "s", "ranges": ["10.7.2.0/24"], "exclusions": ["10.7.2.9"], "kind": "stateful",
+                                   "strategy": "lowest", "cooldown_seconds": 60, "namespace_quota": 9, "quotas": {"shop": 20},
+                                   "selector": {"namespaces": ["x-*"], "hostnames": ["*"], "nodes": ["h?"], "zones": ["z"], "labels": {"a": "b"}},
+                                   "allow": ["shop"], "deny": ["shop/x"], "fallback": ["p"], "retention": "TTL 7d"})
+        must("POST", "/v1/reservations", {"name": "r", "subnet": "s", "range": "10.7.1.9", "note": "printer"})
+        must("POST", "/v1/rules", {"name": "u", "order": 7, "selector": {"hostnames": ["db-*"]}, "takeover": True,
+                                   "wishes": {"pools": ["p"], "kind": "stateful", "retention": "Never", "labels": {"a": "b"}}})
+        must("POST", "/v1/webhooks", {"name": "w", "url": "http://127.0.0.1:9/x", "events": ["pool.*"], "secret": "0123456789abcdef", "disabled": True})
+        must("POST", "/v1/bindings", {"network": "blue", "namespace": "shop", "hostname": "db-0", "labels": {"a": "b"}, "note": "n",
+                                      "retention": "WithWorkload", "workload": "db", "pool": "p"})
+        must("POST", "/v1/extra-addresses", {"network": "blue", "address": "fd00:7::101", "namespace": "shop", "hostnames": ["db-*"], "note": "vip"})
+        must("PUT", "/v1/nodes/h1", {"machine_id": "m1", "vtep": "172.31.0.1", "version": "1", "zone": "z", "labels": {"rack": "7"}})
+        must("PUT", "/v1/gateways/g1", {"machine_id": "m9", "vtep": "172.31.0.9", "network": "blue"})
+        request = {"node": "h1", "attachment": {"container_id": "c1", "ifname": "eth0"}, "pod_uid": "u", "namespace": "shop", "hostname": "db-0",
+                   "wishes": {"network": "blue"}, "configured": {"subnet": "s"}}
+        port = must("POST", "/v1/ports:allocate", request)
+        must("POST", "/v1/ports:confirm", {"node": "h1", "attachment": request["attachment"], "generation": port["generation"]})
+        other = {**request, "attachment": {"container_id": "c2", "ifname": "eth0"}, "hostname": "db-1"}
+        both = must("POST", "/v1/ports:allocate-all", {"requests": [other, {**other, "node": "h9"}]})["results"]
+        self.assertEqual([["allocation"], ["problem"]], [list(result) for result in both])
+        must("POST", "/v1/extra-addresses:move", {"network": "blue", "address": "fd00:7::101", "to": {"namespace": "shop", "hostname": "db-0"}})
+        block = must("POST", "/v1/blocks:lease", {"node": "h1", "pool": "p", "count": 4})
+        must("POST", "/v1/blocks:lease?dry_run=true", {"node": "h1", "pool": "p", "ipv6": True, "use_seconds": 60})
+        must("GET", "/v1/version")
+
+        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "nodes": "h1", "gateways": "g1",
+                 "bindings": "blue/shop/db-0/0", "extra-addresses": "blue/fd00_7__101", "blocks": block["id"], "ports": port["port_id"]}
+        for collection, name in names.items():
+            self.assertGreater(len(must("GET", f"/v1/{collection}?limit=1000")["items"]), 0, collection)
+            value = must("GET", f"/v1/{collection}/{name}")
+            self.assertEqual(404, self.ask("GET", f"/v1/{collection}/{self.missing(name)}")[0])
+            target, stale = f"/v1/{collection}/{name}", {"If-Match": '"1"'}
+            self.assertEqual(412, self.ask("DELETE", target, None, stale)[0], target)
+            if collection not in ("nodes", "gateways", "blocks", "ports"):
+                self.assertEqual(412, self.ask("PUT", target, value, stale)[0], target)
+                status, same, headers = self.ask("PUT", target, value, {"If-Match": f'"{value["revision"]}"'})
+                self.assertEqual((200, value["revision"]), (status, same["revision"]))
+                self.assertEqual(f'"{value["revision"]}"', headers["ETag"])
+
+        must("POST", "/v1/ports:release", {"node": "h1", "attachment": request["attachment"], "reason": "cni-del"})
+        must("DELETE", "/v1/workloads/shop/db")
+        must("DELETE", "/v1/bindings/blue/shop/db-1/0?force=true")  # rule u made it
+        must("POST", f"/v1/blocks/{block['id']}:return")
+        must("DELETE", "/v1/extra-addresses/blue/fd00_7__101")
+        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
+            must("DELETE", f"/v1/{target}")
+
+    @staticmethod
+    def missing(name):
+        head, slash, last = name.rpartition("/")
+        if name.startswith("blue/fd00"):
+            return "blue/fd00_7__fff"
+        return f"{head}{slash}77" if slash else "nobody"
+
+
+if __name__ == "__main__":
+    unittest.main()
