@@ -30,6 +30,7 @@ class BlockingClient::Impl {
   Result<Response> receive(Deadline deadline);
   Result<Response> receive_head(Deadline deadline);
   Result<std::string> next_line(Deadline deadline);
+  Result<std::string> next_bytes(Deadline deadline);
 
   const Endpoint& endpoint() const { return endpoint_; }
 
@@ -220,7 +221,7 @@ Result<Response> BlockingClient::Impl::receive_head(Deadline deadline) {
     return read.error();
   }
   if (reader_.status() == 200) {
-    return Response(200, "application/x-ndjson", "");
+    return reader_.head();
   }
   while (!reader_.done()) {
     const Result<bool> more = read_some(deadline);
@@ -265,6 +266,25 @@ Result<std::string> BlockingClient::Impl::next_line(Deadline deadline) {
   }
 }
 
+Result<std::string> BlockingClient::Impl::next_bytes(Deadline deadline) {
+  while (reader_.lines().empty()) {
+    if (reader_.done()) {
+      drop();
+      return std::string();
+    }
+    if (!socket_) {
+      return Error(Errc::unavailable, fmt::format("{}: the answer of {} has ended", asked_, endpoint_.str()));
+    }
+    const Result<bool> more = read_some(deadline);
+    if (!more || !*more) {
+      const Error failure = more ? failed("waiting for", 0) : more.error();
+      drop();
+      return failure;
+    }
+  }
+  return std::exchange(reader_.lines(), std::string());
+}
+
 BlockingClient::BlockingClient(Endpoint endpoint, std::string token)
     : impl_(std::make_unique<Impl>(std::move(endpoint), std::move(token))) {}
 BlockingClient::~BlockingClient() = default;
@@ -294,6 +314,10 @@ Result<Response> BlockingClient::receive_head(Deadline deadline) {
 
 Result<std::string> BlockingClient::next_line(Deadline deadline) {
   return impl_->next_line(deadline);
+}
+
+Result<std::string> BlockingClient::next_bytes(Deadline deadline) {
+  return impl_->next_bytes(deadline);
 }
 
 const Endpoint& BlockingClient::endpoint() const {

@@ -40,6 +40,8 @@ class BlockingClient {
   // 200, else the whole answer; then a line at a time. Errors as LineStream::next_line().
   Result<Response> receive_head(Deadline deadline);
   Result<std::string> next_line(Deadline deadline);
+  // The same for a body that is not lines: some bytes of it; "" is its proper end.
+  Result<std::string> next_bytes(Deadline deadline);
 
   const Endpoint& endpoint() const;
 

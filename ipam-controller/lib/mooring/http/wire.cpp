@@ -298,13 +298,19 @@ int ResponseReader::status() const {
   return static_cast<int>(impl_->parser_->get().result_int());
 }
 
-Response ResponseReader::take() {
-  auto& message = impl_->parser_->get();
+Response ResponseReader::head() const {
+  const auto& message = impl_->parser_->get();
   Response response;
   response.status = status();
   const auto type = message[beast::http::field::content_type];
   response.content_type = std::string(type.data(), type.size());
   response.headers = headers_of(message);
+  return response;
+}
+
+Response ResponseReader::take() {
+  auto& message = impl_->parser_->get();
+  Response response = head();
   response.body = impl_->chunked_.empty() ? std::move(message.body()) : std::move(impl_->chunked_);
   impl_->chunked_.clear();
   return response;

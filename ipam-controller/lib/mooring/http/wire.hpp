@@ -83,7 +83,9 @@ class ResponseReader {
   bool done() const;
   bool keep_alive() const;
   int status() const;
-  // Status, headers and the body as far as it came.
+  // Status and headers, once they are whole.
+  Response head() const;
+  // The same and the body as far as it came.
   Response take();
   // The chunked body so far; its reader erases what it took.
   std::string& lines();
