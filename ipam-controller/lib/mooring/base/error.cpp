@@ -33,6 +33,7 @@ constexpr std::array table{
     ErrcInfo{Errc::unavailable, "unavailable", 503, 11, 1, true},
     ErrcInfo{Errc::timeout, "timeout", 504, 11, 1, true},
     ErrcInfo{Errc::io, "io", 500, 5, 1, true},
+    ErrcInfo{Errc::restoring, "restoring", 503, 11, 1, true},
     ErrcInfo{Errc::storage, "storage", 507, 110, 1, true},
     ErrcInfo{Errc::undecodable, "undecodable", 400, 6, 2, false},
     ErrcInfo{Errc::unknown_container, "unknown-container", 404, 3, 1, false},

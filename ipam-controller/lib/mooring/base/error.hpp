@@ -36,6 +36,7 @@ enum class Errc {
   unavailable,  // a peer (agent, controller, OVSDB, vswitchd) is away or not ready
   timeout,
   io,                 // a system call on a local resource failed (netlink, file)
+  restoring,          // the store was made from a backup, and what the nodes hold is not all known yet
   storage,            // the store could not make it durable (disk full …)
   undecodable,        // CNI: the input is not JSON
   unknown_container,  // CNI: the container's namespace is gone; nothing of it needs cleaning up
