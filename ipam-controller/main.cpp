@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -16,6 +17,7 @@
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "ipam-controller/config.hpp"
+#include "ipam-controller/store/sqlite_restore.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
 #include "mooring/http/server.hpp"
 
@@ -130,6 +132,30 @@ class Ticker {
   asio::steady_timer timer_;
 };
 
+int restore(const Config& config, const RestoreOrder& order) {
+  RestoreRequest request;
+  request.from = order.from;
+  request.to = config.store_path;
+  request.force = order.force;
+  const bool watched = ::isatty(STDERR_FILENO) == 1;
+  const Progress progress = [watched](std::uint64_t done, std::uint64_t total) {
+    if (watched) {
+      fmt::print(stderr, "\r{} of {} MiB{}", done >> 20, total >> 20, done == total ? "\n" : "");
+    }
+  };
+  const Result<RestoredStore> made = restore_store(request, progress);
+  if (!made) {
+    fmt::print(stderr, "mooring-controller: {}\n", made.error().text());
+    return made.error().info().exit_code;
+  }
+  fmt::print("{} is restored: revision {}, new incarnation {}\n", request.to, made->revision, made->incarnation);
+  if (!made->replaced.empty()) {
+    fmt::print("the store that was there is kept as {}\n", made->replaced);
+  }
+  fmt::print("it only reads until the nodes have said what they hold: mooringctl restore status\n");
+  return 0;
+}
+
 int run(const Config& config) {
   asio::io_context io(1);
   const Post post = [&io](std::function<void()> work) { asio::post(io, std::move(work)); };
@@ -146,6 +172,10 @@ int run(const Config& config) {
     spdlog::critical("option --store: {}", store.error().text());
     return could_not_run;
   }
+  for (const char* ending : {".backup", ".backup.part"}) {  // of a controller that was killed while it sent one
+    std::error_code ignored;
+    std::filesystem::remove(config.store_path + ending, ignored);
+  }
   Ipam ipam(**store, post);
   if (auto started = ipam.start(); !started) {
     spdlog::critical("option --store: {}", started.error().text());
@@ -160,7 +190,7 @@ int run(const Config& config) {
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
 
-  Api api(Services{ipam, hub}, config.tokens);
+  Api api(Services{ipam, hub, config.store_path + ".backup"}, config.tokens);
   http::Server server(io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); });
   server.on_fault([](const std::string& fault) { spdlog::error("http: {}", fault); });
   Ticker ticker(io, ipam);
@@ -213,6 +243,9 @@ int main(int argc, char** argv) {
   start_log(parsed.config.log_level);
   raise_file_limit();
   try {
+    if (parsed.restore) {
+      return restore(parsed.config, *parsed.restore);
+    }
     return run(parsed.config);
   } catch (const std::exception& broken) {
     spdlog::critical("broken: {}", broken.what());

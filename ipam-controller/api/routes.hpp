@@ -24,6 +24,7 @@ namespace mooring::controller {
 struct Services {
   Ipam& ipam;
   WatchHub& hub;
+  std::string backup_path = {};  // a file that may be made for a moment, on the store's disk
 };
 
 // One request that was let in. Lives until its use case is done.
@@ -49,7 +50,8 @@ std::span<const Route> policy_routes();    // rules, webhooks, extra addresses
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> port_routes();
-std::span<const Route> node_routes();   // nodes and gateways
+std::span<const Route> node_routes();  // nodes and gateways
+std::span<const Route> backup_routes();
 std::span<const Route> watch_routes();  // version, watch, answers
 
 // --- what the use cases share

@@ -23,6 +23,8 @@ class MemoryDisk {
   MemoryDisk(const MemoryDisk&) = delete;
   MemoryDisk& operator=(const MemoryDisk&) = delete;
 
+  // As if it had been made from a backup.
+  void restored_from_backup() { restoring_ = true; }
   // While set, commits fail with it.
   void fail_with(std::optional<Error> error) { failure_ = std::move(error); }
 
@@ -33,6 +35,7 @@ class MemoryDisk {
   std::string incarnation_;
   Revision revision_ = 0;
   TimeMs now_ms_ = 0;
+  bool restoring_ = false;
   std::unique_ptr<Tables> tables_;
   std::deque<ChangeSet> log_;
   std::size_t logged_changes_ = 0;
@@ -49,6 +52,7 @@ class MemoryStore : public Store {
   Result<StoreInfo> load(const std::function<void(const Write&)>& each) override;
   void commit(Batch batch, Callback<void> done) override;
   void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override;
+  void backup(std::string path, Progress progress, Callback<BackupCopy> done) override;
 
  private:
   MemoryDisk& disk_;
