@@ -117,6 +117,24 @@ Result<void> ControllerSession::begin_stream(const std::string& method, const st
   return ok();
 }
 
+Result<http::Response> ControllerSession::begin_download(const std::string& target, std::chrono::seconds patience) {
+  if (const auto sent = client_.send("GET", target, "", http::after(timeout_)); !sent) {
+    return explained(sent.error());
+  }
+  auto head = client_.receive_head(http::after(patience));
+  if (!head) {
+    return explained(head.error());
+  }
+  if (!head->ok()) {
+    return explained(ipam_api::error_from_problem(head->status, head->body));
+  }
+  return head;
+}
+
+Result<std::string> ControllerSession::next_bytes() {
+  return client_.next_bytes(http::after(timeout_));
+}
+
 Result<std::string> ControllerSession::next_line(std::chrono::milliseconds patience) {
   return client_.next_line(http::after(patience));
 }

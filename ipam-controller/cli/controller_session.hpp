@@ -38,6 +38,10 @@ class ControllerSession {
   Result<void> begin_stream(const std::string& method, const std::string& target, const std::string& body);
   Result<std::string> next_line(std::chrono::milliseconds patience);
 
+  // An answer of bytes: after begin_download(), which gives its head, some of them at a time; "" is the end.
+  Result<http::Response> begin_download(const std::string& target, std::chrono::seconds patience);
+  Result<std::string> next_bytes();
+
   std::string endpoint() const { return client_.endpoint().str(); }
 
  private:
