@@ -16,6 +16,7 @@
 #include "ipam-controller/api/api.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
+#include "ipam-controller/app/restoration.hpp"
 #include "ipam-controller/config.hpp"
 #include "ipam-controller/store/sqlite_restore.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
@@ -190,7 +191,8 @@ int run(const Config& config) {
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
 
-  Api api(Services{ipam, hub, config.store_path + ".backup"}, config.tokens);
+  Restoration restoration(ipam);
+  Api api(Services{ipam, hub, &restoration, config.store_path + ".backup"}, config.tokens);
   http::Server server(io.get_executor(), [&api](http::Request request) { return api.answer(std::move(request)); });
   server.on_fault([](const std::string& fault) { spdlog::error("http: {}", fault); });
   Ticker ticker(io, ipam);

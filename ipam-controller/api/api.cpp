@@ -78,7 +78,7 @@ PathMatch match_path(std::string_view pattern, std::string_view path) {
 
 Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::move(tokens)) {
   for (const auto part : {topology_routes(), policy_routes(), block_routes(), binding_routes(), port_routes(),
-                          node_routes(), backup_routes(), watch_routes()}) {
+                          node_routes(), backup_routes(), restore_routes(), watch_routes()}) {
     routes_.insert(routes_.end(), part.begin(), part.end());
   }
 }

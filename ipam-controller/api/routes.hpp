@@ -21,9 +21,12 @@
 namespace mooring::controller {
 
 // What use cases work with; outlives every call.
+class Restoration;
+
 struct Services {
   Ipam& ipam;
   WatchHub& hub;
+  Restoration* restoration = nullptr;
   std::string backup_path = {};  // a file that may be made for a moment, on the store's disk
 };
 
@@ -52,6 +55,7 @@ std::span<const Route> binding_routes();
 std::span<const Route> port_routes();
 std::span<const Route> node_routes();  // nodes and gateways
 std::span<const Route> backup_routes();
+std::span<const Route> restore_routes();
 std::span<const Route> watch_routes();  // version, watch, answers
 
 // --- what the use cases share

@@ -31,6 +31,7 @@ void add_describe(CLI::App& app, Invocation& invocation);
 void add_create(CLI::App& app, Invocation& invocation);
 void add_delete(CLI::App& app, Invocation& invocation);
 void add_version(CLI::App& app, Invocation& invocation);
+void add_restore(CLI::App& app, Invocation& invocation);
 void add_backup(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);
 void add_import(CLI::App& app, Invocation& invocation);

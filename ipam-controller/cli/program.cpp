@@ -67,6 +67,7 @@ Exit codes: 0 fine, 1 a problem, 2 wrong usage or a malformed value.)");
   add_create(app, invocation);
   add_delete(app, invocation);
   add_backup(app, invocation);
+  add_restore(app, invocation);
   add_watch(app, invocation);
   add_import(app, invocation);
   add_export(app, invocation);
