@@ -19,6 +19,8 @@ constexpr std::size_t rows_a_batch = 10'000;
 constexpr std::size_t subnets = 16;
 constexpr std::size_t first_host = 16;  // the first addresses of each subnet stay free
 constexpr std::size_t namespaces = 50;
+constexpr const char* workload = "checkout-service";
+constexpr TimeMs made_ms = 1'790'000'000'000;
 
 struct Options {
   std::string path;
@@ -73,7 +75,7 @@ class Generator {
     BindingKey owner;
     owner.network = default_network;
     owner.namespace_ = fmt::format("team-{}", number % namespaces);
-    owner.hostname = fmt::format("checkout-service-{:07}", number);
+    owner.hostname = fmt::format("{}-{:07}", workload, number);
     return owner;
   }
   static std::string uid_of(std::size_t number) { return fmt::format("6f1c9d2e-0000-4000-8000-{:012x}", number); }
@@ -83,14 +85,17 @@ class Generator {
     subnet.name = subnet_name(i);
     subnet.network = default_network;
     subnet.vni = vni_of(i);
-    subnet.cidr = net::Cidr(net::Ipv4Address(static_cast<std::uint32_t>((10U << 24) | (i << 16))), 16);
-    subnet.gateway = net::Ipv4Address(subnet.cidr.first().bits() + 1);
+    const net::Cidr cidr(net::Ipv4Address(static_cast<std::uint32_t>((10U << 24) | (i << 16))), 16);
+    SubnetBlock block;
+    block.cidr = cidr;
+    block.gateway = net::Ipv4Address(cidr.first().bits() + 1);
+    subnet.blocks.push_back(block);
     put(subnet);
     Pool pool;
     pool.name = fmt::format("p{}", i);
     pool.subnet = subnet.name;
     pool.is_default = i == 0;
-    pool.ranges = {{net::Ipv4Address(subnet.gateway.bits() + 1), net::Ipv4Address(subnet.cidr.last().bits() - 1)}};
+    pool.ranges = {{net::Ipv4Address(cidr.first().bits() + 2), net::Ipv4Address(cidr.last().bits() - 1)}};
     put(pool);
   }
 
@@ -100,8 +105,11 @@ class Generator {
     binding.kind = Kind::stateful;
     binding.subnet = subnet_name(number % subnets);
     binding.pool = fmt::format("p{}", number % subnets);
-    binding.address = address_of(number);
-    binding.mac = mac_from(binding.address);
+    binding.addresses.set(address_of(number));
+    binding.mac = mac_from(binding.addresses);
+    binding.workload = workload;
+    binding.origin = Origin::first_use;
+    binding.created_ms = made_ms;
     binding.last_uid = uid_of(number);
     binding.last_node = fmt::format("n{}", number % options_.nodes);
     put(binding);
@@ -113,8 +121,10 @@ class Generator {
     port.subnet = subnet_name(number % subnets);
     port.pool = fmt::format("p{}", number % subnets);
     port.vni = vni_of(number % subnets);
-    port.address = address_of(number);
-    port.mac = mac_from(port.address);
+    port.addresses.set(address_of(number));
+    port.mac = mac_from(port.addresses);
+    port.workload = workload;
+    port.created_ms = made_ms;
     port.node = fmt::format("n{}", container % options_.nodes);
     port.attachment.container_id = fmt::format("{:032x}{:032x}", container * 0x9e3779b97f4a7c15U, container);
     port.attachment.ifname = "eth0";
@@ -142,6 +152,7 @@ class Generator {
     std::condition_variable changed;
     std::optional<Result<void>> outcome;
     const Revision revision = batch_.revision;
+    batch_.now_ms = made_ms;
     store_->commit(std::move(batch_), [&](Result<void> result) {
       const std::lock_guard guard(mutex);
       outcome = std::move(result);
