@@ -20,14 +20,14 @@ std::string_view next_segment(std::string_view& path) {
 }
 
 // What a request may do is decided before its body is looked at.
-struct Found {
+struct FoundRoute {
   const Route* route = nullptr;
   std::vector<std::string> parameters;
   std::string allowed;  // methods of the path, when the method is none of them
 };
 
-Found find_route(const std::vector<Route>& routes, const http::Request& request) {
-  Found found;
+FoundRoute find_route(const std::vector<Route>& routes, const http::Request& request) {
+  FoundRoute found;
   for (const Route& route : routes) {
     PathMatch match = match_path(route.pattern, request.path);
     if (!match.fits) {
@@ -89,7 +89,7 @@ asio::awaitable<http::Answer> Api::answer(http::Request request) {
     spdlog::warn("api: {} {} from {}: {}", request.method, request.path, request.peer.str(), caller.error().message());
     co_return problem(caller.error());
   }
-  Found found = find_route(routes_, request);
+  FoundRoute found = find_route(routes_, request);
   if (found.route == nullptr) {
     if (!found.allowed.empty()) {
       co_return method_not_allowed(request.method, request.path, found.allowed);

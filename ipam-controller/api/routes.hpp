@@ -58,6 +58,7 @@ std::span<const Route> watch_routes();  // version, watch, answers
 // The body as JSON; an error says what was wrong with it.
 Result<ipam_api::Json> body_of(const Call& call);
 Answered answered(int status, const ipam_api::Json& body);
+Answered answered_text(int status, std::string json);
 // 201 with the object and its place.
 Answered created(const std::string& location, const ipam_api::Json& body);
 // {} or the error.

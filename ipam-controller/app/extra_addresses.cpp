@@ -7,10 +7,10 @@
 namespace mooring::controller {
 
 void publish_extra_addresses(Transaction& tx, const BindingKey& holder) {
-  const Port* port = tx.state().port_of(holder);
+  const auto port = tx.state().port_of(holder);
   for (const PortAddress& address : tx.state().extra_addresses_of(holder)) {
     const ExtraAddress& extra = *tx.state().extra_address(address);
-    for (Change& entry : entries_of(extra, port)) {
+    for (Change& entry : entries_of(extra, port.get())) {
       tx.publish_entry(std::move(entry));
     }
   }
@@ -29,7 +29,7 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   }
   ExtraAddress moved = *there;
   if (request.to) {
-    const Port* port = tx.state().port_of(*request.to);
+    const auto port = tx.state().port_of(*request.to);
     if (port == nullptr) {
       return Error(Errc::not_found, fmt::format("{}: {} has no live port", doing, request.to->str()),
                    "mooringctl get ports");
@@ -49,7 +49,8 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   }
   const std::optional<BindingKey> former = moved.holder;
   if (former && !request.to) {
-    for (Change& entry : entries_of(moved, tx.state().port_of(*former))) {
+    const auto holder = tx.state().port_of(*former);
+    for (Change& entry : entries_of(moved, holder.get())) {
       tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
     }
   }
@@ -57,7 +58,8 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   moved.generation = tx.revision();
   tx.put(moved);
   if (request.to) {
-    for (Change& entry : entries_of(*tx.state().extra_address(moved.key()), tx.state().port_of(*request.to))) {
+    const auto holder = tx.state().port_of(*request.to);
+    for (Change& entry : entries_of(*tx.state().extra_address(moved.key()), holder.get())) {
       tx.publish_entry(std::move(entry));
     }
   }

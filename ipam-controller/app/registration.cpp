@@ -66,12 +66,12 @@ Result<void> delete_node(Transaction& tx, const std::string& name, bool force) {
   if (!ports.empty() && (!force || ports.size() > most_ports_released_at_once)) {
     return Error(Errc::in_use,
                  fmt::format("{}: it has {} live port{}, the first is {} of {}", doing, ports.size(),
-                             ports.size() == 1 ? "" : "s", ports[0]->id, ports[0]->owner.str()),
+                             ports.size() == 1 ? "" : "s", ports[0].id, ports[0].owner.str()),
                  force ? fmt::format("more than {} ports: delete pods first", most_ports_released_at_once)
                        : "delete its pods first; if the machine is gone for good: --force releases them");
   }
-  for (const Port* port : ports) {
-    let_go(tx, *port);
+  for (const Port& port : ports) {
+    let_go(tx, port);
   }
   const auto blocks = tx.state().blocks_of_node(name);
   if (!blocks.empty() && !force) {

@@ -123,7 +123,8 @@ template <class T>
 void after_removal(Transaction&, const T&) {}
 void after_removal(Transaction& tx, const ExtraAddress& extra) {
   if (extra.holder) {
-    for (Change& entry : entries_of(extra, tx.state().port_of(*extra.holder))) {
+    const auto holder = tx.state().port_of(*extra.holder);
+    for (Change& entry : entries_of(extra, holder.get())) {
       tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
     }
   }

@@ -284,29 +284,27 @@ Write State::put(const Erase<Binding>& erased) {
 }
 
 Write State::put(const Port& port) {
-  const auto it = ports_.find(port.key());
-  if (it == ports_.end()) {
-    const RecountAll recount(*this, port.vni, port.addresses);
-    index(ports_.emplace(port.key(), port).first->second);
-    return Erase<Port>{port.key()};
+  Shard& here = shard(port.vni);
+  const Found<Port> old = ports_.find(port.key());
+  const bool replaces = old && old->key() == port.key();
+  const RecountAll recount(*this, port.vni, replaces ? union_of(old->addresses, port.addresses) : port.addresses);
+  if (replaces) {
+    here.unuse_mac(old->mac, old->addresses);
   }
-  const RecountAll recount(*this, port.vni, union_of(it->second.addresses, port.addresses));
-  unindex(it->second);
-  Write undo = std::exchange(it->second, port);
-  index(it->second);
-  return undo;
+  here.use_mac(port.mac, port.addresses, port.owner);
+  ports_.put(port);
+  return replaces ? Write(*old) : Write(Erase<Port>{port.key()});
 }
 
 Write State::put(const Erase<Port>& erased) {
-  const auto it = ports_.find(erased.key);
-  if (it == ports_.end()) {
+  const Found<Port> old = ports_.find(erased.key);
+  if (!old || old->key() != erased.key) {
     return erased;
   }
-  const RecountAll recount(*this, it->second.vni, it->second.addresses);
-  unindex(it->second);
-  Write undo = std::move(it->second);
-  ports_.erase(it);
-  return undo;
+  const RecountAll recount(*this, old->vni, old->addresses);
+  shard(old->vni).unuse_mac(old->mac, old->addresses);
+  ports_.erase(erased.key);
+  return *old;
 }
 
 Write State::put(const FencedUid& fenced) {

@@ -108,11 +108,7 @@ Result<void> check_shrink(const State& state, const Subnet& subnet, const Pool& 
       }
     }
   };
-  for (const auto& [key, port] : state.ports()) {
-    if (port.subnet == subnet.name) {
-      look(port.addresses);
-    }
-  }
+  state.ports().each(subnet.vni, [&](const PackedPort& port) { look(port.addresses()); });
   for (const auto& [key, binding] : state.bindings()) {
     if (binding.subnet == subnet.name) {
       look(binding.addresses);
@@ -220,9 +216,7 @@ Result<void> check(const State& state, const Reservation& wanted, const Reservat
       }
     }
   };
-  for (const auto& [key, port] : state.ports()) {
-    look(port.subnet, port.addresses, true);
-  }
+  state.ports().each(subnet->vni, [&](const PackedPort& port) { look(subnet->name, port.addresses(), true); });
   for (const auto& [key, binding] : state.bindings()) {
     look(binding.subnet, binding.addresses, state.port_of(binding.owner) == nullptr);
   }

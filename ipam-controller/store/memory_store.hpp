@@ -34,7 +34,7 @@ class MemoryDisk {
   Revision revision_ = 0;
   TimeMs now_ms_ = 0;
   std::unique_ptr<Tables> tables_;
-  std::deque<ChangeSet> log_;
+  std::deque<LoggedChanges> log_;
   std::size_t logged_changes_ = 0;
   std::size_t change_log_limit_;
   Revision trimmed_up_to_ = 0;  // revisions up to here may be missing in the log

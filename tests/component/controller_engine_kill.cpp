@@ -167,20 +167,21 @@ class KillStage {
     Engine engine(loop, *store);
     REQUIRE(engine.ipam.committed_revision() >= newest_);
     engine.read([&](const State& state) {
-      std::set<net::Ipv4Address> seen;
+      std::set<net::IpAddress> seen;
       for (const auto& [key, binding] : state.bindings()) {
-        REQUIRE(seen.insert(binding.address).second);
+        REQUIRE(seen.insert(binding.addresses.primary()).second);
       }
-      for (const auto& [key, port] : state.ports()) {
+      state.ports().each([&](const PackedPort& packed) {
+        const Port port = state.ports().unpack(packed);
         REQUIRE(state.binding(port.owner) != nullptr);
-        REQUIRE(state.binding(port.owner)->address == port.address);
-      }
+        REQUIRE(state.binding(port.owner)->addresses == port.addresses);
+      });
       for (const auto& [number, known] : hosts_) {
         CAPTURE(number, known.generation, known.container);
         const Binding* binding = state.binding(owner(hostname(number)));
         REQUIRE(binding != nullptr);
-        REQUIRE(binding->address.bits() == known.address);
-        const Port* port = state.port_of(owner(hostname(number)));
+        REQUIRE(binding->addresses.primary().v4().bits() == known.address);
+        const auto port = state.port_of(owner(hostname(number)));
         // A request that was under way may have been committed without having been acknowledged: then it is newer.
         const bool newer = port != nullptr && port->generation > known.generation;
         const bool as_known = port != nullptr && port->generation == known.generation &&

@@ -16,7 +16,7 @@ inline std::string state_text(const State& state) {
   std::vector<std::string> lines;
   for (const auto shard : state.shards()) {
     for (const Change& entry : state.snapshot(shard)) {
-      lines.push_back(to_json(entry).dump());
+      lines.push_back(entry.text);
     }
   }
   for (const auto& [name, subnet] : state.subnets()) {
@@ -43,16 +43,16 @@ inline std::string state_text(const State& state) {
                                 b.pool, b.addresses.str(), b.mac.str(), b.last_uid, b.last_node, b.revision));
     add_fenced(owner);
   }
-  for (const auto& [key, p] : state.ports()) {
-    lines.push_back(fmt::format(
-        "port {} {} {} {} {} uid {} {}", p.id, p.owner.str(), to_string(p.kind), p.subnet, p.pool, p.pod_uid,
-        state.port_of(p.owner) == &p && state.port_by_id(p.id) == &p && state.port_of(p.node, p.attachment) == &p
-            ? "indexed"
-            : "NOT INDEXED"));
+  state.ports().each([&](const PackedPort& packed) {
+    const Port p = state.ports().unpack(packed);
+    const bool indexed = state.port(p.key()) == p && state.port_of(p.owner) == p && state.port_by_id(p.id) == p &&
+                         state.port_of(p.node, p.attachment) == p;
+    lines.push_back(fmt::format("port {} {} {} {} {} uid {} {}", p.id, p.owner.str(), to_string(p.kind), p.subnet,
+                                p.pool, p.pod_uid, indexed ? "indexed" : "NOT INDEXED"));
     if (state.binding(p.owner) == nullptr) {
       add_fenced(p.owner);
     }
-  }
+  });
   std::sort(lines.begin(), lines.end());
   std::string text;
   for (const std::string& line : lines) {
