@@ -90,6 +90,31 @@ Result<void> check_fallback(const State& state, const Pool& pool, const Subnet& 
   return ok();
 }
 
+// Ports, bindings and extra addresses of the subnet with an address in one of the ranges: "10.0.0.5 of shop/db-0 …".
+NameList holders_inside(const State& state, const Subnet& subnet, const std::vector<IpRange>& ranges) {
+  NameList names;
+  std::set<IpAddress> seen;  // a port and its binding have the same
+  const auto look = [&](const std::string& of_subnet, const net::AddressPair& addresses) {
+    for (const IpAddress address : of_subnet == subnet.name ? addresses.all() : std::vector<IpAddress>()) {
+      const bool inside =
+          std::any_of(ranges.begin(), ranges.end(), [&](const IpRange& range) { return range.contains(address); });
+      if (inside && seen.insert(address).second) {
+        names.add(fmt::format("{} of {}", address.str(), holder_of(state, {subnet.vni, address})));
+      }
+    }
+  };
+  for (const auto& [key, port] : state.ports()) {
+    look(port.subnet, port.addresses);
+  }
+  for (const auto& [key, binding] : state.bindings()) {
+    look(binding.subnet, binding.addresses);
+  }
+  for (const auto& [key, extra] : state.extra_addresses()) {
+    look(extra.subnet, extra.address);
+  }
+  return names;
+}
+
 // Nobody who has an address of the old pool may be left outside of the new one.
 Result<void> check_shrink(const State& state, const Subnet& subnet, const Pool& wanted, const Pool& there) {
   const std::vector<IpRange> kept = subtract(wanted.ranges, wanted.exclusions);
@@ -97,32 +122,7 @@ Result<void> check_shrink(const State& state, const Subnet& subnet, const Pool& 
   if (lost.empty()) {
     return ok();
   }
-  NameList names;
-  std::set<IpAddress> seen;
-  const auto look = [&](const net::AddressPair& addresses) {
-    for (const IpAddress address : addresses.all()) {
-      const bool gone =
-          std::any_of(lost.begin(), lost.end(), [&](const IpRange& range) { return range.contains(address); });
-      if (gone && seen.insert(address).second) {
-        names.add(fmt::format("{} of {}", address.str(), holder_of(state, {subnet.vni, address})));
-      }
-    }
-  };
-  for (const auto& [key, port] : state.ports()) {
-    if (port.subnet == subnet.name) {
-      look(port.addresses);
-    }
-  }
-  for (const auto& [key, binding] : state.bindings()) {
-    if (binding.subnet == subnet.name) {
-      look(binding.addresses);
-    }
-  }
-  for (const auto& [key, extra] : state.extra_addresses()) {
-    if (extra.subnet == subnet.name) {
-      look(extra.address);
-    }
-  }
+  NameList names = holders_inside(state, subnet, lost);
   for (const IpRange& range : lost) {
     if (const Block* block = state.block_overlapping(subnet.vni, range)) {
       names.add(fmt::format("block {} of node {}", block->range.str(), block->node));
@@ -133,6 +133,21 @@ Result<void> check_shrink(const State& state, const Subnet& subnet, const Pool& 
   }
   return Error(Errc::in_use, fmt::format("ranges: {} would be left outside", names.str()),
                "delete these pods and bindings first, or keep their addresses in the pool");
+}
+
+// The subnet that an object names; it stays in it.
+template <class T>
+Result<const Subnet*> subnet_of(const State& state, const T& wanted, const T* there, std::string_view way_out) {
+  const Subnet* subnet = state.subnet(wanted.subnet);
+  if (subnet == nullptr) {
+    return no_subnet(wanted.subnet);
+  }
+  if (there != nullptr && there->subnet != wanted.subnet) {
+    return Error(Errc::conflict,
+                 fmt::format("subnet: it is in subnet {}, and the change says {}", there->subnet, wanted.subnet),
+                 std::string(way_out));
+  }
+  return subnet;
 }
 
 }  // namespace
@@ -156,15 +171,11 @@ Result<void> check(const State& state, const Pool& wanted, const Pool* there) {
   if (auto bad = check_name(wanted.name); !bad) {
     return bad;
   }
-  const Subnet* subnet = state.subnet(wanted.subnet);
-  if (subnet == nullptr) {
-    return no_subnet(wanted.subnet);
+  const auto found = subnet_of(state, wanted, there, "a pool stays in its subnet; make another pool");
+  if (!found) {
+    return found.error();
   }
-  if (there != nullptr && there->subnet != wanted.subnet) {
-    return Error(Errc::conflict,
-                 fmt::format("subnet: it is in subnet {}, and the change says {}", there->subnet, wanted.subnet),
-                 "a pool stays in its subnet; make another pool");
-  }
+  const Subnet* subnet = *found;
   if (auto bad = check_ranges(*subnet, wanted); !bad) {
     return bad;
   }
@@ -181,15 +192,11 @@ Result<void> check(const State& state, const Reservation& wanted, const Reservat
   if (auto bad = check_name(wanted.name); !bad) {
     return bad;
   }
-  const Subnet* subnet = state.subnet(wanted.subnet);
-  if (subnet == nullptr) {
-    return no_subnet(wanted.subnet);
+  const auto found = subnet_of(state, wanted, there, "make another reservation");
+  if (!found) {
+    return found.error();
   }
-  if (there != nullptr && there->subnet != wanted.subnet) {
-    return Error(Errc::conflict,
-                 fmt::format("subnet: it is in subnet {}, and the change says {}", there->subnet, wanted.subnet),
-                 "make another reservation");
-  }
+  const Subnet* subnet = *found;
   if (auto bad = check_inside(*subnet, wanted.range, "range"); !bad) {
     return bad;
   }
@@ -212,23 +219,7 @@ Result<void> check(const State& state, const Reservation& wanted, const Reservat
                  fmt::format("range: it overlaps block {} leased to node {}", block->range.str(), block->node),
                  fmt::format("ask for it back first: mooringctl delete block {}", block->id));
   }
-  NameList names;
-  const auto look = [&](const std::string& of_subnet, const net::AddressPair& addresses, bool counts) {
-    for (const IpAddress address : addresses.all()) {
-      if (counts && of_subnet == subnet->name && wanted.range.contains(address)) {
-        names.add(fmt::format("{} of {}", address.str(), holder_of(state, {subnet->vni, address})));
-      }
-    }
-  };
-  for (const auto& [key, port] : state.ports()) {
-    look(port.subnet, port.addresses, true);
-  }
-  for (const auto& [key, binding] : state.bindings()) {
-    look(binding.subnet, binding.addresses, state.port_of(binding.owner) == nullptr);
-  }
-  for (const auto& [key, extra] : state.extra_addresses()) {
-    look(extra.subnet, extra.address, true);
-  }
+  const NameList names = holders_inside(state, *subnet, {wanted.range});
   if (!names.empty()) {
     return Error(Errc::in_use, fmt::format("range: in use are {}", names.str()),
                  "delete these pods and bindings first, or reserve around them");
