@@ -14,11 +14,11 @@ namespace {
 constexpr std::size_t longest_label = 63;
 constexpr std::size_t runtime_id_digits = 64;
 constexpr std::size_t short_id_digits = 16;
+constexpr const char* pod_name_source = "CNI_ARGS K8S_POD_NAME";
 
 }  // namespace
 
-std::string hostname_from_container_id(const agent_api::Attachment& attachment) {
-  const std::string& id = attachment.container_id;
+std::string hostname_from(const std::string& id) {
   const bool hexadecimal = std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
   std::string label;
   for (const char c : id) {
@@ -28,17 +28,18 @@ std::string hostname_from_container_id(const agent_api::Attachment& attachment) 
   if (hexadecimal && id.size() == runtime_id_digits) {
     return label.substr(0, short_id_digits);
   }
-  const bool whole = label == id && id.size() <= longest_label && label.back() != '-';
+  const bool whole = label == id && id.size() <= longest_label && label.front() != '-' && label.back() != '-';
   if (whole) {
     return label;
   }
   // Two ids that differ only in what a label cannot hold must not share a name, and so a binding.
   const std::string hash = agent_api::host_interface_name({id, "hostname"}).substr(2);
   label = label.substr(0, longest_label - hash.size() - 1);
-  while (!label.empty() && label.back() == '-') {
-    label.pop_back();
+  const auto begin = label.find_first_not_of('-');
+  if (begin == std::string::npos) {
+    return hash;
   }
-  return label + "-" + hash;
+  return label.substr(begin, label.find_last_not_of('-') + 1 - begin) + "-" + hash;
 }
 
 Result<std::uint32_t> interface_ordinal(std::string_view ifname) {
@@ -77,7 +78,9 @@ Result<agent_api::AttachRequest> attach_request_for(const Call& call, const Conf
     return name.error();
   }
   if (name->value.empty()) {
-    name->value = hostname_from_container_id(call.attachment);
+    name->value = hostname_from(call.attachment.container_id);
+  } else if (name->source == pod_name_source && !ipam_api::parse_hostname("hostname", name->value)) {
+    name->value = hostname_from(name->value);  // podman names containers too, and not as Kubernetes names pods
   }
   const auto hostname = name->parsed(ipam_api::parse_hostname("hostname", name->value));
   if (!hostname) {

@@ -14,9 +14,9 @@ namespace mooring::cni {
 
 Result<agent_api::AttachRequest> attach_request_for(const Call& call, const ConfiguredWishes& configured);
 
-// A legal label out of a container id, for containers without a pod: 64 hexadecimal digits become the first 16; others
-// keep what a label can hold, with a hash at the end where that is not the whole.
-std::string hostname_from_container_id(const agent_api::Attachment& attachment);
+// A legal label out of a container's id, or out of a name that is no hostname: 64 hexadecimal digits become the first
+// 16; others keep what a label can hold, with a hash at the end where that is not the whole. `text` is not empty.
+std::string hostname_from(const std::string& text);
 
 // The number at the end of the interface's name: eth0 -> 0, net1 -> 1; 0 if there is none.
 Result<std::uint32_t> interface_ordinal(std::string_view ifname);

@@ -124,7 +124,7 @@ TEST_CASE("a wish that is malformed is refused and its source named") {
   CHECK(argument.error().code() == Errc::bad_environment);
   CHECK(argument.error().message().find("CNI_ARGS MAC") == 0);
 
-  CHECK(attach_request_for(a_call("K8S_POD_NAME=-x"), {}).error().message().find("CNI_ARGS K8S_POD_NAME") == 0);
+  CHECK(attach_request_for(a_call("MOORING_HOSTNAME=-x"), {}).error().message().find("CNI_ARGS MOORING_HOSTNAME") == 0);
   CHECK(attach_request_for(a_call("K8S_POD_NAMESPACE=A_b"), {}).error().code() == Errc::bad_environment);
   CHECK(attach_request_for(a_call("MOORING_KIND=pet"), {}).error().code() == Errc::bad_environment);
 }
@@ -201,8 +201,8 @@ TEST_CASE("the ordinal is the number at the end of the interface's name") {
   CHECK(interface_ordinal("e99999999999999").has_error());
 }
 
-TEST_CASE("container ids become labels, and different ones stay different") {
-  const auto name = [](const std::string& id) { return hostname_from_container_id({id, "eth0"}); };
+TEST_CASE("container ids and podman's names become labels, and different ones stay different") {
+  const auto name = [](const std::string& id) { return hostname_from(id); };
   const std::string hexadecimal(64, 'a');
   CHECK(name(hexadecimal) == std::string(16, 'a'));
   CHECK(name("web") == "web");
@@ -210,7 +210,10 @@ TEST_CASE("container ids become labels, and different ones stay different") {
   CHECK(name("a_b").starts_with("a-b-"));
   CHECK(name("AB") != name("ab"));
   CHECK(name("x" + std::string(100, '.')) != name("x" + std::string(101, '.')));
-  for (const std::string& id : {std::string("a_"), std::string(255, 'x'), "x" + std::string(200, '_')}) {
+  CHECK(name("-x").starts_with("x-"));
+  CHECK(attach_request_for(a_call("K8S_POD_NAME=blissful_satoshi"), {}).value().hostname == name("blissful_satoshi"));
+  for (const std::string& id :
+       {std::string("a_"), std::string("_"), std::string("_b"), std::string(255, 'x'), "x" + std::string(200, '_')}) {
     CAPTURE(id, name(id));
     CHECK(ipam_api::parse_hostname("hostname", name(id)));
     CHECK(name(id).size() <= 63);
