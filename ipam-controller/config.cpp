@@ -162,8 +162,9 @@ Parsed parse_options(int argc, const char* const* argv) {
       ->check(CLI::Range(0, 86400))
       ->type_name("SECONDS")
       ->capture_default_str();
-  app.add_option("--watch-buffer-kib", given.watch_buffer_kib,
-                 "KiB that may wait for one reader of a watch stream before it is ended as too slow")
+  app.add_option(
+         "--watch-buffer-kib", given.watch_buffer_kib,
+         "KiB of the newest changes that are kept for watch streams; a reader further behind is ended as too slow")
       ->check(CLI::Range(16, 1048576))
       ->type_name("KIB")
       ->capture_default_str();

@@ -206,7 +206,7 @@ int run(const Config& config) {
   WatchOptions watch_options;
   watch_options.heartbeat = config.heartbeat;
   watch_options.node_silence = config.node_silence;
-  watch_options.outbox_bytes = config.watch_buffer_bytes;
+  watch_options.live_bytes = config.watch_buffer_bytes;
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
 

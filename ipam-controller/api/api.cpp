@@ -23,14 +23,14 @@ std::string_view next_segment(std::string_view& path) {
 }
 
 // What a request may do is decided before its body is looked at.
-struct Found {
+struct FoundRoute {
   const Route* route = nullptr;
   std::vector<std::string> parameters;
   std::string allowed;  // methods of the path, when the method is none of them
 };
 
-Found find_route(const std::vector<Route>& routes, const http::Request& request) {
-  Found found;
+FoundRoute find_route(const std::vector<Route>& routes, const http::Request& request) {
+  FoundRoute found;
   for (const Route& route : routes) {
     PathMatch match = match_path(route.pattern, request.path);
     if (!match.fits) {
@@ -107,7 +107,7 @@ Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::m
 
 std::size_t Api::body_bytes_of(const http::Request& head) const {
   const Result<Access> caller = access_of(head, tokens_);
-  const Found found = caller ? find_route(routes_, head) : Found();
+  const FoundRoute found = caller ? find_route(routes_, head) : FoundRoute();
   const bool may = found.route != nullptr && (found.route->needs != Access::admin || *caller == Access::admin);
   return may && found.route->large_body ? large_body_bytes : 0;
 }
@@ -126,7 +126,7 @@ asio::awaitable<http::Answer> Api::answer_by_route(http::Request request, std::s
     spdlog::warn("api: {} {} from {}: {}", request.method, request.path, request.peer.str(), caller.error().message());
     co_return problem(caller.error());
   }
-  Found found = find_route(routes_, request);
+  FoundRoute found = find_route(routes_, request);
   if (found.route == nullptr) {
     if (!found.allowed.empty()) {
       co_return method_not_allowed(request.method, request.path, found.allowed);

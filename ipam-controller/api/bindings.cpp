@@ -35,7 +35,8 @@ Result<BindingKey> key_of(const Call& call) {
 asio::awaitable<Json> shown_now(Services& services, const Binding& binding) {
   const Start<Json> start = [&](Callback<Json> done) {
     services.ipam.read([&binding, done = std::move(done)](const State& state, Revision) {
-      done(view_of(binding, state.port_of(binding.owner)));
+      const auto port = state.port_of(binding.owner);
+      done(view_of(binding, port.get()));
     });
   };
   const Result<Json> shown = co_await when_done(start);
@@ -120,11 +121,11 @@ asio::awaitable<Answered> list(Services& services, const Call& call) {
   const LookAtAll look = [&filters](const State& state) {
     std::vector<std::pair<std::string, const Binding*>> fitting;
     for (const auto& [owner, binding] : state.bindings()) {
-      const Port* port = filters->node.empty() ? nullptr : state.port_of(owner);
+      const auto port = filters->node.empty() ? Found<Port>() : state.port_of(owner);
       if (filters->network_fits(owner.network) && filters->namespace_fits(owner.namespace_) &&
           filters->subnet_fits(binding.subnet) && filters->pool_fits(binding.pool) &&
           filters->hostname_fits(owner.hostname) && filters->labels_fit(binding.labels) &&
-          filters->node_fits(port == nullptr ? std::string_view{} : port->node)) {
+          filters->node_fits(port ? std::string_view(port->node) : std::string_view())) {
         fitting.emplace_back(path_of(owner), &binding);
       }
     }
@@ -132,7 +133,8 @@ asio::awaitable<Answered> list(Services& services, const Call& call) {
     Page page(filters->paging);
     for (const auto& [path, binding] : fitting) {
       if (page.takes(path)) {
-        page.add(view_of(*binding, state.port_of(binding->owner)));
+        const auto port = state.port_of(binding->owner);
+        page.add(view_of(*binding, port.get()));
       }
     }
     return page;
@@ -151,7 +153,8 @@ asio::awaitable<Answered> get(Services& services, const Call& call) {
     if (binding == nullptr) {
       return no_such("binding", "bindings", key->str());
     }
-    return view_of(*binding, state.port_of(*key));
+    const auto port = state.port_of(*key);
+    return view_of(*binding, port.get());
   };
   co_return co_await look_at(services, look);
 }

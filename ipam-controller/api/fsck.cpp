@@ -148,7 +148,7 @@ class Fsck {
       services_.ipam.read([&lost, done = std::move(done)](const State& state, Revision) {
         std::map<std::string, std::size_t> counts;
         for (const auto& [node, count] : lost) {
-          counts[node] = state.ports_of_node(node).size();
+          counts[node] = state.count_ports_of_node(node);
         }
         done(std::move(counts));
       });
@@ -230,7 +230,7 @@ class Fsck {
   asio::awaitable<Result<Json>> record_of(const Difference& found) {
     const Start<Json> look = [&](Callback<Json> done) {
       services_.ipam.read([&found, done = std::move(done)](const State& state, Revision) {
-        const Port* port = state.port_of(found.node, *found.attachment);
+        const auto port = state.port_of(found.node, *found.attachment);
         const Subnet* subnet = port == nullptr ? nullptr : state.subnet(port->subnet);
         const SubnetBlock* block = subnet == nullptr ? nullptr : subnet->block(net::Family::v4);
         if (block == nullptr || !port->addresses.v4() || port->generation != found.generation) {

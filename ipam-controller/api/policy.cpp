@@ -66,7 +66,7 @@ struct ExtraAddresses {
   }
   static Json view(const State& state, const ExtraAddress& extra) {
     Json json = to_json(extra);
-    const Port* port = extra.holder ? state.port_of(*extra.holder) : nullptr;
+    const auto port = extra.holder ? state.port_of(*extra.holder) : Found<Port>();
     json["node"] = port == nullptr ? Json(nullptr) : Json(port->node);
     return json;
   }

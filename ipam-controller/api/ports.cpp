@@ -7,6 +7,7 @@
 #include "ipam-controller/api/filters.hpp"
 #include "ipam-controller/api/routes.hpp"
 #include "ipam-controller/api/views.hpp"
+#include "mooring/ipam_api/allocation_text.hpp"
 
 namespace mooring::controller {
 namespace {
@@ -49,7 +50,7 @@ asio::awaitable<Answered> allocate(Services& services, const Call& call) {
     co_return given.error();
   }
   services.hub.heard(ipam_api::Role::node, asked->node);
-  co_return answered(200, to_json(*given));
+  co_return answered_text(200, text_of(*given));
 }
 
 // What became of each request of POST /v1/ports:allocate-all, in its place.
@@ -166,21 +167,22 @@ asio::awaitable<Answered> list(Services& services, const Call& call) {
     co_return filters.error();
   }
   const LookAtAll look = [&filters](const State& state) {
-    std::vector<std::pair<std::string, const Port*>> fitting;
-    for (const auto& [address, port] : state.ports()) {
+    std::vector<std::pair<std::string, const PackedPort*>> fitting;
+    state.ports().each([&](const PackedPort& packed) {
+      const Port port = state.ports().unpack(packed);
       if (filters->network_fits(port.owner.network) && filters->namespace_fits(port.owner.namespace_) &&
           filters->node_fits(port.node) && filters->subnet_fits(port.subnet) && filters->pool_fits(port.pool) &&
           filters->hostname_fits(port.owner.hostname) && filters->labels_fit(port.labels)) {
         fitting.emplace_back(fmt::format("{}/{}/{}/{}", port.owner.network, port.owner.namespace_, port.owner.hostname,
                                          port.owner.interface_ordinal),
-                             &port);
+                             &packed);
       }
-    }
+    });
     std::sort(fitting.begin(), fitting.end());
     Page page(filters->paging);
     for (const auto& [path, port] : fitting) {
       if (page.takes(path)) {
-        page.add(view_of(*port));
+        page.add(view_of(state.ports().unpack(*port)));
       }
     }
     return page;
@@ -193,7 +195,7 @@ asio::awaitable<Answered> get(Services& services, const Call& call) {
     co_return known.error();
   }
   const Look look = [&call](const State& state) -> Result<Json> {
-    const Port* port = state.port_by_id(call.parameters[0]);
+    const auto port = state.port_by_id(call.parameters[0]);
     if (port == nullptr) {
       return no_such("port", "ports", call.parameters[0]);
     }

@@ -27,6 +27,10 @@ Answered answered(int status, const Json& body) {
   return http::Answer(http::json(status, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
 
+Answered answered_text(int status, std::string json) {
+  return http::Answer(http::json(status, std::move(json)));
+}
+
 Answered created(const std::string& location, const Json& body) {
   constexpr int created_status = 201;
   http::Response response = http::json(created_status, body.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -73,6 +73,7 @@ std::span<const Route> metrics_routes();
 // The body as JSON; an error says what was wrong with it.
 Result<ipam_api::Json> body_of(const Call& call);
 Answered answered(int status, const ipam_api::Json& body);
+Answered answered_text(int status, std::string json);
 // 201 with the object, its place and its ETag.
 Answered created(const std::string& location, const ipam_api::Json& body);
 // {} or the error.

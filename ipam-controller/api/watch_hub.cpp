@@ -1,5 +1,7 @@
 #include "ipam-controller/api/watch_hub.hpp"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -13,13 +15,25 @@ namespace mooring::controller {
 
 using ipam_api::Json;
 using ipam_api::Role;
+using namespace std::chrono_literals;
+
+namespace {
+
+// What a block costs for each stream, about: a wait as long keeps the streams to half of this thread.
+constexpr auto cost_of_a_stream = 5us;
+constexpr std::chrono::microseconds longest_wait = 20ms;
+constexpr std::size_t readers_a_group = 64;
+
+}  // namespace
 
 WatchHub::WatchHub(asio::any_io_executor executor, Ipam& ipam, WatchOptions options)
     : executor_(std::move(executor)),
       ipam_(ipam),
       options_(options),
       queries_(executor_),
+      live_(options.live_bytes),
       heartbeat_(executor_),
+      flush_timer_(executor_),
       self_(std::make_shared<WatchHub*>(this)) {}
 
 WatchHub::~WatchHub() = default;
@@ -27,20 +41,15 @@ WatchHub::~WatchHub() = default;
 void WatchHub::start() {
   ipam_.subscribe([this](const ChangeSet& changes) { on_changes(changes); });
   ipam_.read([this](const State& state, Revision revision) {
-    std::vector<Change> entries;
-    for (const std::uint32_t shard : state.shards()) {
-      for (Change& entry : state.snapshot(shard)) {
-        entries.push_back(std::move(entry));
-      }
-    }
-    image_.load(revision, entries);
+    digests_.load(state, revision);
+    live_.start(revision);
   });
   beat();
 }
 
 void WatchHub::on_changes(const ChangeSet& changes) {
-  const bool first = pending_.empty();
-  pending_ += image_.apply(changes);
+  digests_.apply(changes);
+  live_.add(changes.revision, frame_of(changes));
   for (const Change& change : changes.changes) {
     // Who was deleted is no longer known: its reader registers again, or is told why not.
     const bool of_node = change.kind == ipam_api::entry_kind::node;
@@ -52,34 +61,64 @@ void WatchHub::on_changes(const ChangeSet& changes) {
       end(*known->second.stream, "unregistered", fmt::format("{} {} was deleted", change.kind, change.key));
     }
   }
-  if (first) {
-    // The transactions of one group commit arrive one after the other: they leave as one block.
-    asio::post(executor_, [weak = std::weak_ptr(self_)] {
-      if (const auto self = weak.lock()) {
-        (*self)->flush();
-      }
-    });
+  flush_soon();
+}
+
+// The transactions of one group commit arrive one after the other: they leave as one block.
+void WatchHub::flush_soon() {
+  if (std::exchange(flush_due_, true)) {
+    return;
   }
+  const auto pause = std::min<std::chrono::microseconds>(longest_wait, cost_of_a_stream * readers_.size());
+  flush_timer_.expires_at(flushed_ + pause);
+  flush_timer_.async_wait([weak = std::weak_ptr(self_)](const boost::system::error_code& failure) {
+    if (const auto self = weak.lock(); self && !failure) {
+      (*self)->flush_due_ = false;
+      (*self)->flush();
+    }
+  });
 }
 
 void WatchHub::flush() {
-  if (pending_.empty()) {
+  if (!live_.gathering()) {
     return;
   }
-  const Lines block = std::make_shared<const std::string>(std::exchange(pending_, {}));
-  for (Reader* reader : readers_) {
-    if (reader->follows) {
-      push(*reader, block);
+  flushed_ = std::chrono::steady_clock::now();
+  if (live_.flush()) {
+    for (const auto& [number, reader] : readers_) {
+      if (reader->position && live_.lost(*reader->position)) {
+        spdlog::warn("watch: {} is too slow: {} bytes of changes wait for it; its stream ends", reader->who(),
+                     live_.bytes());
+        end(*reader, "too-slow", fmt::format("{} bytes waited to be taken", live_.bytes()));
+        reader->position.reset();
+      }
     }
   }
+  woken_ = 0;
+  wake_followers();
 }
 
-void WatchHub::push(Reader& reader, const Lines& block) {
-  if (!reader.outbox.push(block)) {
-    spdlog::warn("watch: {} is too slow: {} bytes wait for it; its stream ends", reader.who(), reader.outbox.bytes());
-    end(reader, "too-slow", fmt::format("{} bytes waited to be taken", reader.outbox.bytes()));
+void WatchHub::wake_followers() {
+  if (waking_) {
+    return;  // begins again by itself
   }
-  reader.wake();
+  auto reader = readers_.upper_bound(woken_);
+  for (std::size_t i = 0; i < readers_a_group && reader != readers_.end(); ++i, ++reader) {
+    woken_ = reader->first;
+    if (reader->second->position) {
+      reader->second->wake();
+    }
+  }
+  if (reader == readers_.end()) {
+    return;
+  }
+  waking_ = true;
+  asio::post(executor_, [weak = std::weak_ptr(self_)] {
+    if (const auto self = weak.lock()) {
+      (*self)->waking_ = false;
+      (*self)->wake_followers();
+    }
+  });
 }
 
 void WatchHub::end(Reader& reader, std::string title, std::string detail) {
@@ -95,14 +134,10 @@ void WatchHub::beat() {
       return;
     }
     WatchHub& self = **alive;
+    const Revision revision = self.ipam_.committed_revision();
+    const ipam_api::Heartbeat heartbeat{revision, self.digests_.sums().total().digest};
+    self.live_.add(revision, ipam_api::write_frame(heartbeat));
     self.flush();
-    const Lines block = std::make_shared<const std::string>(ipam_api::write_frame(
-        ipam_api::Heartbeat{self.ipam_.committed_revision(), self.image_.digests().total().digest}));
-    for (Reader* reader : self.readers_) {
-      if (reader->follows) {
-        self.push(*reader, block);
-      }
-    }
     if (!self.stopping_) {
       self.beat();
     }
@@ -113,7 +148,7 @@ asio::awaitable<Result<http::Stream>> WatchHub::open(ipam_api::WatchRequest requ
   if (stopping_) {
     co_return Error(Errc::unavailable, "opening a watch stream: the controller is shutting down");
   }
-  auto reader = std::make_shared<Reader>(executor_, std::move(request), options_.outbox_bytes);
+  auto reader = std::make_shared<Reader>(executor_, std::move(request));
   const WatchHub::Name name(reader->request.role, reader->request.name);
   if (name.first != Role::observer) {
     const Start<std::string> look = [this, name](Callback<std::string> done) {
@@ -192,7 +227,11 @@ asio::awaitable<Result<Json>> WatchHub::ask(Role role, std::string name, std::st
   query.id = (*waiting)->id();
   query.question = std::move(question);
   query.arguments = std::move(arguments);
-  push(*reader, std::make_shared<const std::string>(ipam_api::write_frame(query)));
+  if (!reader->outbox.push(ipam_api::write_frame(query))) {
+    co_return Error(Errc::unavailable, fmt::format("asking {}: it takes no questions", reader->who()),
+                    "it does not read its stream; look at its log");
+  }
+  reader->wake();
   co_return co_await (*waiting)->answer(deadline);
 }
 
@@ -200,7 +239,7 @@ void WatchHub::shutdown() {
   stopping_ = true;
   heartbeat_.cancel();
   flush();
-  for (Reader* reader : readers_) {
+  for (const auto& [number, reader] : readers_) {
     end(*reader, "shutdown", "the controller stops");
   }
 }

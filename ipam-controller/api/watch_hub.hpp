@@ -1,10 +1,13 @@
 // The watch streams (docs/api/watch.md): every committed change to every reader, each encoded once; snapshots; resuming
 // by revision from the change log; heartbeats with the digest; who is live; questions to nodes.
 //
-// A stream first sends from the change log (or a snapshot and then the log) until it stands where the directory stands,
-// and only then has an outbox that changes are pushed to: catching up takes no memory here, however slow the reader.
-// A reader that follows but does not take its bytes is ended when its outbox is full, or by the server's write
-// deadline.
+// A stream first sends from the change log (or a snapshot and then the log) until what it lacks is among the newest
+// frames (live_frames.hpp), and follows them from there: a stream costs no memory here, however slow its reader.
+// A reader that follows but does not take its bytes is ended when it has fallen behind those frames, or by the server's
+// write deadline.
+//
+// Frames leave in batches: at once while there are few streams, and up to 20 ms later with thousands, since each stream
+// costs a system call a batch. The streams are woken up in groups, so that requests are answered in between.
 //
 // Threading: everything on the thread of the executor, which is Ipam's. It must outlive its streams: stop the server
 // and run the executor until it is out of work before destroying this.
@@ -16,14 +19,15 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "ipam-controller/api/directory_image.hpp"
+#include "ipam-controller/api/directory_digests.hpp"
+#include "ipam-controller/api/directory_snapshot.hpp"
+#include "ipam-controller/api/live_frames.hpp"
 #include "ipam-controller/api/node_queries.hpp"
 #include "ipam-controller/api/outbox.hpp"
 #include "ipam-controller/app/ipam.hpp"
@@ -34,8 +38,8 @@ namespace mooring::controller {
 
 struct WatchOptions {
   std::chrono::seconds heartbeat{5};
-  std::chrono::seconds node_silence{30};                    // a node is silent when it has not been heard for so long
-  std::size_t outbox_bytes = std::size_t{8} * 1024 * 1024;  // that may wait for one reader
+  std::chrono::seconds node_silence{30};                  // a node is silent when it has not been heard for so long
+  std::size_t live_bytes = std::size_t{8} * 1024 * 1024;  // of the newest frames: how far a reader may fall behind
 };
 
 class WatchHub {
@@ -87,9 +91,10 @@ class WatchHub {
   };
 
   void on_changes(const ChangeSet& changes);
-  // Hands the frames of the last commits, as one block, to all who follow.
+  void flush_soon();
+  // Makes what has gathered a block for all who follow.
   void flush();
-  void push(Reader& reader, const Lines& block);
+  void wake_followers();
   void end(Reader& reader, std::string title, std::string detail);
   void beat();
 
@@ -100,17 +105,26 @@ class WatchHub {
   asio::awaitable<void> follow(Reader& reader, http::LineSink& sink);
   asio::awaitable<bool> send(Reader& reader, http::LineSink& sink, Lines block);
   asio::awaitable<Result<ChangeLogPage>> log_after(Revision after);
+  // One that is being sent, if a reader of it can go on in the newest frames, else a new one.
+  asio::awaitable<std::shared_ptr<DirectorySnapshot>> fresh_snapshot();
 
   asio::any_io_executor executor_;
   Ipam& ipam_;
   WatchOptions options_;
-  DirectoryImage image_;
+  DirectoryDigests digests_;
+  std::weak_ptr<DirectorySnapshot> snapshot_;  // that somebody still sends
   NodeQueries queries_;
-  std::unordered_set<Reader*> readers_;
+  LiveFrames live_;
+  std::map<std::uint64_t, Reader*> readers_;  // by their numbers
+  std::uint64_t last_number_ = 0;
   std::map<Name, Known> known_;
-  std::string pending_;  // CHANGES frames not handed out yet
   asio::steady_timer heartbeat_;
   WallClock::time_point started_ = WallClock::now();
+  asio::steady_timer flush_timer_;
+  bool flush_due_ = false;
+  std::chrono::steady_clock::time_point flushed_;
+  std::uint64_t woken_ = 0;  // the readers up to this number know of the newest block
+  bool waking_ = false;      // a step of wake_followers() is due
   bool stopping_ = false;
   std::shared_ptr<WatchHub*> self_;  // posted work holds it weakly
 };

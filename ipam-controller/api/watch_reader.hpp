@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,7 +12,9 @@
 namespace mooring::controller {
 
 struct WatchHub::Reader {
-  Reader(const asio::any_io_executor& executor, ipam_api::WatchRequest asked, std::size_t outbox_bytes)
+  static constexpr std::size_t outbox_bytes = std::size_t{1} << 20;
+
+  Reader(const asio::any_io_executor& executor, ipam_api::WatchRequest asked)
       : request(std::move(asked)), outbox(outbox_bytes), signal(executor) {}
 
   // "node h1"
@@ -19,11 +22,13 @@ struct WatchHub::Reader {
   // Ends the wait of its stream function, which then looks at outbox and sink again.
   void wake() { signal.cancel(); }
 
+  std::uint64_t number = 0;  // while it is on the hub's books
   ipam_api::WatchRequest request;
   std::string machine_id;
   Outbox outbox;
-  bool follows = false;   // stands where the directory stands: changes are pushed to the outbox
-  Revision position = 0;  // while it catches up: all up to here was sent
+  Revision sent = 0;  // while it catches up: all up to here was sent
+  // Set when what is missing is among the live frames: it follows them from there.
+  std::optional<LiveFrames::Position> position;
   asio::steady_timer signal;
 };
 

@@ -15,8 +15,6 @@ namespace mooring::controller {
 namespace {
 
 constexpr std::size_t changes_a_page = 500;
-// A snapshot that others got before is good enough: the log tells what came since.
-constexpr Revision snapshot_lag = 1000;
 
 }  // namespace
 
@@ -24,7 +22,8 @@ constexpr Revision snapshot_lag = 1000;
 class WatchHub::Enrolled {
  public:
   Enrolled(WatchHub& hub, std::shared_ptr<Reader> reader) : hub_(hub), reader_(std::move(reader)) {
-    hub_.readers_.insert(reader_.get());
+    reader_->number = ++hub_.last_number_;
+    hub_.readers_.emplace(reader_->number, reader_.get());
     if (reader_->request.role == ipam_api::Role::observer) {
       return;
     }
@@ -37,7 +36,7 @@ class WatchHub::Enrolled {
     spdlog::info("watch: {} is live", reader_->who());
   }
   ~Enrolled() {
-    hub_.readers_.erase(reader_.get());
+    hub_.readers_.erase(reader_->number);
     const auto known = hub_.known_.find(name());
     // A newer stream of the name may have taken its place.
     if (known != hub_.known_.end() && known->second.stream == reader_) {
@@ -67,7 +66,7 @@ asio::awaitable<void> WatchHub::serve(std::shared_ptr<Reader> reader, http::Line
   if (caught_up || reader->outbox.ended()) {
     co_await follow(*reader, sink);
   }
-  reader->follows = false;
+  reader->position.reset();
 }
 
 asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
@@ -81,9 +80,10 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
 
   ChangeLogPage page;
   if (hello.resume) {
-    reader.position = *asked.revision;
-    if (reader.position < image_.revision()) {
-      Result<ChangeLogPage> first = co_await log_after(reader.position);
+    reader.sent = *asked.revision;
+    flush();
+    if (!live_.after(reader.sent)) {
+      Result<ChangeLogPage> first = co_await log_after(reader.sent);
       if (!first) {
         spdlog::error("watch: reading the change log for {}: {}", reader.who(), first.error().text());
         end(reader, std::string(first.error().info().id), first.error().text());
@@ -103,35 +103,34 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
   while (going) {
     if (!page.changes.empty()) {
       std::string text;
-      for (const ChangeSet& changes : page.changes) {
-        text += ipam_api::write_frame(changes);
+      for (const LoggedChanges& changes : page.changes) {
+        text += frame_of(changes);
       }
       const Lines block = std::make_shared<const std::string>(std::move(text));
       going = co_await send(reader, sink, block);
-      reader.position = page.changes.back().revision;
+      reader.sent = page.changes.back().revision;
       if (!going) {
         break;
       }
     }
     // No co_await between looking and following, so that no change is missed or sent twice.
-    if (reader.position >= image_.revision()) {
-      flush();
-      reader.follows = true;
+    flush();
+    reader.position = live_.after(reader.sent);
+    if (reader.position) {
       co_return true;
     }
     // The page has all up to here. Revisions that did not touch the directory are not in the log.
     const Revision upto = ipam_.committed_revision();
-    Result<ChangeLogPage> next = co_await log_after(reader.position);
+    Result<ChangeLogPage> next = co_await log_after(reader.sent);
     if (!next || next->too_old) {
-      const std::string why =
-          !next ? next.error().text()
-                : fmt::format("the change log no longer reaches back to revision {}", reader.position);
+      const std::string why = !next ? next.error().text()
+                                    : fmt::format("the change log no longer reaches back to revision {}", reader.sent);
       spdlog::error("watch: bringing {} up to date: {}", reader.who(), why);
       end(reader, "too-slow", why);
       co_return false;
     }
     if (next->changes.empty()) {
-      reader.position = std::max(reader.position, upto);
+      reader.sent = std::max(reader.sent, upto);
     }
     page = std::move(*next);
   }
@@ -139,37 +138,59 @@ asio::awaitable<bool> WatchHub::catch_up(Reader& reader, http::LineSink& sink) {
 }
 
 asio::awaitable<bool> WatchHub::send_snapshot(Reader& reader, http::LineSink& sink) {
-  const std::shared_ptr<const DirectoryImage::Snapshot> snapshot = image_.snapshot(snapshot_lag);
-  for (const Lines& block : snapshot->blocks) {
-    const bool sent = co_await send(reader, sink, block);
+  const std::shared_ptr<DirectorySnapshot> snapshot = co_await fresh_snapshot();
+  for (std::size_t i = 0; i < snapshot->parts(); ++i) {
+    const Lines lines = snapshot->part(i);
+    const bool sent = co_await send(reader, sink, lines);
     if (!sent) {
       co_return false;
     }
   }
-  reader.position = snapshot->revision;
+  reader.sent = snapshot->revision();
   co_return true;
+}
+
+asio::awaitable<std::shared_ptr<DirectorySnapshot>> WatchHub::fresh_snapshot() {
+  if (auto shared = snapshot_.lock(); shared && live_.after(shared->revision())) {
+    co_return shared;
+  }
+  using Made = std::shared_ptr<DirectorySnapshot>;
+  const Start<Made> make = [this](Callback<Made> done) {
+    ipam_.read([this, done = std::move(done)](const State& state, Revision revision) {
+      // (Several may have asked while the batch was under way.)
+      Made shared = snapshot_.lock();
+      if (!shared || shared->revision() < revision) {
+        shared = std::make_shared<DirectorySnapshot>(state, revision, digests_.sums());
+        snapshot_ = shared;
+      }
+      done(shared);
+    });
+  };
+  const Result<Made> made = co_await when_done(make);
+  co_return *made;
 }
 
 asio::awaitable<void> WatchHub::follow(Reader& reader, http::LineSink& sink) {
   while (!sink.closed()) {
+    const bool last = reader.outbox.ended();
+    Lines block;
     if (!reader.outbox.empty()) {
-      const bool last = reader.outbox.ended();
-      const Lines block = reader.outbox.take();
-      const Result<void> written = co_await sink.write(block);
-      if (!written || last) {
-        co_return;
-      }
-      if (reader.request.role != ipam_api::Role::observer) {
-        heard(reader.request.role, reader.request.name);
-      }
+      block = reader.outbox.take();
+    } else if (reader.position && !live_.at_end(*reader.position)) {
+      block = live_.take(*reader.position);
+    } else {
+      reader.signal.expires_at(asio::steady_timer::time_point::max());
+      auto waiting = reader.signal.async_wait(asio::as_tuple(asio::use_awaitable));
+      co_await std::move(waiting);
       continue;
     }
-    if (reader.outbox.ended()) {
+    const Result<void> written = co_await sink.write(block);
+    if (!written || last) {
       co_return;
     }
-    reader.signal.expires_at(asio::steady_timer::time_point::max());
-    auto waiting = reader.signal.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_await std::move(waiting);
+    if (reader.request.role != ipam_api::Role::observer) {
+      heard(reader.request.role, reader.request.name);
+    }
   }
 }
 

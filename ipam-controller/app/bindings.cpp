@@ -163,12 +163,12 @@ Result<Binding> binding_from(const State& state, const NewBinding& asked, TimeMs
         Errc::already_exists, fmt::format("it is bound to {} ({})", there->addresses.str(), to_string(there->kind)),
         fmt::format("to rebind: mooringctl delete binding {} -n {}", there->owner.hostname, there->owner.namespace_));
   }
-  const Port* live = state.port_of(wanted.owner);
-  const auto place = choose_place(state, wanted, live, now);
+  const auto live = state.port_of(wanted.owner);
+  const auto place = choose_place(state, wanted, live.get(), now);
   if (!place) {
     return place.error();
   }
-  const auto mac = choose_mac(state, wanted, live, *place);
+  const auto mac = choose_mac(state, wanted, live.get(), *place);
   if (!mac) {
     return mac.error();
   }
@@ -228,7 +228,7 @@ Result<Binding> create_binding(Transaction& tx, const NewBinding& wanted) {
     }
   }
   tx.put(std::move(*binding));
-  if (const Port* live = tx.state().port_of(owner)) {
+  if (const auto live = tx.state().port_of(owner)) {
     Port bound = *live;
     bound.kind = kind;
     tx.put_unpublished(std::move(bound));
@@ -245,7 +245,7 @@ Result<void> delete_binding(Transaction& tx, const BindingKey& owner, bool force
   if (auto match = check_match(tx, binding->revision, "the binding of " + owner.str()); !match) {
     return match;
   }
-  const Port* live = tx.state().port_of(owner);
+  const auto live = tx.state().port_of(owner);
   if (live != nullptr && !force) {
     return Error(Errc::in_use,
                  fmt::format("{}: {} is live on node {} (port {})", doing, live->addresses.str(), live->node, live->id),
@@ -290,7 +290,7 @@ Result<Binding> change_binding(Transaction& tx, const BindingKey& owner, const B
   changed.workload = change.workload.value_or(changed.workload);
   changed.labels = change.labels.value_or(changed.labels);
   changed.note = change.note.value_or(changed.note);
-  const Port* live = tx.state().port_of(owner);
+  const auto live = tx.state().port_of(owner);
   if (changed.retention != there->retention) {
     // It counts from now: when it was let go under the old retention is not kept.
     const bool was_held = !there->last_node.empty() || !there->last_uid.empty() || there->expires_ms != 0;

@@ -86,10 +86,10 @@ Result<void> return_block(Transaction& tx, const std::string& id, bool reported)
     }
     return ok();
   }
-  for (const Port* port : tx.state().ports_of_node(block->node)) {
-    for (const net::IpAddress address : port->addresses.all()) {
-      if (port->vni == block->vni && block->range.contains(address)) {
-        return Error(Errc::in_use, fmt::format("{}: {} is that of {}", doing, address.str(), port->owner.str()),
+  for (const Port& port : tx.state().ports_of_node(block->node)) {
+    for (const net::IpAddress address : port.addresses.all()) {
+      if (port.vni == block->vni && block->range.contains(address)) {
+        return Error(Errc::in_use, fmt::format("{}: {} is that of {}", doing, address.str(), port.owner.str()),
                      "the block goes back when its pods are gone");
       }
     }

@@ -8,8 +8,8 @@ namespace mooring::controller {
 
 void publish_extra_address(Transaction& tx, PortAddress address) {
   const ExtraAddress& extra = *tx.state().extra_address(address);
-  const Port* port = extra.holder ? tx.state().port_of(*extra.holder) : nullptr;
-  for (Change& entry : entries_of(extra, port)) {
+  const auto port = extra.holder ? tx.state().port_of(*extra.holder) : Found<Port>();
+  for (Change& entry : entries_of(extra, port.get())) {
     tx.publish_entry(std::move(entry));
   }
 }
@@ -33,7 +33,7 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   }
   ExtraAddress moved = *there;
   if (request.to) {
-    const Port* port = tx.state().port_of(*request.to);
+    const auto port = tx.state().port_of(*request.to);
     if (port == nullptr) {
       return Error(Errc::not_found, fmt::format("{}: {} has no live port", doing, request.to->str()),
                    "mooringctl get ports");
@@ -53,7 +53,8 @@ Result<ExtraAddress> move_extra_address(Transaction& tx, const MoveRequest& requ
   }
   const std::optional<BindingKey> former = moved.holder;
   if (former && !request.to) {
-    for (Change& entry : entries_of(moved, tx.state().port_of(*former))) {
+    const auto holder = tx.state().port_of(*former);
+    for (Change& entry : entries_of(moved, holder.get())) {
       tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
     }
   }

@@ -31,10 +31,10 @@ class Comparison {
   }
 
   std::vector<Difference> run() {
-    for (const Port* port : state_.ports_of_node(node_)) {
-      const auto has = by_attachment_.find(port->attachment);
-      if (!in_flight_.contains(port->attachment)) {
-        known_port(*port, has == by_attachment_.end() ? nullptr : has->second);
+    for (const Port& port : state_.ports_of_node(node_)) {
+      const auto has = by_attachment_.find(port.attachment);
+      if (!in_flight_.contains(port.attachment)) {
+        known_port(port, has == by_attachment_.end() ? nullptr : has->second);
       }
     }
     for (const InventoryPort& port : inventory_.ports) {
@@ -102,8 +102,8 @@ class Comparison {
       }
       return;  // a release that is owed for what is free already
     }
-    const Port* holder =
-        port.vni && !port.addresses.empty() ? state_.port({*port.vni, port.addresses.primary()}) : nullptr;
+    const auto holder =
+        port.vni && !port.addresses.empty() ? state_.port({*port.vni, port.addresses.primary()}) : Found<Port>();
     const char* what = port.ovs_port && port.link ? "it is there"
                        : port.ovs_port            ? "its OVS port is there"
                                                   : "its link is there";
@@ -196,7 +196,7 @@ std::vector<Difference> compare_bindings(const State& state) {
   for (const auto& [owner, binding] : state.bindings()) {
     const Subnet* subnet = state.subnet(binding.subnet);
     for (const net::IpAddress& address : binding.addresses.all()) {
-      const Port* port = subnet == nullptr ? nullptr : state.port({subnet->vni, address});
+      const auto port = subnet == nullptr ? Found<Port>() : state.port({subnet->vni, address});
       if (port == nullptr || port->owner == owner) {
         continue;
       }

@@ -14,20 +14,20 @@ void forget_fenced(Transaction& tx, const BindingKey& owner) {
   }
 }
 
-// The port that a release means, or nullptr: it is not (or no longer) the caller's.
-Result<const Port*> port_to_release(const State& state, const ipam_api::ReleaseRequest& request) {
+// The port that a release means; nothing: it is not (or no longer) the caller's.
+Result<Found<Port>> port_to_release(const State& state, const ipam_api::ReleaseRequest& request) {
   if (request.attachment) {
-    const Port* port = state.port_of(request.node, *request.attachment);
-    const bool current = port != nullptr && (request.generation == 0 || request.generation == port->generation);
-    return current ? port : nullptr;
+    auto port = state.port_of(request.node, *request.attachment);
+    const bool current = port && (request.generation == 0 || request.generation == port->generation);
+    return current ? std::move(port) : Found<Port>();
   }
   if (!request.vni || !request.address || request.generation == 0) {
     return Error(Errc::invalid_argument, fmt::format("releasing a port of node {}: it is not named", request.node),
                  "give attachment, or vni, address and generation");
   }
-  const Port* port = state.port({*request.vni, *request.address});
-  const bool current = port != nullptr && port->node == request.node && port->generation == request.generation;
-  return current ? port : nullptr;
+  auto port = state.port({*request.vni, *request.address});
+  const bool current = port && port->node == request.node && port->generation == request.generation;
+  return current ? std::move(port) : Found<Port>();
 }
 
 // A refusal says what was tried: it is the CNI error, which is all that whoever looks at the pod gets to see.
@@ -126,7 +126,7 @@ Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateR
 
 Result<void> confirm(Transaction& tx, const ipam_api::ConfirmRequest& request) {
   const std::string doing = fmt::format("confirming attachment {} of node {}", request.attachment.str(), request.node);
-  const Port* port = tx.state().port_of(request.node, request.attachment);
+  const auto port = tx.state().port_of(request.node, request.attachment);
   if (port == nullptr) {
     return Error(Errc::superseded, doing + ": it holds no port",
                  "it was released, or a newer pod of that name took the address over");
@@ -195,7 +195,7 @@ Result<ipam_api::ReleaseAnswer> release(Transaction& tx, const ipam_api::Release
 }
 
 Result<void> delete_port(Transaction& tx, const std::string& id) {
-  const Port* port = tx.state().port_by_id(id);
+  const auto port = tx.state().port_by_id(id);
   if (port == nullptr) {
     return Error(Errc::not_found, fmt::format("deleting port {}: there is no such port", id), "mooringctl get ports");
   }

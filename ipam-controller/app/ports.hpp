@@ -48,9 +48,9 @@ struct StoreInfo {
 
 // A part of the change log.
 struct ChangeLogPage {
-  bool too_old = false;            // the log no longer reaches back that far: take a snapshot
-  std::vector<ChangeSet> changes;  // in order of revision
-  bool more = false;               // ask again, after the last one's revision
+  bool too_old = false;                // the log no longer reaches back that far: take a snapshot
+  std::vector<LoggedChanges> changes;  // in order of revision
+  bool more = false;                   // ask again, after the last one's revision
 };
 
 // The durable copy of the state. One contract test suite for every implementation (tests/contract).

@@ -45,8 +45,8 @@ Result<void> let_go_of_all(Transaction& tx, const std::string& name, const std::
     return Error(Errc::in_use, fmt::format("{}: it has {} live ports", doing, ports.size()),
                  fmt::format("more than {} ports: delete pods first", most_ports_released_at_once));
   }
-  for (const Port* port : ports) {
-    let_go(tx, *port);
+  for (const Port& port : ports) {
+    let_go(tx, port);
   }
   for (const Block* block : tx.state().blocks_of_node(name)) {
     tx.erase(Block(*block));
@@ -137,7 +137,7 @@ Result<void> delete_node(Transaction& tx, const std::string& name, bool force) {
   if (!ports.empty() && !force) {
     return Error(Errc::in_use,
                  fmt::format("{}: it has {} live port{}, the first is {} of {}", doing, ports.size(),
-                             ports.size() == 1 ? "" : "s", ports[0]->id, ports[0]->owner.str()),
+                             ports.size() == 1 ? "" : "s", ports[0].id, ports[0].owner.str()),
                  "delete its pods first; if the machine is gone for good: --fence releases them");
   }
   const auto blocks = tx.state().blocks_of_node(name);

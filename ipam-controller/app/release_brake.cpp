@@ -45,7 +45,7 @@ Result<void> ReleaseBrake::admit(const State& state, const std::string& reason, 
         return !item.second.held && !item.second.allowed;
       }));
   // The one that is asked for is counted both as a port and as given back.
-  node.ports = state.ports_of_node(port.node).size() + given_back - (asked.held || asked.allowed ? 0U : 1U);
+  node.ports = state.count_ports_of_node(port.node) + given_back - (asked.held || asked.allowed ? 0U : 1U);
   const auto doubted = static_cast<std::size_t>(
       std::count_if(node.asked.begin(), node.asked.end(), [](const auto& item) { return !item.second.allowed; }));
   if (asked.allowed || !too_many(doubted, node.ports)) {

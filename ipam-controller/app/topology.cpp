@@ -145,7 +145,8 @@ void after_removal(Transaction& tx, const Subnet& subnet) {
 }
 void after_removal(Transaction& tx, const ExtraAddress& extra) {
   if (extra.holder) {
-    for (Change& entry : entries_of(extra, tx.state().port_of(*extra.holder))) {
+    const auto holder = tx.state().port_of(*extra.holder);
+    for (Change& entry : entries_of(extra, holder.get())) {
       tx.publish_entry(tombstone_of(std::move(entry), tx.revision()));
     }
     put_to_rest(tx, extra.vni, extra.address, *extra.holder);

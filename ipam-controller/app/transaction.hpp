@@ -92,7 +92,7 @@ class Transaction {
   void publish(const T& object) {
     if constexpr (requires { entries_of(object); }) {
       std::vector<Change> now = entries_of(object);
-      if (const T* before = current(object)) {
+      if (const auto before = current(object); before && may_leave_entries(*before, object)) {
         for (Change& old : entries_of(*before)) {
           const bool stays = std::any_of(now.begin(), now.end(), [&](const Change& entry) {
             return entry.kind == old.kind && entry.shard == old.shard && entry.key == old.key;
@@ -105,13 +105,19 @@ class Transaction {
       std::move(now.begin(), now.end(), std::back_inserter(changes_.changes));
     }
   }
+  // Only what has other keys than before leaves entries behind.
+  static bool may_leave_entries(const Port& before, const Port& now) { return before.addresses != now.addresses; }
+  template <class T>
+  static bool may_leave_entries(const T&, const T&) {
+    return true;
+  }
   const Network* current(const Network& o) const { return state_.network(o.name); }
   const Subnet* current(const Subnet& o) const { return state_.subnet(o.name); }
   const Pool* current(const Pool& o) const { return state_.pool(o.name); }
   const Node* current(const Node& o) const { return state_.node(o.name); }
   const Gateway* current(const Gateway& o) const { return state_.gateway(o.name); }
   const Block* current(const Block& o) const { return state_.block(o.id); }
-  const Port* current(const Port& o) const { return state_.port(o.key()); }
+  Found<Port> current(const Port& o) const { return state_.port(o.key()); }
 
   void write(Write row) {
     undo_.push_back(state_.apply(row));

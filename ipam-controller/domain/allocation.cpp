@@ -70,7 +70,7 @@ Result<Kind> kind_without_binding(const AllocateRequest& request, const Intent& 
 
 // Is the request still from one who may have the hostname?
 Result<void> check_not_superseded(const State& state, const AllocateRequest& request, const BindingKey& owner) {
-  const Port* live = state.port_of(owner);
+  const auto live = state.port_of(owner);
   if (request.pod_uid.empty()) {
     return ok();
   }
@@ -314,8 +314,7 @@ Result<Place> new_place(const Question& q, const Scope& scope, Explanation& why)
       return fits.error();
     }
     place->mac = *q.request.wishes.mac;
-  } else if (const BindingKey* holder = q.state.owner_of_mac(place->subnet->vni, place->mac);
-             holder != nullptr && *holder != q.owner) {
+  } else if (const auto holder = q.state.owner_of_mac(place->subnet->vni, place->mac); holder && *holder != q.owner) {
     // Only a MAC made of an IPv6 address, whose last four bytes another one has too.
     return Error(
         Errc::conflict,
@@ -353,7 +352,7 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
                  fmt::format("node {} is fenced: it was deleted while it could not be heard", node->name),
                  fmt::format("if the machine is to serve again: mooringctl node unfence {}", node->name));
   }
-  if (const Port* port = state.port_of(request.node, request.attachment)) {
+  if (const auto port = state.port_of(request.node, request.attachment)) {
     why.add("attachment {} has port {} already", request.attachment.str(), port->id);
     return same_again(request, *port);
   }
@@ -377,13 +376,13 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
     return current.error();
   }
   const Binding* binding = state.binding(owner);
-  const Port* live = state.port_of(owner);
-  if (const auto same = check_same_workload(intent, request, live); !same) {
+  const auto live = state.port_of(owner);
+  if (const auto same = check_same_workload(intent, request, live.get()); !same) {
     return same.error();
   }
   const Question question{state, request, intent, asker, owner, now};
   const auto place = binding != nullptr || live != nullptr
-                         ? place_it_has(state, request, intent, owner, binding, live, why)
+                         ? place_it_has(state, request, intent, owner, binding, live.get(), why)
                          : new_place(question, *scope, why);
   if (!place) {
     return place.error();

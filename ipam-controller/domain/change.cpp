@@ -3,40 +3,112 @@
 #include <algorithm>
 
 #include "ipam-controller/domain/ranges.hpp"
+#include "mooring/ipam_api/json_text.hpp"
 
 namespace mooring::controller {
 namespace {
 
 using ipam_api::Json;
+using ipam_api::JsonText;
 
-Change common_entry(std::string_view kind, const std::string& name, Revision revision, Json value) {
-  Change entry;
-  entry.kind = kind;
-  entry.shard = common_shard;
-  entry.key = name;
-  entry.revision = revision;
-  entry.value = std::move(value);
-  return entry;
+// (Keys in their order, everywhere.)
+std::string text_of(const Change& change, std::string_view value) {
+  JsonText text(128 + change.key.size() + value.size());
+  if (change.deleted) {
+    text.boolean("deleted", true);
+  }
+  if (change.generation != 0) {
+    text.number("generation", change.generation);
+  }
+  text.text("key", change.key).text("kind", change.kind).number("revision", change.revision);
+  text.number("shard", change.shard);
+  if (!change.deleted) {
+    text.raw("value", value);
+  }
+  return std::move(text).finished();
+}
+
+std::string compact(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Change common_entry(std::string_view kind, const std::string& name, Revision revision, const Json& value) {
+  return make_entry(kind, common_shard, name, revision, 0, compact(value));
+}
+
+template <class Each>
+std::string frame(Revision revision, const Each& each) {
+  std::string text = R"({"changes":[)";
+  bool first = true;
+  each([&](const std::string& one) {
+    if (!first) {
+      text += ',';
+    }
+    first = false;
+    text += one;
+  });
+  text += R"(],"revision":)";
+  text += std::to_string(revision);
+  return text += ",\"type\":\"CHANGES\"}\n";
+}
+
+std::string key_of(net::IpAddress address) {
+  return address.str() + (address.is_v4() ? "/32" : "/128");
 }
 
 }  // namespace
 
+Change make_entry(std::string_view kind, ipam_api::Shard shard, std::string key, Revision revision,
+                  Generation generation, std::string_view value) {
+  Change entry;
+  entry.kind = kind;
+  entry.shard = shard;
+  entry.key = std::move(key);
+  entry.revision = revision;
+  entry.generation = generation;
+  entry.text = text_of(entry, value);
+  entry.digest = ipam_api::entry_digest(kind, shard, entry.key, revision, value);
+  return entry;
+}
+
+LoggedChanges logged(const ChangeSet& changes) {
+  LoggedChanges texts;
+  texts.revision = changes.revision;
+  for (const Change& change : changes.changes) {
+    texts.texts.push_back(change.text);
+  }
+  return texts;
+}
+
+std::string frame_of(const ChangeSet& changes) {
+  return frame(changes.revision, [&](const auto& add) {
+    for (const Change& change : changes.changes) {
+      add(change.text);
+    }
+  });
+}
+
+std::string frame_of(const LoggedChanges& changes) {
+  return frame(changes.revision,
+               [&](const auto& add) { std::for_each(changes.texts.begin(), changes.texts.end(), add); });
+}
+
 std::vector<Change> entries_of(const Network& network) {
-  Json value = {{"isolated", network.isolated}};
-  return {common_entry(ipam_api::entry_kind::network, network.name, network.revision, std::move(value))};
+  return {common_entry(ipam_api::entry_kind::network, network.name, network.revision,
+                       Json{{"isolated", network.isolated}})};
 }
 
 std::vector<Change> entries_of(const Subnet& subnet) {
   std::vector<Change> entries;
   for (const SubnetBlock& block : subnet.blocks) {
-    Json value = {{"network", subnet.network},
-                  {"vni", subnet.vni.value()},
-                  {"cidr", block.cidr.str()},
-                  {"gateway", block.gateway.str()},
-                  {"mtu_bytes", subnet.mtu_bytes}};
+    const Json value = {{"network", subnet.network},
+                        {"vni", subnet.vni.value()},
+                        {"cidr", block.cidr.str()},
+                        {"gateway", block.gateway.str()},
+                        {"mtu_bytes", subnet.mtu_bytes}};
     const bool v4 = block.cidr.family() == net::Family::v4;
     entries.push_back(common_entry(v4 ? ipam_api::entry_kind::subnet : ipam_api::entry_kind::subnet6, subnet.name,
-                                   subnet.revision, std::move(value)));
+                                   subnet.revision, value));
   }
   return entries;
 }
@@ -55,77 +127,66 @@ std::vector<Change> entries_of(const Pool& pool) {
         ranges.push_back(range.first.str() + "-" + range.last.str());
       }
     }
-    Json value = {{"subnet", pool.subnet}, {"ranges", std::move(ranges)}};
+    const Json value = {{"subnet", pool.subnet}, {"ranges", std::move(ranges)}};
     entries.push_back(common_entry(family == net::Family::v4 ? ipam_api::entry_kind::pool : ipam_api::entry_kind::pool6,
-                                   pool.name, pool.revision, std::move(value)));
+                                   pool.name, pool.revision, value));
   }
   return entries;
 }
 
 std::vector<Change> entries_of(const Port& port) {
+  JsonText value;
+  value.text("attachment", port.attachment.str()).text("mac", port.mac.str()).text("network", port.owner.network);
+  value.text("node", port.node).text("state", to_string(port.state));
+  const std::string text = std::move(value).finished();
   std::vector<Change> entries;
-  for (const net::IpAddress address : port.addresses.all()) {
-    Change& entry = entries.emplace_back();
-    entry.kind = address.is_v4() ? ipam_api::entry_kind::port : ipam_api::entry_kind::port6;
-    entry.shard = port.vni.value();
-    entry.key = address.str() + (address.is_v4() ? "/32" : "/128");
-    entry.revision = port.revision;
-    entry.generation = port.generation;
-    entry.value = {{"node", port.node},
-                   {"mac", port.mac.str()},
-                   {"state", to_string(port.state)},
-                   {"attachment", port.attachment.str()},
-                   {"network", port.owner.network}};
+  for (const auto& address : {port.addresses.v4(), port.addresses.v6()}) {
+    if (address) {
+      entries.push_back(make_entry(address->is_v4() ? ipam_api::entry_kind::port : ipam_api::entry_kind::port6,
+                                   port.vni.value(), key_of(*address), port.revision, port.generation, text));
+    }
   }
   return entries;
 }
 
 std::vector<Change> entries_of(const Block& block) {
-  Change entry;
-  entry.kind = ipam_api::entry_kind::block;
-  entry.shard = block.vni.value();
-  entry.key = block.range.first.str() + "-" + block.range.last.str();
-  entry.revision = block.revision;
-  entry.generation = block.generation;
-  entry.value = {{"node", block.node}, {"id", block.id}};
-  return {entry};
+  const Json value = {{"node", block.node}, {"id", block.id}};
+  return {make_entry(ipam_api::entry_kind::block, block.vni.value(),
+                     block.range.first.str() + "-" + block.range.last.str(), block.revision, block.generation,
+                     compact(value))};
 }
 
 std::vector<Change> entries_of(const ExtraAddress& extra, const Port* holder) {
   if (holder == nullptr || holder->vni != extra.vni) {
     return {};  // (The hostname may have come back in another subnet.)
   }
-  Change entry;
-  entry.kind = ipam_api::entry_kind::extra;
-  entry.shard = extra.vni.value();
-  entry.key = extra.address.str() + (extra.address.is_v4() ? "/32" : "/128");
+  const Json value = {{"node", holder->node},
+                      {"mac", holder->mac.str()},
+                      {"attachment", holder->attachment.str()},
+                      {"network", extra.network}};
   // It follows its port to another node without a move of its own.
-  entry.revision = std::max(extra.revision, holder->revision);
-  entry.generation = std::max(extra.generation, holder->generation);
-  entry.value = {{"node", holder->node},
-                 {"mac", holder->mac.str()},
-                 {"attachment", holder->attachment.str()},
-                 {"network", extra.network}};
-  return {entry};
+  return {make_entry(ipam_api::entry_kind::extra, extra.vni.value(), key_of(extra.address),
+                     std::max(extra.revision, holder->revision), std::max(extra.generation, holder->generation),
+                     compact(value))};
 }
 
 std::vector<Change> entries_of(const Node& node) {
   if (node.fenced) {
     return {};
   }
-  Json value = {{"vtep", node.vtep.str()}};
-  return {common_entry(ipam_api::entry_kind::node, node.name, node.revision, std::move(value))};
+  return {common_entry(ipam_api::entry_kind::node, node.name, node.revision, Json{{"vtep", node.vtep.str()}})};
 }
 
 std::vector<Change> entries_of(const Gateway& gateway) {
-  Json value = {{"vtep", gateway.vtep.str()}, {"network", gateway.network}};
-  return {common_entry(ipam_api::entry_kind::gateway, gateway.name, gateway.revision, std::move(value))};
+  const Json value = {{"vtep", gateway.vtep.str()}, {"network", gateway.network}};
+  return {common_entry(ipam_api::entry_kind::gateway, gateway.name, gateway.revision, value)};
 }
 
 Change tombstone_of(Change entry, Revision revision) {
   entry.revision = revision;
   entry.deleted = true;
-  entry.value = nullptr;
+  entry.digest = 0;
+  entry.text = text_of(entry, {});
   return entry;
 }
 

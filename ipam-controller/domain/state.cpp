@@ -284,31 +284,30 @@ Write State::put(const Erase<Binding>& erased) {
 }
 
 Write State::put(const Port& port) {
-  const auto it = ports_.find(port.key());
-  if (it == ports_.end()) {
-    const RecountAll recount(*this, port.vni, port.addresses);
-    index(ports_.emplace(port.key(), port).first->second);
-    return Erase<Port>{port.key()};
-  }
-  const RecountAll recount_old(*this, port.vni, it->second.addresses);
+  Shard& here = shard(port.vni);
+  const Found<Port> old = ports_.find(port.key());
+  const bool replaces = old && old->key() == port.key();
+  // (Whatever both have is looked at twice: the second look finds no difference.)
+  const RecountAll recount_old(*this, port.vni, replaces ? old->addresses : net::AddressPair());
   const RecountAll recount_new(*this, port.vni,
-                               it->second.addresses == port.addresses ? net::AddressPair() : port.addresses);
-  unindex(it->second);
-  Write undo = std::exchange(it->second, port);
-  index(it->second);
-  return undo;
+                               replaces && old->addresses == port.addresses ? net::AddressPair() : port.addresses);
+  if (replaces) {
+    here.unuse_mac(old->mac, old->addresses);
+  }
+  here.use_mac(port.mac, port.addresses, port.owner);
+  ports_.put(port);
+  return replaces ? Write(*old) : Write(Erase<Port>{port.key()});
 }
 
 Write State::put(const Erase<Port>& erased) {
-  const auto it = ports_.find(erased.key);
-  if (it == ports_.end()) {
+  const Found<Port> old = ports_.find(erased.key);
+  if (!old || old->key() != erased.key) {
     return erased;
   }
-  const RecountAll recount(*this, it->second.vni, it->second.addresses);
-  unindex(it->second);
-  Write undo = std::move(it->second);
-  ports_.erase(it);
-  return undo;
+  const RecountAll recount(*this, old->vni, old->addresses);
+  shard(old->vni).unuse_mac(old->mac, old->addresses);
+  ports_.erase(erased.key);
+  return *old;
 }
 
 Write State::put(const FencedUid& fenced) {

@@ -22,6 +22,7 @@
 #include "ipam-controller/domain/address_pool.hpp"
 #include "ipam-controller/domain/change.hpp"
 #include "ipam-controller/domain/objects.hpp"
+#include "ipam-controller/domain/port_table.hpp"
 
 namespace mooring::controller {
 
@@ -61,9 +62,10 @@ class State {
   const std::map<PortAddress, ExtraAddress>& extra_addresses() const { return extras_; }
   const std::unordered_map<PortAddress, Resting>& resting() const { return resting_; }
   const std::unordered_map<BindingKey, Binding>& bindings() const { return bindings_; }
-  const std::unordered_map<PortAddress, Port>& ports() const { return ports_; }
+  // (For one port use the questions below; this is for looking at all of them.)
+  const PortTable& ports() const { return ports_; }
 
-  // nullptr: there is none.
+  // nullptr: there is none. Ports are kept packed: what is found is a copy.
   const Network* network(std::string_view name) const;
   const Subnet* subnet(std::string_view name) const;
   const Pool* pool(std::string_view name) const;
@@ -78,15 +80,18 @@ class State {
   const FencedUid* fenced_uid(const FencedUid::Key& key) const;
   const Binding* binding(const BindingKey& owner) const;
   // By any address of it.
-  const Port* port(PortAddress address) const;
-  const Port* port_by_id(std::string_view id) const;
-  const Port* port_of(const BindingKey& owner) const;
+  Found<Port> port(PortAddress address) const { return ports_.find(address); }
+  bool has_port(PortAddress address) const { return ports_.packed(address) != nullptr; }
+  Found<Port> port_by_id(std::string_view id) const { return ports_.find_id(id); }
+  Found<Port> port_of(const BindingKey& owner) const { return ports_.find_owner(owner); }
   // Attachments are told apart by node: two runtimes may use the same container id.
-  const Port* port_of(std::string_view node, const Attachment& attachment) const;
+  Found<Port> port_of(std::string_view node, const Attachment& attachment) const {
+    return ports_.find_attachment(node, attachment);
+  }
   // The binding (static, stateful) of an address.
   const Binding* binding_at(PortAddress address) const;
   // Who uses a MAC in a subnet, by port or binding.
-  const BindingKey* owner_of_mac(net::Vni vni, net::MacAddress mac) const;
+  Found<BindingKey> owner_of_mac(net::Vni vni, net::MacAddress mac) const;
   const Subnet* subnet_by_vni(net::Vni vni) const;
   // The subnet of that network that contains the address.
   const Subnet* subnet_containing(std::string_view network, net::IpAddress address) const;
@@ -105,7 +110,9 @@ class State {
   const Pool* default_pool(std::string_view network) const;
   std::vector<const Pool*> pools_of(std::string_view subnet) const;
   std::vector<const Subnet*> subnets_of(std::string_view network) const;
-  std::vector<const Port*> ports_of_node(std::string_view node) const;
+  // Ascending by address.
+  std::vector<Port> ports_of_node(std::string_view node) const { return ports_.of_node(node); }
+  std::size_t count_ports_of_node(std::string_view node) const { return ports_.count_of_node(node); }
   // "node h1" or "gateway gw1" that tunnels from that address; empty: nobody.
   std::string holder_of_vtep(net::Ipv4Address vtep) const;
 
@@ -152,9 +159,11 @@ class State {
   std::vector<ipam_api::Shard> shards() const;
   // Every entry of a shard, in no particular order; none for a shard that does not exist.
   std::vector<Change> snapshot(ipam_api::Shard shard) const;
+  // The same without ports, of which there may be many.
+  std::vector<Change> entries_beside_ports(ipam_api::Shard shard) const;
 
  private:
-  struct Shard;  // the ports and bindings of one VNI
+  struct Shard;  // what belongs to one VNI
   class Recount;
   class RecountAll;
   enum class Use { nothing, port, bound, resting };
@@ -210,8 +219,6 @@ class State {
   Write put(const Erase<ExtraAddress>& erased);
   Write put(const Erase<Resting>& erased);
 
-  void index(const Port& port);
-  void unindex(const Port& port);
   void index(const Binding& binding);
   void unindex(const Binding& binding);
   void index(const Resting& resting);
@@ -243,16 +250,11 @@ class State {
   std::map<PortAddress, ExtraAddress> extras_;
   std::unordered_map<PortAddress, Resting> resting_;
   std::unordered_map<BindingKey, Binding> bindings_;
-  std::unordered_map<PortAddress, Port> ports_;
+  PortTable ports_;
   std::unordered_map<BindingKey, std::vector<FencedUid>> fences_;
 
   // Indexes; the pointers are to elements of the maps above (stable until erased).
-  std::unordered_map<BindingKey, const Port*> port_by_owner_;
-  std::unordered_map<std::string, const Port*> port_by_attachment_;  // "node container/ifname"
-  std::unordered_map<std::string, const Port*> port_by_id_;
-  std::unordered_map<PortAddress, const Port*> port_by_second_address_;  // of dual-stack ports
-  std::unordered_map<PortAddress, const Binding*> binding_by_address_;   // every address
-  std::unordered_map<std::string, std::unordered_set<const Port*>> ports_by_node_;
+  std::unordered_map<PortAddress, const Binding*> binding_by_address_;  // every address
   std::map<std::uint32_t, std::unique_ptr<Shard>> shards_;
   std::map<std::string, Allocator, std::less<>> allocators_;       // by pool
   std::map<std::string, std::string, std::less<>> default_pools_;  // network -> pool

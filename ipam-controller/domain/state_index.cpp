@@ -11,8 +11,8 @@
 namespace mooring::controller {
 
 State::Recount::Look State::Recount::look() const {
-  if (const Port* port = state_.port(address_)) {
-    return {Use::port, port->owner.namespace_};
+  if (const PackedPort* port = state_.ports_.packed(address_)) {
+    return {Use::port, state_.ports_.names().text(port->namespace_id())};
   }
   if (const Binding* binding = state_.binding_at(address_)) {
     return {Use::bound, binding->owner.namespace_};
@@ -53,9 +53,9 @@ State::Recount::~Recount() {
   }
   if (before_.use == Use::nothing && (after.use == Use::port || after.use == Use::bound)) {
     // A bound hostname that comes back does not move the turn. (Loading: bindings come before their ports.)
-    const Port* port = state_.port(address_);
+    const PackedPort* port = state_.ports_.packed(address_);
     const Binding* binding = state_.binding_at(address_);
-    counts->addresses.turn_after(address_.address, port != nullptr      ? port->generation
+    counts->addresses.turn_after(address_.address, port != nullptr      ? port->generation()
                                                    : binding != nullptr ? binding->revision
                                                                         : 0);
   }
@@ -95,23 +95,23 @@ void State::build_allocator(const Subnet& subnet, const Pool& pool) {
       ++built.by_namespace[namespace_];
     }
   };
-  for (const Port* port : here.ports) {
-    each(port->addresses, [&](net::IpAddress address, Counts& counts) {
-      counts.addresses.turn_after(address, port->generation);
+  ports_.each(subnet.vni, [&](const PackedPort& port) {
+    each(port.addresses(), [&](net::IpAddress address, Counts& counts) {
+      counts.addresses.turn_after(address, port.generation());
       ++counts.allocated;
-      of_namespace(port->owner.namespace_, address);
+      of_namespace(ports_.names().text(port.namespace_id()), address);
     });
-  }
+  });
   for (const Binding* binding : here.bindings) {
     each(binding->addresses, [&](net::IpAddress address, Counts& counts) {
-      if (port({subnet.vni, address}) == nullptr) {
+      if (!has_port({subnet.vni, address})) {
         ++counts.bound;
         of_namespace(binding->owner.namespace_, address);
       }
     });
   }
   for (const auto& [key, extra] : extras_) {
-    if (key.vni == subnet.vni && port(key) == nullptr && binding_at(key) == nullptr) {
+    if (key.vni == subnet.vni && !has_port(key) && binding_at(key) == nullptr) {
       each(key.address, [&](net::IpAddress address, Counts& counts) {
         ++counts.bound;
         of_namespace(extra.namespace_, address);
@@ -121,7 +121,7 @@ void State::build_allocator(const Subnet& subnet, const Pool& pool) {
   for (const auto& [key, resting] : resting_) {
     if (key.vni == subnet.vni && pool.covers(key.address)) {
       built.resting.emplace(resting.until_ms, key.address);
-      if (port(key) == nullptr && binding_at(key) == nullptr && extra_address(key) == nullptr) {
+      if (!has_port(key) && binding_at(key) == nullptr && extra_address(key) == nullptr) {
         each(key.address, [&](net::IpAddress, Counts& counts) { ++counts.resting; });
       }
     }
@@ -180,8 +180,7 @@ void State::unindex(const Block& block) {
       counts->addresses.give_back(block.range);
       for (net::IpAddress address = block.range.first;; address = net::next(address)) {
         const PortAddress key{block.vni, address};
-        if (port(key) != nullptr || binding_at(key) != nullptr || extra_address(key) != nullptr ||
-            resting(key) != nullptr) {
+        if (has_port(key) || binding_at(key) != nullptr || extra_address(key) != nullptr || resting(key) != nullptr) {
           counts->addresses.take(address);
         }
         if (address == block.range.last) {
@@ -230,41 +229,11 @@ void State::unindex(const Resting& resting) {
   }
 }
 
-void State::index(const Port& port) {
-  Shard& here = shard(port.vni);
-  here.ports.insert(&port);
-  here.use_mac(port.mac, port.owner);
-  port_by_owner_[port.owner] = &port;
-  port_by_attachment_[attachment_key(port.node, port.attachment)] = &port;
-  port_by_id_[port.id] = &port;
-  ports_by_node_[port.node].insert(&port);
-  if (port.addresses.dual()) {
-    port_by_second_address_[{port.vni, *port.addresses.v6()}] = &port;
-  }
-}
-
-void State::unindex(const Port& port) {
-  Shard& here = shard(port.vni);
-  here.ports.erase(&port);
-  here.unuse_mac(port.mac);
-  port_by_owner_.erase(port.owner);
-  port_by_attachment_.erase(attachment_key(port.node, port.attachment));
-  port_by_id_.erase(port.id);
-  const auto of_node = ports_by_node_.find(port.node);
-  of_node->second.erase(&port);
-  if (of_node->second.empty()) {
-    ports_by_node_.erase(of_node);
-  }
-  if (port.addresses.dual()) {
-    port_by_second_address_.erase({port.vni, *port.addresses.v6()});
-  }
-}
-
 void State::index(const Binding& binding) {
   const net::Vni vni = vni_of(binding);
   Shard& here = shard(vni);
   here.bindings.insert(&binding);
-  here.use_mac(binding.mac, binding.owner);
+  here.use_mac(binding.mac, binding.addresses, binding.owner);
   for (const net::IpAddress address : binding.addresses.all()) {
     binding_by_address_[{vni, address}] = &binding;
   }
@@ -277,7 +246,7 @@ void State::unindex(const Binding& binding) {
   const net::Vni vni = vni_of(binding);
   Shard& here = shard(vni);
   here.bindings.erase(&binding);
-  here.unuse_mac(binding.mac);
+  here.unuse_mac(binding.mac, binding.addresses);
   for (const net::IpAddress address : binding.addresses.all()) {
     const auto it = binding_by_address_.find({vni, address});
     if (it != binding_by_address_.end() && it->second == &binding) {

@@ -65,23 +65,6 @@ const Binding* State::binding(const BindingKey& owner) const {
   return value_in(bindings_, owner);
 }
 
-const Port* State::port(PortAddress address) const {
-  const Port* found = value_in(ports_, address);
-  return found != nullptr ? found : pointer_in(port_by_second_address_, address);
-}
-
-const Port* State::port_by_id(std::string_view id) const {
-  return pointer_in(port_by_id_, std::string(id));
-}
-
-const Port* State::port_of(const BindingKey& owner) const {
-  return pointer_in(port_by_owner_, owner);
-}
-
-const Port* State::port_of(std::string_view node, const Attachment& attachment) const {
-  return pointer_in(port_by_attachment_, attachment_key(node, attachment));
-}
-
 const Binding* State::binding_at(PortAddress address) const {
   return pointer_in(binding_by_address_, address);
 }
@@ -225,9 +208,31 @@ void State::set_turns(const std::vector<PoolTurns>& turns) {
   }
 }
 
-const BindingKey* State::owner_of_mac(net::Vni vni, net::MacAddress mac) const {
+Found<BindingKey> State::owner_of_mac(net::Vni vni, net::MacAddress mac) const {
   const auto it = shards_.find(vni.value());
-  return it == shards_.end() ? nullptr : it->second->owner_of(mac);
+  if (it == shards_.end()) {
+    return nullptr;
+  }
+  if (const BindingKey* owner = it->second->owner_of(mac)) {
+    return *owner;
+  }
+  // One that follows from an IPv4 address (objects.hpp, mac_from).
+  const auto& octets = mac.octets();
+  std::uint32_t bits = 0;
+  for (std::size_t i = 2; i < octets.size(); ++i) {
+    bits = (bits << 8) | octets[i];
+  }
+  const PortAddress address{vni, net::Ipv4Address(bits)};
+  if (mac != mac_from(net::AddressPair(address.address))) {
+    return nullptr;
+  }
+  if (const PackedPort* found = ports_.packed(address); found != nullptr && found->mac() == mac) {
+    return found->owner(ports_.names());
+  }
+  if (const Binding* found = binding_at(address); found != nullptr && found->mac == mac) {
+    return found->owner;
+  }
+  return nullptr;
 }
 
 const Subnet* State::subnet_by_vni(net::Vni vni) const {
@@ -271,16 +276,6 @@ std::vector<const Subnet*> State::subnets_of(std::string_view network) const {
       found.push_back(&subnet);
     }
   }
-  return found;
-}
-
-std::vector<const Port*> State::ports_of_node(std::string_view node) const {
-  const auto it = ports_by_node_.find(std::string(node));
-  if (it == ports_by_node_.end()) {
-    return {};
-  }
-  std::vector<const Port*> found(it->second.begin(), it->second.end());
-  std::sort(found.begin(), found.end(), [](const Port* a, const Port* b) { return a->key() < b->key(); });
   return found;
 }
 
@@ -352,7 +347,7 @@ std::size_t State::bindings_in_subnet(std::string_view subnet_name) const {
 
 std::size_t State::ports_in_subnet(std::string_view subnet_name) const {
   const Subnet* found = subnet(subnet_name);
-  return found == nullptr ? 0 : shards_.at(found->vni.value())->ports.size();
+  return found == nullptr ? 0 : ports_.count(found->vni);
 }
 
 std::vector<ipam_api::Shard> State::shards() const {
@@ -364,34 +359,39 @@ std::vector<ipam_api::Shard> State::shards() const {
 }
 
 std::vector<Change> State::snapshot(ipam_api::Shard shard) const {
-  std::vector<Change> entries;
-  if (shard == common_shard) {
-    const auto add_all = [&](const auto& objects) {
-      for (const auto& [name, object] : objects) {
-        for (Change& entry : entries_of(object)) {
-          entries.push_back(std::move(entry));
-        }
+  std::vector<Change> entries = entries_beside_ports(shard);
+  if (const auto vni = net::Vni::from(shard)) {
+    ports_.each(*vni, [&](const PackedPort& port) {
+      for (Change& entry : entries_of(ports_.unpack(port))) {
+        entries.push_back(std::move(entry));
       }
-    };
+    });
+  }
+  return entries;
+}
+
+std::vector<Change> State::entries_beside_ports(ipam_api::Shard shard) const {
+  std::vector<Change> entries;
+  const auto add = [&](std::vector<Change> some) { std::move(some.begin(), some.end(), std::back_inserter(entries)); };
+  const auto add_all = [&](const auto& objects) {
+    for (const auto& [name, object] : objects) {
+      add(entries_of(object));
+    }
+  };
+  if (shard == common_shard) {
     add_all(networks_);
     add_all(subnets_);
     add_all(pools_);
     add_all(nodes_);
     add_all(gateways_);
   } else if (const auto it = shards_.find(shard); it != shards_.end()) {
-    entries.reserve(it->second->ports.size());
-    const auto add = [&](std::vector<Change> some) {
-      std::move(some.begin(), some.end(), std::back_inserter(entries));
-    };
-    for (const Port* port : it->second->ports) {
-      add(entries_of(*port));
-    }
     for (const auto& [first, block] : it->second->blocks) {
       add(entries_of(*block));
     }
     for (const auto& [key, extra] : extras_) {
       if (key.vni.value() == shard) {
-        add(entries_of(extra, extra.holder ? port_of(*extra.holder) : nullptr));
+        const auto holder = extra.holder ? port_of(*extra.holder) : Found<Port>();
+        add(entries_of(extra, holder.get()));
       }
     }
   }

@@ -12,18 +12,9 @@
 
 namespace mooring::controller {
 
-// Attachments are told apart by node.
-inline std::string attachment_key(std::string_view node, const Attachment& attachment) {
-  std::string key(node);
-  key += ' ';
-  key += attachment.str();
-  return key;
-}
-
 struct State::Shard {
   std::string subnet;
   std::vector<const Pool*> pools;
-  std::unordered_set<const Port*> ports;
   std::unordered_set<const Binding*> bindings;
   std::map<net::IpAddress, const Reservation*> reservations;  // by first address; they do not overlap
   std::map<net::IpAddress, const Block*> blocks;              // by first address; they do not overlap
@@ -44,12 +35,22 @@ struct State::Shard {
     return last_before->range.overlaps(range) ? last_before : nullptr;
   }
 
-  // A binding and its port use the same MAC: counted.
-  void use_mac(net::MacAddress mac, const BindingKey& owner) {
+  // The MAC that follows from an IPv4 address is found by that address; only the others are written down. A binding and
+  // its port use the same one: counted.
+  static bool usual_mac(net::MacAddress mac, const net::AddressPair& addresses) {
+    return addresses.v4() && mac == mac_from(addresses);
+  }
+  void use_mac(net::MacAddress mac, const net::AddressPair& addresses, const BindingKey& owner) {
+    if (usual_mac(mac, addresses)) {
+      return;
+    }
     const auto it = macs.try_emplace(number_of(mac), MacUse{owner, 0}).first;
     ++it->second.count;
   }
-  void unuse_mac(net::MacAddress mac) {
+  void unuse_mac(net::MacAddress mac, const net::AddressPair& addresses) {
+    if (usual_mac(mac, addresses)) {
+      return;
+    }
     const auto it = macs.find(number_of(mac));
     if (it != macs.end() && --it->second.count == 0) {
       macs.erase(it);

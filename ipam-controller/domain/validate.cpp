@@ -21,11 +21,12 @@ bool starts_with(MacAddress mac, std::initializer_list<std::uint8_t> prefix) {
 template <class Uses>
 NameList dependants(const State& state, const Uses& uses) {
   NameList names;
-  for (const auto& [key, port] : state.ports()) {
+  state.ports().each([&](const PackedPort& packed) {
+    const Port port = state.ports().unpack(packed);
     if (uses(port)) {
       names.add(fmt::format("port {} of {}", port.id, port.owner.str()));
     }
-  }
+  });
   for (const auto& [key, binding] : state.bindings()) {
     if (uses(binding)) {
       names.add("binding " + binding.owner.str());
@@ -139,7 +140,7 @@ Result<void> check_wished_mac(const State& state, const Subnet& subnet, const Bi
     return Error(Errc::conflict, fmt::format("MAC {} is one of Mooring's own", mac.str()),
                  "0a:6d:6f:6f:72:… are the virtual MACs (docs/ovs-pipeline.md)");
   }
-  const BindingKey* holder = state.owner_of_mac(subnet.vni, mac);
+  const Found<BindingKey> holder = state.owner_of_mac(subnet.vni, mac);
   if (holder != nullptr && *holder != owner) {
     return Error(Errc::conflict, fmt::format("MAC {} is that of {}", mac.str(), holder->str()),
                  "a MAC is used once in a subnet");
@@ -163,7 +164,7 @@ Result<void> check_address_usable(const Subnet& subnet, IpAddress address) {
 }
 
 std::string holder_of(const State& state, PortAddress address) {
-  if (const Port* port = state.port(address)) {
+  if (const auto port = state.port(address)) {
     return fmt::format("{} on node {}", port->owner.str(), port->node);
   }
   if (const Binding* binding = state.binding_at(address)) {
@@ -180,7 +181,7 @@ Result<void> check_address_free(const State& state, PortAddress address, const B
   const std::string text = address.address.str();
   const std::string holder = holder_of(state, address);
   if (!holder.empty()) {
-    const Port* port = state.port(address);
+    const auto port = state.port(address);
     const Binding* binding = state.binding_at(address);
     const std::string way_out =
         binding == nullptr

@@ -103,9 +103,7 @@ NameList holders_inside(const State& state, const Subnet& subnet, const std::vec
       }
     }
   };
-  for (const auto& [key, port] : state.ports()) {
-    look(port.subnet, port.addresses);
-  }
+  state.ports().each(subnet.vni, [&](const PackedPort& port) { look(subnet.name, port.addresses()); });
   for (const auto& [key, binding] : state.bindings()) {
     look(binding.subnet, binding.addresses);
   }

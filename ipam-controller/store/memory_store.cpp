@@ -69,12 +69,12 @@ void MemoryStore::commit(Batch batch, Callback<void> done) {
   if (batch.cursors) {
     disk_.cursors_ = std::move(*batch.cursors);
   }
-  for (ChangeSet& changes : batch.changes) {
+  for (const ChangeSet& changes : batch.changes) {
     disk_.logged_changes_ += changes.changes.size();
-    disk_.log_.push_back(std::move(changes));
+    disk_.log_.push_back(logged(changes));
   }
   while (disk_.logged_changes_ > disk_.change_log_limit_) {
-    disk_.logged_changes_ -= disk_.log_.front().changes.size();
+    disk_.logged_changes_ -= disk_.log_.front().texts.size();
     disk_.trimmed_up_to_ = disk_.log_.front().revision;
     disk_.log_.pop_front();
   }
@@ -85,15 +85,15 @@ void MemoryStore::changes_since(Revision after, Revision up_to, std::size_t limi
   ChangeLogPage page;
   page.too_old = after < disk_.trimmed_up_to_;
   std::size_t count = 0;
-  for (const ChangeSet& changes : disk_.log_) {
+  for (const LoggedChanges& changes : disk_.log_) {
     if (page.too_old || changes.revision <= after || changes.revision > up_to) {
       continue;
     }
-    if (count != 0 && count + changes.changes.size() > limit) {
+    if (count != 0 && count + changes.texts.size() > limit) {
       page.more = true;
       break;
     }
-    count += changes.changes.size();
+    count += changes.texts.size();
     page.changes.push_back(changes);
   }
   post_([done = std::move(done), page = std::move(page)] { done(page); });

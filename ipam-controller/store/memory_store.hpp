@@ -38,7 +38,7 @@ class MemoryDisk {
   std::unique_ptr<Tables> tables_;
   std::deque<EventRecord> events_;
   WebhookCursors cursors_;
-  std::deque<ChangeSet> log_;
+  std::deque<LoggedChanges> log_;
   std::size_t logged_changes_ = 0;
   std::size_t change_log_limit_;
   Revision trimmed_up_to_ = 0;  // revisions up to here may be missing in the log

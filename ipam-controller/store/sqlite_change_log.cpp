@@ -24,8 +24,7 @@ SqliteChangeLog::Extent SqliteChangeLog::append(Revision revision, TimeMs now, c
   for (const ChangeSet& set : changes) {
     std::uint64_t position = 0;
     for (const Change& change : set.changes) {
-      const std::string text = to_json(change).dump(-1, ' ', false, ipam_api::Json::error_handler_t::replace);
-      insert_.bind(set.revision).bind(position++).bind(text).run();
+      insert_.bind(set.revision).bind(position++).bind(change.text).run();
     }
     extent.changes += position;
   }
@@ -70,12 +69,7 @@ ChangeLogPage SqliteChangeLog::read(Revision after, Revision up_to, std::size_t 
     if (next_revision) {
       page.changes.emplace_back().revision = revision;
     }
-    const auto json = ipam_api::parse_json("an entry of the change log", select_.text());
-    auto entry = json ? ipam_api::entry_from(*json) : Result<Change>(json.error());
-    if (!entry) {
-      throw std::runtime_error(entry.error().message());
-    }
-    page.changes.back().changes.push_back(std::move(*entry));
+    page.changes.back().texts.push_back(select_.text());
     ++count;
   }
   return page;

@@ -171,16 +171,17 @@ class KillStage {
       for (const auto& [key, binding] : state.bindings()) {
         REQUIRE(seen.insert(binding.addresses.primary()).second);
       }
-      for (const auto& [key, port] : state.ports()) {
+      state.ports().each([&](const PackedPort& packed) {
+        const Port port = state.ports().unpack(packed);
         REQUIRE(state.binding(port.owner) != nullptr);
         REQUIRE(state.binding(port.owner)->addresses == port.addresses);
-      }
+      });
       for (const auto& [number, known] : hosts_) {
         CAPTURE(number, known.generation, known.container);
         const Binding* binding = state.binding(owner(hostname(number)));
         REQUIRE(binding != nullptr);
         REQUIRE(binding->addresses.primary().v4().bits() == known.address);
-        const Port* port = state.port_of(owner(hostname(number)));
+        const auto port = state.port_of(owner(hostname(number)));
         // A request that was under way may have been committed without having been acknowledged: then it is newer.
         const bool newer = port != nullptr && port->generation > known.generation;
         const bool as_known = port != nullptr && port->generation == known.generation &&

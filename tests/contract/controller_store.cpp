@@ -186,7 +186,7 @@ ChangeLogPage page(Loop& loop, Store& store, Revision after, Revision up_to, std
 
 std::vector<Revision> revisions(const ChangeLogPage& of) {
   std::vector<Revision> all;
-  for (const ChangeSet& changes : of.changes) {
+  for (const LoggedChanges& changes : of.changes) {
     all.push_back(changes.revision);
   }
   return all;
@@ -247,7 +247,7 @@ TEMPLATE_TEST_CASE("what was committed is there when the store is opened again",
   CHECK(*loaded.state->port({vni(100), ip("10.0.0.10")}) == *expected.port({vni(100), ip("10.0.0.10")}));
   CHECK(*loaded.state->gateway("gw1") == *expected.gateway("gw1"));
   CHECK(revisions(page(loop, *store, 0, 7)) == std::vector<Revision>{7});
-  CHECK(page(loop, *store, 0, 7).changes == everything(7).changes);
+  CHECK(page(loop, *store, 0, 7).changes == std::vector{logged(everything(7).changes[0])});
 }
 
 TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it", "[store]", MemoryStage, SqliteStage) {
@@ -354,7 +354,7 @@ TEMPLATE_TEST_CASE("the change log is read by revision, whole revisions at a tim
 
   const ChangeLogPage first = page(loop, *store, 0, 5, 1);
   CHECK(revisions(first) == std::vector<Revision>{1});
-  CHECK(first.changes[0].changes.size() == 3);
+  CHECK(first.changes[0].texts.size() == 3);
   CHECK(first.more);
   const ChangeLogPage rest = page(loop, *store, 1, 5, 3);
   CHECK(revisions(rest) == std::vector<Revision>{2, 4, 5});

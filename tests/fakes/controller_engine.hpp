@@ -190,8 +190,8 @@ class Engine {
   }
   std::optional<Port> port(std::string_view address, std::uint32_t in_vni = 100) {
     return read([&](const State& state) {
-      const Port* found = state.port({vni(in_vni), any(address)});
-      return found == nullptr ? std::optional<Port>() : *found;
+      const auto found = state.port({vni(in_vni), any(address)});
+      return found ? std::optional<Port>(*found) : std::nullopt;
     });
   }
   std::optional<Binding> binding(const BindingKey& key) {

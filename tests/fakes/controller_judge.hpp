@@ -43,8 +43,10 @@ struct View {
 inline View view_of(const State& state) {
   View view;
   const auto hold = [&](PortAddress key, const Holder& holder) { REQUIRE(view.held.emplace(key, holder).second); };
-  for (const auto& [key, port] : state.ports()) {
-    view.ports.push_back(port);
+  state.ports().each([&](const PackedPort& packed) { view.ports.push_back(state.ports().unpack(packed)); });
+  // In an order that does not depend on the tables: a seed stands for the same calls whatever they become.
+  std::sort(view.ports.begin(), view.ports.end(), [](const Port& a, const Port& b) { return a.key() < b.key(); });
+  for (const Port& port : view.ports) {
     for (const net::IpAddress address : port.addresses.all()) {
       hold({port.vni, address}, {Holder::How::port, port.owner, port.node, port.state == PortState::active});
     }
@@ -244,7 +246,7 @@ class Reader {
         if (change.deleted) {
           REQUIRE(directory_.erase(name_of(change)) == 1);
         } else {
-          directory_[name_of(change)] = to_json(change).dump();
+          directory_[name_of(change)] = change.text;
         }
       }
     }
@@ -253,7 +255,7 @@ class Reader {
     std::map<std::string, std::string> snapshot;
     for (const auto shard : state.shards()) {
       for (const Change& entry : state.snapshot(shard)) {
-        snapshot[name_of(entry)] = to_json(entry).dump();
+        snapshot[name_of(entry)] = entry.text;
       }
     }
     REQUIRE(snapshot == directory_);

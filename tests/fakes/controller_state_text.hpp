@@ -40,11 +40,15 @@ inline std::string state_text(const State& state) {
   add(state.blocks());
   add(state.extra_addresses());
   add(state.bindings());
-  add(state.ports());
+  std::vector<Port> ports;
+  state.ports().each([&](const PackedPort& packed) { ports.push_back(state.ports().unpack(packed)); });
+  for (const Port& port : ports) {
+    lines.push_back(fmt::format("{} {} at {}", kind_name<Port>(), to_json(port).dump(), port.revision));
+  }
   add(state.resting());
   for (const auto shard : state.shards()) {
     for (const Change& entry : state.snapshot(shard)) {
-      lines.push_back(to_json(entry).dump());
+      lines.push_back(entry.text);
     }
   }
   for (const auto& [key, b] : state.bindings()) {
@@ -57,10 +61,10 @@ inline std::string state_text(const State& state) {
     }
     lines.push_back(fmt::format("binding {} {}", key.str(), indexed ? "indexed" : "NOT INDEXED"));
   }
-  for (const auto& [key, p] : state.ports()) {
+  for (const Port& p : ports) {
     namespaces.insert(p.owner.namespace_);
     owners.insert(p.owner);
-    const auto is_it = [&](const Port* found) { return found != nullptr && found->id == p.id; };
+    const auto is_it = [&](const Found<Port>& found) { return found == p; };
     bool indexed = is_it(state.port_of(p.owner)) && is_it(state.port_by_id(p.id)) &&
                    is_it(state.port_of(p.node, p.attachment)) && state.owner_of_mac(p.vni, p.mac) != nullptr &&
                    *state.owner_of_mac(p.vni, p.mac) == p.owner;
@@ -68,7 +72,7 @@ inline std::string state_text(const State& state) {
       indexed = indexed && is_it(state.port({p.vni, address}));
     }
     const auto of_node = state.ports_of_node(p.node);
-    indexed = indexed && std::any_of(of_node.begin(), of_node.end(), [&](const auto& one) { return is_it(&*one); });
+    indexed = indexed && std::any_of(of_node.begin(), of_node.end(), [&](const Port& one) { return one == p; });
     lines.push_back(fmt::format("port {} {}", p.id, indexed ? "indexed" : "NOT INDEXED"));
   }
   for (const auto& [key, resting] : state.resting()) {

@@ -1,6 +1,8 @@
 // JSON from outside: strict reading, each refusal names the field; messages survive the way there and back.
 #include <catch2/catch.hpp>
 
+#include "mooring/ipam_api/allocation_text.hpp"
+#include "mooring/ipam_api/json_text.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 using namespace mooring;
@@ -234,4 +236,39 @@ TEST_CASE("kinds by name") {
   }
   CHECK(parse_kind("Static").has_error());
   CHECK(parse_kind("").has_error());
+}
+
+TEST_CASE("JSON written straight to text is that of the library") {
+  const std::vector<std::string> texts = {"",    "plain", "a \"b\" \\c",   "tab\tline\n\x01",
+                                          "ü €", "\x7f",  "bad \xff utf-8"};
+  for (const std::string& text : texts) {
+    std::string written;
+    append_json(written, text);
+    CHECK(written == Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  JsonText object;
+  object.boolean("a", true).number("b", 18446744073709551615U).raw("c", "[1]").text("d", "x\"y");
+  CHECK(std::move(object).finished() == R"({"a":true,"b":18446744073709551615,"c":[1],"d":"x\"y"})");
+  CHECK(JsonText().finished() == "{}");
+}
+
+TEST_CASE("an allocation written straight to text is that of the library") {
+  Allocation allocation;
+  allocation.port_id = "p7";
+  allocation.network = "default";
+  allocation.namespace_ = "shop";
+  allocation.hostname = "db-0";
+  allocation.generation = 7;
+  SECTION("IPv4") {
+    allocation.address = net::InterfaceAddress::parse("10.0.0.5/24").value();
+    allocation.gateway = net::Ipv4Address::parse("10.0.0.1").value();
+  }
+  SECTION("both families, routes, DNS") {
+    allocation.address = net::InterfaceAddress::parse("10.0.0.5/24").value();
+    allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();
+    allocation.gateway6 = net::IpAddress::parse("fd00::1").value();
+    allocation.routes.push_back({net::IpCidr::parse("10.9.0.0/16").value(), std::nullopt});
+    allocation.dns.nameservers = {"10.0.0.53"};
+  }
+  CHECK(text_of(allocation) == to_json(allocation).dump());
 }

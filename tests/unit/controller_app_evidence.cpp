@@ -53,15 +53,15 @@ class Usual : public MemoryEngine {
     return engine.read([&](const State& state) {
       NodeInventory all;
       all.complete = true;
-      for (const Port* port : state.ports_of_node(node)) {
+      for (const Port& port : state.ports_of_node(node)) {
         InventoryPort has;
-        has.attachment = port->attachment;
-        has.namespace_ = port->owner.namespace_;
-        has.hostname = port->owner.hostname;
-        has.vni = port->vni;
-        has.addresses = port->addresses;
-        has.mac = port->mac;
-        has.generation = port->generation;
+        has.attachment = port.attachment;
+        has.namespace_ = port.owner.namespace_;
+        has.hostname = port.owner.hostname;
+        has.vni = port.vni;
+        has.addresses = port.addresses;
+        has.mac = port.mac;
+        has.generation = port.generation;
         has.ovs_port = has.link = has.netns_alive = true;
         all.ports.push_back(has);
       }

@@ -87,7 +87,7 @@ class Model {
         if (change.deleted) {
           REQUIRE(directory_.erase(name(change)) == 1);
         } else {
-          directory_[name(change)] = to_json(change).dump();
+          directory_[name(change)] = change.text;
         }
       }
     }
@@ -96,7 +96,7 @@ class Model {
     engine_->read([&](const State& state) {
       for (const auto shard : state.shards()) {
         for (const Change& entry : state.snapshot(shard)) {
-          snapshot[name(entry)] = to_json(entry).dump();
+          snapshot[name(entry)] = entry.text;
         }
       }
       return 0;

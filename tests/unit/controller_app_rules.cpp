@@ -58,7 +58,7 @@ class Rules : public MemoryEngine {
     for (const ChangeSet& changes : engine.published) {
       for (const Change& change : changes.changes) {
         if (change.kind == ipam_api::entry_kind::extra && change.key == address + "/32") {
-          node = change.deleted ? "" : change.value.at("node").get<std::string>();
+          node = change.deleted ? "" : ipam_api::Json::parse(change.text).at("value").at("node").get<std::string>();
         }
       }
     }

@@ -313,16 +313,21 @@ Result<Entry> entry_from(const Json& json) {
 }
 
 Digest entry_digest(const Entry& entry) {
+  return entry_digest(entry.kind, entry.shard, entry.key, entry.revision, compact(entry.value));
+}
+
+Digest entry_digest(std::string_view kind, Shard shard, std::string_view key, Revision revision,
+                    std::string_view value) {
   Fnv1a64 hash;
-  hash.add(entry.kind);
+  hash.add(kind);
   hash.end_of_field();
-  hash.add(std::to_string(entry.shard));
+  hash.add(std::to_string(shard));
   hash.end_of_field();
-  hash.add(entry.key);
+  hash.add(key);
   hash.end_of_field();
-  hash.add(std::to_string(entry.revision));
+  hash.add(std::to_string(revision));
   hash.end_of_field();
-  hash.add(compact(entry.value));
+  hash.add(value);
   return splitmix64_finaliser(hash.value());
 }
 

@@ -124,6 +124,9 @@ Result<Entry> entry_from(const Json& json);
 // FNV-1a 64 over `kind NUL shard NUL key NUL revision NUL value`, mixed by splitmix64's finaliser. The value is compact
 // JSON with sorted keys; generation and tombstones do not take part. Test vectors: tests/unit/base_watch.cpp.
 Digest entry_digest(const Entry& entry);
+// The same from the parts; `value` as text.
+Digest entry_digest(std::string_view kind, Shard shard, std::string_view key, Revision revision,
+                    std::string_view value);
 std::string digest_text(Digest digest);
 Result<Digest> parse_digest(std::string_view text);
 

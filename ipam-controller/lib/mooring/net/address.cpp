@@ -56,7 +56,15 @@ Result<Ipv4Address> Ipv4Address::parse(std::string_view text) {
 }
 
 std::string Ipv4Address::str() const {
-  return fmt::format("{}.{}.{}.{}", bits_ >> 24, (bits_ >> 16) & 255U, (bits_ >> 8) & 255U, bits_ & 255U);
+  std::array<char, 15> text{};
+  char* end = text.data();
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    end = std::to_chars(end, text.data() + text.size(), (bits_ >> shift) & 255U).ptr;
+    if (shift > 0) {
+      *end++ = '.';
+    }
+  }
+  return {text.data(), end};
 }
 
 Cidr::Cidr(Ipv4Address address, int prefix_length)
@@ -169,8 +177,13 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
 }
 
 std::string MacAddress::str() const {
-  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", octets_[0], octets_[1], octets_[2], octets_[3],
-                     octets_[4], octets_[5]);
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text(17, ':');
+  for (std::size_t i = 0; i < octets_.size(); ++i) {
+    text[3 * i] = digits[octets_[i] >> 4];
+    text[3 * i + 1] = digits[octets_[i] & 15U];
+  }
+  return text;
 }
 
 Result<Vni> Vni::from(std::uint64_t value) {
