@@ -161,11 +161,12 @@ Result<void> AgentClient::confirm(const agent_api::ConfirmRequest& request) {
   return answer ? ok() : Result<void>(answer.error());
 }
 
-Result<agent_api::DetachAnswer> AgentClient::detach(const agent_api::DetachRequest& request) {
+Result<void> AgentClient::send_detach(const agent_api::DetachRequest& request) {
   const Json body = agent_api::to_json(request);
-  if (const auto sent = send("POST", "/v1/detach", &body); !sent) {
-    return sent.error();
-  }
+  return send("POST", "/v1/detach", &body);
+}
+
+Result<agent_api::DetachAnswer> AgentClient::receive_detach() {
   return understood(receive(), &agent_api::detach_answer_from);
 }
 

@@ -21,7 +21,8 @@ class AgentClient {
   Result<void> send_attach(const agent_api::AttachRequest& request);
   Result<agent_api::AttachAnswer> receive_attach();
   Result<void> confirm(const agent_api::ConfirmRequest& request);
-  Result<agent_api::DetachAnswer> detach(const agent_api::DetachRequest& request);
+  Result<void> send_detach(const agent_api::DetachRequest& request);
+  Result<agent_api::DetachAnswer> receive_detach();
   Result<agent_api::CheckAnswer> check(const agent_api::CheckRequest& request);
   Result<Json> status();
 

@@ -6,7 +6,7 @@
 #include "cni-plugin/detaching.hpp"
 #include "cni-plugin/log.hpp"
 #include "cni-plugin/ovs_port.hpp"
-#include "mooring/netlink/socket.hpp"
+#include "cni-plugin/retired_link.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -24,27 +24,23 @@ Result<void> remove_from_bridge(const Call& call, const NetConf& conf, Deadline 
   return ovsdb ? remove_ports_of(*ovsdb, call.attachment) : Result<void>(ovsdb.error());
 }
 
-// By the host end: the container's namespace may be gone already.
-Result<void> remove_link(const Call& call) {
-  auto host = netlink::NetlinkSocket::open();
-  if (!host) {
-    return host.error();
-  }
-  const auto deleted = host->delete_link(agent_api::host_interface_name(call.attachment));
-  return deleted || deleted.error().code() == Errc::not_found ? ok() : Result<void>(deleted.error());
-}
-
 }  // namespace
 
 Result<void> del(const Call& call, const NetConf& conf, const Interruption& interruption) {
   const auto wait = std::min<std::chrono::seconds>(conf.timeout, longest_wait_for_a_peer);
-  const auto told =
-      detach(conf.agent_socket, conf.agent_state, {call.attachment, "cni-del"}, Clock::now() + wait, interruption);
+  // The agent is asked first: it must know that the port is to go before it misses it.
+  Detaching detaching(conf.agent_socket, conf.agent_state, {call.attachment, "cni-del"}, Clock::now() + wait,
+                      interruption);
   const auto off_bridge = remove_from_bridge(call, conf, Clock::now() + wait, interruption);
-  const auto unlinked = remove_link(call);
+  const auto retired = retire_link(call.attachment, call.netns);
+  const auto told = detaching.finish();
+  Result<void> unlinked = retired ? ok() : Result<void>(retired.error());
+  if (retired && *retired && detaching.agent_is_away()) {
+    unlinked = delete_retired_link(**retired);
+  }
 
   Result<void> outcome = ok();
-  for (const auto* step : {&told, &off_bridge, &unlinked}) {
+  for (const Result<void>* step : std::initializer_list<const Result<void>*>{&told, &off_bridge, &unlinked}) {
     if (*step) {
       continue;
     }

@@ -62,32 +62,48 @@ bool is_away(const Error& error) {
   return error.code() == Errc::unavailable || error.code() == Errc::timeout;
 }
 
-Result<void> tell(const std::string& agent_socket, const agent_api::DetachRequest& request, Deadline deadline,
-                  const Interruption& interruption) {
-  auto agent = AgentClient::connect(agent_socket, deadline, interruption);
-  if (!agent) {
-    return agent.error();
+}  // namespace
+
+Detaching::Detaching(const std::string& agent_socket, std::string state_folder, agent_api::DetachRequest request,
+                     Deadline deadline, const Interruption& interruption)
+    : state_folder_(std::move(state_folder)),
+      request_(std::move(request)),
+      agent_(AgentClient::connect(agent_socket, deadline, interruption)) {
+  if (agent_) {
+    sent_ = agent_->send_detach(request_);
   }
-  const auto answer = agent->detach(request);
+}
+
+Result<void> Detaching::answer() {
+  if (!agent_) {
+    return agent_.error();
+  }
+  if (!sent_) {
+    return sent_;
+  }
+  const auto answer = agent_->receive_detach();
   return answer ? ok() : Result<void>(answer.error());
 }
 
-}  // namespace
-
-Result<void> detach(const std::string& agent_socket, const std::string& state_folder,
-                    const agent_api::DetachRequest& request, Deadline deadline, const Interruption& interruption) {
-  const auto told = tell(agent_socket, request, deadline, interruption);
-  if (told || !is_away(told.error())) {
+Result<void> Detaching::finish() {
+  const auto told = answer();
+  agent_is_away_ = !told && is_away(told.error());
+  if (!agent_is_away_) {
     return told;
   }
   // A note too many is harmless: a release by who holds nothing releases nothing.
-  if (const auto noted = leave_note(state_folder, {request.attachment, request.reason}); !noted) {
+  if (const auto noted = leave_note(state_folder_, {request_.attachment, request_.reason}); !noted) {
     return Error(told.error().code(), fmt::format("{}; {}", told.error().message(), noted.error().message()),
                  noted.error().hint().empty() ? told.error().hint() : noted.error().hint());
   }
   log_line(fmt::format("detaching {}: {}; a note in {} tells the agent when it is there again",
-                       request.attachment.str(), told.error().message(), state_folder));
+                       request_.attachment.str(), told.error().message(), state_folder_));
   return ok();
+}
+
+Result<void> detach(const std::string& agent_socket, const std::string& state_folder,
+                    const agent_api::DetachRequest& request, Deadline deadline, const Interruption& interruption) {
+  return Detaching(agent_socket, state_folder, request, deadline, interruption).finish();
 }
 
 }  // namespace mooring::cni

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "mooring/netlink/socket.hpp"
+#include "ovs-agent/adapters/retired_links.hpp"
 #include "ovs-agent/app/ports.hpp"
 
 namespace mooring::agent {
@@ -19,6 +20,7 @@ class Kernel final : public KernelPort {
 
   Result<std::set<std::string>> links() override;
   Result<void> delete_link(const std::string& name) override;
+  void sweep_retired_links() override { retired_links_.sweep(); }
   Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) override;
   bool namespace_alive(const std::string& path) const override;
   bool alive(const AddBegun& add) const override;
@@ -30,6 +32,7 @@ class Kernel final : public KernelPort {
 
  private:
   netlink::NetlinkSocket socket_;
+  RetiredLinks retired_links_;
   int host_link_ = 0;  // index of mooring0
   std::map<net::Ipv4Address, std::uint32_t> routes_;
 };

@@ -1,10 +1,14 @@
 #include "ovs-agent/app/attachments.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 namespace mooring::agent {
+
+using namespace asio::experimental::awaitable_operators;
+
 namespace {
 
 constexpr std::chrono::milliseconds ready_deadline{5'000};
@@ -196,7 +200,14 @@ asio::awaitable<Result<void>> Attachments::confirm(agent_api::ConfirmRequest req
     co_return ofport.error();
   }
   parts_.table.use_ofport(request.attachment, *ofport);
-  const auto settled = co_await parts_.flows.settled(request.attachment, left(deadline));
+  ipam_api::ConfirmRequest told;
+  told.node = parts_.state.node;
+  told.attachment = request.attachment;
+  told.generation = request.generation;
+  // The switch and the controller each take their time; an ADD waits for the longer of the two, not for both in turn.
+  auto flows_in_place = parts_.flows.settled(request.attachment, left(deadline));
+  auto confirmation = parts_.controller.confirm(std::move(told), deadline);
+  const auto [settled, confirmed] = co_await (std::move(flows_in_place) && std::move(confirmation));
   if (!settled) {
     co_return settled.error().within(fmt::format("confirming the port of {}", request.attachment.str()));
   }
@@ -204,11 +215,6 @@ asio::awaitable<Result<void>> Attachments::confirm(agent_api::ConfirmRequest req
     ++parts_.state.counters.superseded;
     co_return still.error();
   }
-  ipam_api::ConfirmRequest told;
-  told.node = parts_.state.node;
-  told.attachment = request.attachment;
-  told.generation = request.generation;
-  const auto confirmed = co_await parts_.controller.confirm(std::move(told), deadline);
   if (!confirmed) {
     co_return confirmed.error();
   }
@@ -243,6 +249,7 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
   if (key) {
     parts_.table.directory_changed(state.directory.take_changes());
   }
+  parts_.kernel.sweep_retired_links();
   if (!outcome) {
     co_return outcome.error();
   }

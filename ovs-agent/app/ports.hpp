@@ -47,6 +47,8 @@ class KernelPort {
   virtual Result<std::set<std::string>> links() = 0;
   // What is not there is fine.
   virtual Result<void> delete_link(const std::string& name) = 0;
+  // Links that DEL has retired (mooring/agent_api/retired_link.hpp) will go soon, many at once. Does not wait.
+  virtual void sweep_retired_links() = 0;
   // Exactly these /32 routes lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do not trust what we
   // remember of them.
   virtual Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) = 0;

@@ -98,6 +98,7 @@ asio::awaitable<Result<void>> Reconciler::remove_earlier_boot() {
 
 asio::awaitable<Result<void>> Reconciler::pass() {
   ++parts_.state.counters.reconcile_passes;
+  parts_.kernel.sweep_retired_links();  // of DELs that an earlier agent heard, or none
   if (parts_.state.bridges_ready) {
     auto lost = parts_.table.lost_ports();
     if (!lost.empty()) {

@@ -207,7 +207,7 @@ int CniStage::links_on_node() {
 }
 
 int CniStage::links_in_container() {
-  return count_lines(container.run("ip -o link show | grep -v ' lo:' || true"));
+  return count_lines(container.run("ip -o link show | grep -v -e ' lo:' -e ' gone-mo' || true"));
 }
 
 int CniStage::ovs_ports() {

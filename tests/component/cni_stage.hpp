@@ -60,7 +60,7 @@ class CniStage {
 
   // What an ADD leaves: 0 after a good DEL or a failed ADD.
   int links_on_node();       // of ours
-  int links_in_container();  // beside lo
+  int links_in_container();  // beside lo and what DEL retired
   int ovs_ports();
   bool is_clean() { return links_on_node() + links_in_container() + ovs_ports() == 0; }
 
