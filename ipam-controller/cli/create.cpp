@@ -111,6 +111,27 @@ Result<void> SelectorWords::put_into(Json& body) const {
   return ok();
 }
 
+Result<void> WishWords::put_into(Json& body) const {
+  Json wishes = Json::object();
+  put_field(wishes, "network", network);
+  put_field(wishes, "subnet", subnet);
+  put_field(wishes, "pools", pools);
+  put_field(wishes, "kind", kind);
+  put_field(wishes, "retention", retention);
+  put_field(wishes, "workload", workload);
+  auto read = labels_of("--label", labels);
+  if (!read) {
+    return read.error();
+  }
+  if (!read->empty()) {
+    wishes["labels"] = std::move(*read);
+  }
+  if (!wishes.empty()) {
+    body["wishes"] = std::move(wishes);
+  }
+  return ok();
+}
+
 void add_create(CLI::App& app, Invocation& invocation) {
   CLI::App* create = app.add_subcommand("create", "create an object");
   create->footer(

@@ -13,8 +13,8 @@ namespace mooring::ctl {
 namespace {
 
 struct RuleWords {
-  std::string name, network, subnet, kind, retention, workload, takeover;
-  std::vector<std::string> pools, labels;
+  std::string name, takeover;
+  WishWords wishes;
   SelectorWords selector;
   std::optional<std::uint64_t> order;
 };
@@ -27,22 +27,8 @@ Result<void> create_rule(ControllerSession& session, Invocation& invocation, con
   if (auto put = words.selector.put_into(body); !put) {
     return put;
   }
-  Json wishes = Json::object();
-  put_field(wishes, "network", words.network);
-  put_field(wishes, "subnet", words.subnet);
-  put_field(wishes, "pools", words.pools);
-  put_field(wishes, "kind", words.kind);
-  put_field(wishes, "retention", words.retention);
-  put_field(wishes, "workload", words.workload);
-  auto labels = labels_of("--label", words.labels);
-  if (!labels) {
-    return labels.error();
-  }
-  if (!labels->empty()) {
-    wishes["labels"] = std::move(*labels);
-  }
-  if (!wishes.empty()) {
-    body["wishes"] = std::move(wishes);
+  if (auto put = words.wishes.put_into(body); !put) {
+    return put;
   }
   if (!words.takeover.empty()) {
     body["takeover"] = words.takeover == "yes";
@@ -161,15 +147,17 @@ Examples:
   command->add_option("--order", words->order, "smaller ones come first (default: 100)")->type_name("NUMBER");
   words->selector.add_options(*command);
   const char* group = "What they get";
-  command->add_option("--network", words->network, "this network")->type_name("NAME")->group(group);
-  command->add_option("--subnet", words->subnet, "this subnet")->type_name("NAME")->group(group);
-  add_list(*command, "--pool", words->pools, "the first of these pools that can give", "POOL...")->group(group);
-  command->add_option("--kind", words->kind, "stateless, stateful or static")->type_name("KIND")->group(group);
-  command->add_option("--retention", words->retention, "OnDelete [DURATION], WithWorkload, TTL DURATION, Never")
+  command->add_option("--network", words->wishes.network, "this network")->type_name("NAME")->group(group);
+  command->add_option("--subnet", words->wishes.subnet, "this subnet")->type_name("NAME")->group(group);
+  add_list(*command, "--pool", words->wishes.pools, "the first of these pools that can give", "POOL...")->group(group);
+  command->add_option("--kind", words->wishes.kind, "stateless, stateful or static")->type_name("KIND")->group(group);
+  command->add_option("--retention", words->wishes.retention, "OnDelete [DURATION], WithWorkload, TTL DURATION, Never")
       ->type_name("RETENTION")
       ->group(group);
-  command->add_option("--workload", words->workload, "the owner, for WithWorkload")->type_name("NAME")->group(group);
-  add_list(*command, "--label", words->labels, "these labels", "KEY=VALUE...")->group(group);
+  command->add_option("--workload", words->wishes.workload, "the owner, for WithWorkload")
+      ->type_name("NAME")
+      ->group(group);
+  add_list(*command, "--label", words->wishes.labels, "these labels", "KEY=VALUE...")->group(group);
   command
       ->add_option("--takeover", words->takeover, "yes, no: may they take a hostname that is live in another workload?")
       ->check(CLI::IsMember({"yes", "no"}))

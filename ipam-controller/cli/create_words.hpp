@@ -49,6 +49,14 @@ struct SelectorWords {
   Result<void> put_into(Json& body) const;
 };
 
+// What pods wish for, as a rule or a plan says it.
+struct WishWords {
+  std::string network, subnet, kind, retention, workload;
+  std::vector<std::string> pools, labels;
+  // "wishes" of the body, if something was said.
+  Result<void> put_into(Json& body) const;
+};
+
 void add_create_network(CLI::App& create, Invocation& invocation);
 void add_create_subnet(CLI::App& create, Invocation& invocation);
 void add_create_pool(CLI::App& create, Invocation& invocation);

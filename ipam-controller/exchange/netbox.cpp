@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ipam-controller/exchange/address_table.hpp"
 #include "ipam-controller/exchange/csv.hpp"
 #include "ipam-controller/exchange/formats.hpp"
 
@@ -52,15 +53,9 @@ void read_netbox(const TextFile& file, Reading& reading) {
   CsvRows rows = csv_rows(file);
   const bool titles = CsvTable(file, rows, "ip_address").has_header();
   const CsvTable table(file, std::move(rows), titles ? "ip_address" : "address");
-  for (const Fault& fault : table.faults()) {
-    reading.fault(fault);
-  }
-  if (!table.has_header()) {
-    reading.fault({{file.name, 1, ""},
-                   "",
-                   "",
-                   "no header row with a column \"IP Address\"",
-                   "export the table of IP addresses as CSV; at least IP Address and DNS Name or Parent"});
+  if (!is_address_table(file, table,
+                        "export the table of IP addresses as CSV; at least IP Address and DNS Name or Parent",
+                        reading)) {
     return;
   }
   const std::string address_column = titles ? "ip_address" : "address";

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ipam-controller/exchange/address_table.hpp"
 #include "ipam-controller/exchange/csv.hpp"
 #include "ipam-controller/exchange/formats.hpp"
 
@@ -22,15 +23,9 @@ void read_phpipam(const TextFile& file, Reading& reading) {
   CsvRows rows = csv_rows(file);
   // Lines about a subnet that stand before the table have fewer cells, if the spreadsheet did not pad them.
   const CsvTable table(file, std::move(rows), "ip_address");
-  for (const Fault& fault : table.faults()) {
-    reading.fault(fault);
-  }
-  if (!table.has_header()) {
-    reading.fault({{file.name, 1, ""},
-                   "",
-                   "",
-                   "no header row with a column \"IP Address\"",
-                   "export with at least the columns IP address and Hostname, and save the spreadsheet as CSV UTF-8"});
+  if (!is_address_table(
+          file, table,
+          "export with at least the columns IP address and Hostname, and save the spreadsheet as CSV UTF-8", reading)) {
     return;
   }
   const std::string tag_column(table.first_of({"tag", "ip_state"}));

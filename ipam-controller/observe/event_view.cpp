@@ -1,6 +1,7 @@
 #include "ipam-controller/observe/event_view.hpp"
 
 #include <ctime>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -14,11 +15,12 @@ std::string utc_text_ms(std::int64_t unix_ms) {
 }
 
 ipam_api::Json view_of(const EventRecord& event) {
-  return {{"sequence", event.sequence}, {"at", utc_text_ms(event.at_ms)},
-          {"type", event.type},         {"severity", to_string(event.severity)},
-          {"subject", event.subject},   {"text", event.text},
-          {"count", event.count},       {"since", utc_text_ms(event.since_ms)},
-          {"revision", event.revision}, {"details", event.details}};
+  ipam_api::Json json = to_json(event);
+  for (const auto& [stored, shown] : {std::pair("at_ms", "at"), std::pair("since_ms", "since")}) {
+    json[shown] = utc_text_ms(json[stored].get<std::int64_t>());
+    json.erase(stored);
+  }
+  return json;
 }
 
 }  // namespace mooring::controller
