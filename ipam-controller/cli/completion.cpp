@@ -42,9 +42,14 @@ compdef _mooringctl mooringctl
 constexpr const char* fish_script = R"(# mooringctl: fish completion. Load it: mooringctl completion fish | source
 function __mooringctl_complete
   set -l words (commandline -opc) (commandline -ct)
-  $words[1] __complete -- $words[2..-1] 2>/dev/null
+  set -l answers ($words[1] __complete -- $words[2..-1] 2>/dev/null)
+  if test (count $answers) -gt 0
+    printf '%s\n' $answers
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c mooringctl -a '(__mooringctl_complete)'
+complete -c mooringctl -f -a '(__mooringctl_complete)'
 )";
 
 // Where the words before the last one have led to.

@@ -1,15 +1,20 @@
-// A real TLS server for tests: certificates made by openssl, one thread, HTTP with Content-Length.
+// A real TLS server for tests: certificates made here, one thread, HTTP with Content-Length.
 //
 // Threading: the answer function runs on the server's thread.
 #pragma once
 
 #include <atomic>
-#include <cstdlib>
+#include <cstdio>
 #include <functional>
 #include <memory>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -29,21 +34,43 @@ namespace mooring::tests {
 namespace asio = boost::asio;
 
 // FOLDER/NAME.pem and FOLDER/NAME.key: self-signed, so that the certificate is its own CA. `names` like
-// "DNS:localhost,IP:127.0.0.1".
+// "DNS:localhost,IP:127.0.0.1". Throws when it cannot be made.
 inline void make_certificate(const std::string& folder, const std::string& name, const std::string& names,
                              bool expired = false) {
-  const std::string at = folder + "/" + name;
-  const auto run = [&](const std::string& arguments) {
-    if (std::system(("openssl " + arguments + " 2>>" + at + ".log").c_str()) != 0) {
-      throw std::runtime_error("openssl failed: see " + at + ".log");
+  const auto need = [&](bool fine, const char* step) {
+    if (!fine) {
+      throw std::runtime_error("making the certificate " + name + ": " + step + " failed");
     }
   };
-  run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name +
-      " -addext subjectAltName=" + names + " -days 2 -keyout " + at + ".key -out " + at + ".pem");
-  if (expired) {
-    run("x509 -in " + at + ".pem -signkey " + at + ".key -days -1 -out " + at + ".old && mv " + at + ".old " + at +
-        ".pem");
+  constexpr long day_seconds = 86400;
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
+  const std::unique_ptr<X509, void (*)(X509*)> made(X509_new(), &X509_free);
+  need(key && made, "EVP_EC_gen");
+  X509_set_version(made.get(), X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
+  X509_gmtime_adj(X509_getm_notBefore(made.get()), -2 * day_seconds);
+  X509_gmtime_adj(X509_getm_notAfter(made.get()), expired ? -day_seconds : 2 * day_seconds);
+  X509_NAME* const subject = X509_get_subject_name(made.get());
+  const auto* const text = reinterpret_cast<const unsigned char*>(name.c_str());
+  need(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, text, -1, -1, 0) == 1, "its name");
+  need(X509_set_issuer_name(made.get(), subject) == 1 && X509_set_pubkey(made.get(), key.get()) == 1, "its key");
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, made.get(), made.get(), nullptr, nullptr, 0);
+  for (const auto& [what, value] :
+       {std::pair(NID_basic_constraints, std::string("critical,CA:TRUE")),
+        std::pair(NID_subject_key_identifier, std::string("hash")), std::pair(NID_subject_alt_name, names)}) {
+    const std::unique_ptr<X509_EXTENSION, void (*)(X509_EXTENSION*)> extension(
+        X509V3_EXT_conf_nid(nullptr, &context, what, value.c_str()), &X509_EXTENSION_free);
+    need(extension && X509_add_ext(made.get(), extension.get(), -1) == 1, "an extension");
   }
+  need(X509_sign(made.get(), key.get(), EVP_sha256()) != 0, "signing it");
+  using File = std::unique_ptr<FILE, int (*)(FILE*)>;
+  const File certificate(std::fopen((folder + "/" + name + ".pem").c_str(), "w"), &std::fclose);
+  const File secret(std::fopen((folder + "/" + name + ".key").c_str(), "w"), &std::fclose);
+  need(certificate && PEM_write_X509(certificate.get(), made.get()) == 1, "writing it");
+  need(secret && PEM_write_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+       "writing its key");
 }
 
 class TlsServer {
