@@ -1,6 +1,7 @@
 // The life of a port: allocated, confirmed, released.
 #include <fmt/format.h>
 
+#include "ipam-controller/app/grant.hpp"
 #include "ipam-controller/app/use_cases.hpp"
 #include "ipam-controller/domain/allocation.hpp"
 
@@ -72,26 +73,19 @@ EventRecord taken_over_event(const Port& now, const std::optional<Port>& before,
 
 }  // namespace
 
-Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateRequest& request) {
-  Explanation silent(false);
-  auto grant = decide(tx.state(), request, tx.now(), silent);
-  if (!grant) {
-    return with_trace(tx, request, grant.error())
-        .within(fmt::format("allocating an address for {}/{} on node {}", request.namespace_, request.hostname,
-                            request.node));
-  }
-  Port& port = grant->port;
-  if (!grant->unchanged) {
-    port.generation = tx.revision();
+ipam_api::Allocation take(Transaction& tx, Grant grant, Generation generation) {
+  Port& port = grant.port;
+  if (!grant.unchanged) {
+    port.generation = generation;
     port.revision = tx.revision();
     port.id = port_id_of(port.generation);
     port.created_ms = tx.now();
-    const bool was_in_use = grant->taken_over && grant->taken_over->state == PortState::active;
-    if (grant->taken_over) {
-      tx.tell(taken_over_event(port, grant->taken_over, grant->lost_uid));
+    const bool was_in_use = grant.taken_over && grant.taken_over->state == PortState::active;
+    if (grant.taken_over) {
+      tx.tell(taken_over_event(port, grant.taken_over, grant.lost_uid));
     }
-    if (grant->taken_over && grant->taken_over->key() != port.key()) {
-      tx.erase(std::move(*grant->taken_over));
+    if (grant.taken_over && grant.taken_over->key() != port.key()) {
+      tx.erase(std::move(*grant.taken_over));
     }
     // Until this pod is confirmed, the rest that its own predecessor is owed goes on beside the port: if the ADD fails,
     // others wait as they would have.
@@ -104,24 +98,35 @@ Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateR
     if (was_in_use) {
       put_to_rest(tx, port.vni, port.addresses, port.owner);
     }
-    if (grant->new_binding) {
-      tx.put(std::move(*grant->new_binding));
+    if (grant.new_binding) {
+      tx.put(std::move(*grant.new_binding));
     } else if (const Binding* binding = tx.state().binding(port.owner);
                binding != nullptr && binding->expires_ms != 0) {
       Binding held = *binding;
       held.expires_ms = 0;
       tx.put(std::move(held));
     }
-    for (std::string& uid : grant->unfence_uids) {
+    for (std::string& uid : grant.unfence_uids) {
       tx.erase(FencedUid{port.owner, std::move(uid), 0});
     }
-    if (grant->lost_uid) {
-      tx.put(FencedUid{port.owner, std::move(*grant->lost_uid), 0});
+    if (grant.lost_uid) {
+      tx.put(FencedUid{port.owner, std::move(*grant.lost_uid), 0});
     }
     tx.put(port);
     publish_extra_addresses(tx, port.owner);
   }
   return allocation_of(tx.state(), port);
+}
+
+Result<ipam_api::Allocation> allocate(Transaction& tx, const ipam_api::AllocateRequest& request) {
+  Explanation silent(false);
+  auto grant = decide(tx.state(), request, tx.now(), silent);
+  if (!grant) {
+    return with_trace(tx, request, grant.error())
+        .within(fmt::format("allocating an address for {}/{} on node {}", request.namespace_, request.hostname,
+                            request.node));
+  }
+  return take(tx, std::move(*grant), tx.revision());
 }
 
 Result<void> confirm(Transaction& tx, const ipam_api::ConfirmRequest& request) {

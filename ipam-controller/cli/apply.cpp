@@ -52,11 +52,11 @@ Result<void> refusals(Invocation& invocation, const Json& answer) {
   if (refused == 0) {
     return ok();
   }
-  return Error(
-      Errc::conflict,
-      fmt::format("applying {} objects: {} refused, so nothing was changed", field_at(answer, "objects").size(),
-                  refused == 1 ? "1 was" : fmt::format("{} were", refused)),
-      "correct them and apply all again");
+  const std::size_t all = field_at(answer, "objects").size();
+  return Error(Errc::conflict,
+               fmt::format("applying {} object{}: {} refused, so nothing was changed", all, all == 1 ? "" : "s",
+                           refused == 1 ? "1 was" : fmt::format("{} were", refused)),
+               fmt::format("correct {} and apply {} again", refused == 1 ? "it" : "them", all == 1 ? "it" : "all"));
 }
 
 Result<void> run_apply(ControllerSession& session, Invocation& invocation, const ApplyWords& words) {

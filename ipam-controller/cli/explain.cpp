@@ -32,6 +32,33 @@ void print_live(std::ostream& out, const Wanted& wanted, const Json& port) {
                      cell_of(port, "mac"), cell_of(port, "id"), time_text(time_at(port, "created_ms")));
 }
 
+// A hostname that keeps its addresses while no pod has them.
+void print_bound(std::ostream& out, const Wanted& wanted, const Json& binding) {
+  const std::string last = cell_of(binding, "last_node");
+  const std::int64_t ends = time_at(binding, "expires_ms");
+  out << fmt::format("{} is bound to {} ({}, {}, pool {}, MAC {}) since {}, and not live{}{}\n", wanted.pod,
+                     addresses_of(binding), cell_of(binding, "kind"), cell_of(binding, "retention"),
+                     cell_of(binding, "pool"), cell_of(binding, "mac"), time_text(time_at(binding, "created_ms")),
+                     last == "-" ? "" : "; it was last on node " + last,
+                     ends == 0 ? "" : "; the binding ends at " + time_text(ends));
+}
+
+// Where a bound hostname could come up: its answer is the same on every node. "": there is none.
+Result<std::string> some_node(ControllerSession& session, const Json& binding) {
+  const auto nodes = session.get("/v1/nodes");
+  if (!nodes) {
+    return nodes.error();
+  }
+  std::string some;
+  for (const Json& node : field_at(*nodes, "items")) {
+    const bool last = cell_of(node, "name") == cell_of(binding, "last_node");
+    if (field_at(node, "fenced") != true && (some.empty() || last)) {
+      some = cell_of(node, "name");
+    }
+  }
+  return some;
+}
+
 Json request_of(const Wanted& wanted, const std::string& namespace_name, const std::string& hostname,
                 const std::string& node) {
   Json wishes = Json::object();
@@ -69,6 +96,19 @@ Result<void> explain(ControllerSession& session, Invocation& invocation, const W
     print_live(out, wanted, port);
     node = node.empty() ? cell_of(port, "node") : node;
   }
+  const auto bindings = session.get(fmt::format(
+      "/v1/bindings?namespace={}&hostname={}{}", http::percent_encoded(namespace_name), http::percent_encoded(hostname),
+      wanted.network.empty() ? "" : "&network=" + http::percent_encoded(wanted.network)));
+  if (!bindings) {
+    return bindings.error();
+  }
+  Json bound;
+  for (const Json& binding : field_at(*bindings, "items")) {
+    if (field_at(binding, "node").is_null()) {
+      print_bound(out, wanted, binding);
+      bound = bound.is_null() ? binding : bound;
+    }
+  }
   const auto refusal = session.get(
       fmt::format("/v1/refusals/{}/{}", http::percent_encoded(namespace_name), http::percent_encoded(hostname)));
   if (refusal) {
@@ -80,8 +120,20 @@ Result<void> explain(ControllerSession& session, Invocation& invocation, const W
   } else if (refusal.error().code() != Errc::not_found) {
     return refusal.error();
   }
+  if (node.empty() && bound.is_object()) {
+    auto found = some_node(session, bound);
+    if (!found) {
+      return found.error();
+    }
+    if (found->empty()) {
+      out << "it cannot come up: no node is registered\n";
+      return ok();
+    }
+    node = std::move(*found);
+  }
   if (node.empty()) {
-    return Error(Errc::invalid_argument, fmt::format("{} is not live and was not refused lately", wanted.pod),
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} is not bound, not live and was not refused lately", wanted.pod),
                  "to see what it would get, say where it would run: --node NAME");
   }
   const auto answer = session.post("/v1/ports:explain", request_of(wanted, namespace_name, hostname, node));

@@ -8,18 +8,19 @@
 
 #include "ipam-controller/cli/commands.hpp"
 #include "ipam-controller/cli/completion.hpp"
+#include "ipam-controller/cli/plan.hpp"
 
 namespace mooring::ctl {
 namespace {
 
 constexpr int usage_error = 2;
 
-int report(std::ostream& err, const Error& error) {
+int report(const CLI::App& app, std::ostream& err, const Error& error) {
   err << "error: " << error.message() << '\n';
   if (!error.hint().empty()) {
     err << "hint: " << error.hint() << '\n';
   }
-  return error.info().exit_code;
+  return app.got_subcommand("plan") ? plan_failed : error.info().exit_code;
 }
 
 void add_global_options(CLI::App& app, Invocation& invocation, std::uint64_t& timeout_seconds) {
@@ -64,7 +65,7 @@ int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err
   mooringctl COMMAND --help
 
 Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a malformed value; 3 of
-"fsck": no difference, but not all nodes answered.)");
+"fsck": no difference, but not all nodes answered. Of "plan": 0 it fits; 2 it does not; 1 anything else.)");
   app.set_version_flag("--version", "mooringctl " MOORING_VERSION);
   app.require_subcommand(1);
   add_global_options(app, invocation, timeout_seconds);
@@ -88,6 +89,7 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
   add_audit(app, invocation);
   add_history(app, invocation);
   add_explain(app, invocation);
+  add_plan(app, invocation);
   add_version(app, invocation);
   add_completion(app, invocation);
   for (CLI::App* command : app.get_subcommands({})) {
@@ -111,22 +113,22 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
       return app.exit(problem, out, err);  // --help
     }
     err << "error: " << problem.what() << "\nhint: " << path_of_command(app) << " --help\n";
-    return usage_error;
+    return app.got_subcommand("plan") ? plan_failed : usage_error;
   }
   if (!invocation.csv_too || invocation.format_text != "csv") {
     const auto format = parse_format(invocation.format_text);
     if (!format) {
-      return report(err, format.error());
+      return report(app, err, format.error());
     }
     invocation.format = *format;
   }
   invocation.session.timeout = std::chrono::seconds(timeout_seconds);
   auto session = ControllerSession::open(invocation.session);
   if (!session) {
-    return report(err, session.error());
+    return report(app, err, session.error());
   }
   const auto done = invocation.action(*session);
-  return done ? invocation.exit_code : report(err, done.error());
+  return done ? invocation.exit_code : report(app, err, done.error());
 }
 
 }  // namespace mooring::ctl

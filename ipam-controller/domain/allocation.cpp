@@ -357,7 +357,7 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
     return same_again(request, *port);
   }
   Asker asker = asker_of(state, request);
-  const Intent intent = intent_of(state, request, asker, why);
+  Intent intent = intent_of(state, request, asker, why);
   asker.labels = intent.wishes.labels;  // pools see what rules and the configuration put on it, too
   auto scope = scope_of(state, request, request.wishes);
   if (!scope) {
@@ -389,6 +389,7 @@ Result<Grant> decide(const State& state, const AllocateRequest& request, TimeMs 
   }
 
   Grant grant;
+  grant.rules = std::move(intent.rules);
   grant.port.owner = owner;
   grant.port.kind = place->kind;
   grant.port.subnet = place->subnet->name;

@@ -31,6 +31,7 @@ struct Grant {
   std::optional<std::string> lost_uid;    // to be fenced
   std::vector<std::string> unfence_uids;  // the oldest ones, over fenced_uids_per_binding
   std::optional<Port> taken_over;         // the live port that loses the addresses
+  std::vector<std::string> rules;         // that had a say
 };
 
 Result<Grant> decide(const State& state, const ipam_api::AllocateRequest& request, TimeMs now, Explanation& why);

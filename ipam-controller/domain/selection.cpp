@@ -43,8 +43,8 @@ Result<std::string> network_of_binding(const State& state, const ipam_api::Alloc
   return found.empty() ? std::string(default_network) : found;
 }
 
-// Fields that `to` leaves open are taken from `from`; `source` for the explanation.
-void fill_in(ipam_api::Wishes& to, const ipam_api::Wishes& from, const std::string& source, Explanation& why) {
+// Fields that `to` leaves open are taken from `from`; `source` for the explanation. Was anything taken?
+bool fill_in(ipam_api::Wishes& to, const ipam_api::Wishes& from, const std::string& source, Explanation& why) {
   std::string took;
   const auto take = [&](std::string_view what, auto& field, const auto& value, const std::string& text, bool open) {
     if (open && !text.empty()) {
@@ -69,6 +69,7 @@ void fill_in(ipam_api::Wishes& to, const ipam_api::Wishes& from, const std::stri
   if (!took.empty()) {
     why.add("{}: {}", source, took);
   }
+  return !took.empty();
 }
 
 }  // namespace
@@ -91,10 +92,14 @@ Intent intent_of(const State& state, const ipam_api::AllocateRequest& request, c
       why.add("{} does not apply: {}", source, reason);
       continue;
     }
-    fill_in(intent.wishes, rule->wishes, source, why);
+    bool counts = fill_in(intent.wishes, rule->wishes, source, why);
     if (!takeover && rule->takeover) {
+      counts = true;
       takeover = rule->takeover;
       why.add("{}: takeover {}", source, *takeover ? "allowed" : "refused");
+    }
+    if (counts) {
+      intent.rules.push_back(rule->name);
     }
   }
   intent.takeover = takeover.value_or(false);

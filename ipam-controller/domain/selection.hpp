@@ -19,7 +19,8 @@ Asker asker_of(const State& state, const ipam_api::AllocateRequest& request);
 // rules, the CNI configuration. Labels are put together.
 struct Intent {
   ipam_api::Wishes wishes;
-  bool takeover = false;  // of a hostname that is live with another workload
+  bool takeover = false;           // of a hostname that is live with another workload
+  std::vector<std::string> rules;  // that said something that counts
 };
 Intent intent_of(const State& state, const ipam_api::AllocateRequest& request, const Asker& asker, Explanation& why);
 

@@ -114,16 +114,17 @@ class OpenApi(unittest.TestCase):
             text = answer.read()
         finally:
             connection.close()
-        value = json.loads(text)
+        kind = answer.headers["Content-Type"]
+        values = [json.loads(line) for line in text.splitlines()] if kind == "application/x-ndjson" else [json.loads(text)]
         said = operation["responses"].get(str(answer.status), operation["responses"]["default"])
         content = self.document.resolved(said)["content"]
-        self.assertIn(answer.headers["Content-Type"], content, f"{method} {target}: {text}")
-        faults = self.document.faults(value, content[answer.headers["Content-Type"]]["schema"], f"{method} {pattern} {answer.status}")
+        self.assertIn(kind, content, f"{method} {target}: {text}")
+        faults = [fault for value in values for fault in self.document.faults(value, content[kind]["schema"], f"{method} {pattern} {answer.status}")]
         if body is not None and answer.status < 300:
             faults += self.document.faults(body, operation["requestBody"]["content"]["application/json"]["schema"], f"body of {method} {pattern}")
         self.assertEqual([], faults)
         self.assertEqual("headers" in said and "ETag" in said["headers"], "ETag" in answer.headers, f"ETag of {method} {target}")
-        return answer.status, value, answer.headers
+        return answer.status, values[-1], answer.headers
 
     @staticmethod
     def fits(pattern, path):
@@ -153,6 +154,17 @@ class OpenApi(unittest.TestCase):
         for path, item in self.document.root["paths"].items():
             parameters = {p["name"] for p in item.get("parameters", []) if p.get("in") == "path"}
             self.assertEqual(set(re.findall(r"{(\w+)}", path)), parameters, path)
+
+    def test_no_body_is_free_form(self):
+        """What has no shape of its own is somebody else's JSON: a question to a node and its answer."""
+        free = set()
+        for (method, path), operation in self.document.operations().items():
+            bodies = [operation.get("requestBody", {}), operation["responses"].get("200", {})]
+            for kind, content in [item for body in bodies for item in body.get("content", {}).items()]:
+                schema = self.document.resolved(content["schema"])
+                if kind != "text/plain" and not any(key in schema for key in ("properties", "allOf", "additionalProperties")):
+                    free.add((method, path))
+        self.assertEqual({("POST", "/v1/answers/{id}")}, free)
 
     def test_real_objects_have_the_shapes_of_the_document(self):
         must = self.must
@@ -200,6 +212,8 @@ class OpenApi(unittest.TestCase):
                 self.assertEqual((200, value["revision"]), (status, same["revision"]))
                 self.assertEqual(f'"{value["revision"]}"', headers["ETag"])
 
+        self.plans(request)
+        self.the_rest(request)
         must("POST", "/v1/ports:release", {"node": "h1", "attachment": request["attachment"], "reason": "cni-del"})
         must("DELETE", "/v1/workloads/shop/db")
         must("DELETE", "/v1/bindings/blue/shop/db-1/0?force=true")  # rule u made it
@@ -207,6 +221,59 @@ class OpenApi(unittest.TestCase):
         must("DELETE", "/v1/extra-addresses/blue/fd00_7__101")
         for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
             must("DELETE", f"/v1/{target}")
+        # A stream, a scrape, and what needs a node that listens have tests of their own.
+        elsewhere = {("GET", "/v1/watch"), ("GET", "/metrics"), ("POST", "/v1/answers/{id}"), ("POST", "/v1/nodes/{name}:query"),
+                     ("POST", "/v1/gateways/{name}:query")}
+        self.assertEqual(elsewhere, set(self.document.operations()) - self.used)
+
+    def plans(self, request):
+        must = self.must
+        redis = {"namespace": "shop", "workload": "redis", "replicas": 2, "wishes": {"network": "blue", "pools": ["q"]}, "nodes": ["h1"], "first": 1}
+        must("POST", "/v1/plans:statefulset", {**redis, "replicas": 12, "interface_ordinal": 1, "configured": {"kind": "stateful"}})
+        self.assertEqual([True, False, 2], [must("POST", "/v1/plans:statefulset?dry_run=true", {**redis, "reserve": True})[key] for key in ("fits", "applied", "reserved")])
+        self.assertEqual(404, self.ask("GET", "/v1/bindings/blue/shop/redis-1/0")[0])
+        self.assertTrue(must("POST", "/v1/plans:statefulset", {**redis, "reserve": True})["applied"])
+        self.assertEqual("plan", must("GET", "/v1/bindings/blue/shop/redis-2/0")["origin"])
+        must("POST", "/v1/plans:scale", {"namespace": "shop", "workload": "web", "replicas": 3, "wishes": {"network": "blue"}})
+        self.assertFalse(must("POST", "/v1/plans:pool-delete", {"pool": "p"})["fits"])  # db-0 is bound there
+        must("POST", "/v1/plans:pool-shrink", {"pool": "p", "ranges": ["10.7.1.128/25", "fd00:7::100-fd00:7::1ff"], "exclusions": ["10.7.1.130"]})
+        self.assertFalse(must("POST", "/v1/plans:node-drain", {"node": "h1"})["fits"])
+        must("PUT", "/v1/nodes/h2", {"machine_id": "m2", "vtep": "172.31.0.2"})
+        self.assertTrue(must("POST", "/v1/plans:node-drain", {"node": "h1", "to": ["h2"]})["fits"])
+        for body in ({"pool": "none"}, {"pool": "p", "ranges": ["10.7.1.1-x"]}):
+            self.assertIn(self.ask("POST", "/v1/plans:pool-shrink", body)[0], (400, 404))
+        for ordinal in (1, 2):
+            must("DELETE", f"/v1/bindings/blue/shop/redis-{ordinal}/0")
+
+    def the_rest(self, request):
+        """Whatever is no object: reports, the ledger, explanations, events."""
+        must = self.must
+        item = {"network": "blue", "namespace": "shop", "hostname": "imported", "address": "10.7.3.3", "source": "a.csv:1"}
+        for target in ("dry_run=true&findings=all", "dry_run=true&on_conflict=skip"):
+            must("POST", f"/v1/bindings:import?{target}", {"items": [item, {**item, "address": "10.9.9.9"}]})
+        for spec in ({"name": "green"}, {"name": "GREEN"}):
+            must("POST", "/v1/objects:apply?dry_run=true", {"objects": [{"kind": "network", "spec": spec, "source": "f.yaml:1"}]})
+        port = {"attachment": "c1/eth0", "namespace": "shop", "hostname": "db-0", "network": "blue", "vni": 7, "addresses": ["10.7.1.0"],
+                "mac": "0a:58:0a:07:01:00", "generation": 1, "ofport": 1, "ovs_port": True, "link": True, "netns_alive": True, "journal": "adding"}
+        must("POST", "/v1/nodes/h1/inventory", {"complete": True, "boot_id": "b", "ovsdb_id": "o", "highest_generation": 1, "in_flight": ["c9/eth0"],
+                                                "ports": [port], "stray_links": ["x"]})
+        must("GET", "/v1/nodes/h1/inventory")
+        must("POST", "/v1/nodes/h1:release-held")
+        must("DELETE", "/v1/nodes/h2?fence=true")
+        must("POST", "/v1/nodes/h2:unfence")
+        must("GET", "/v1/fsck?deadline_seconds=1")
+        must("POST", "/v1/fsck:repair", {"nodes": ["h1"], "force": False, "deadline_seconds": 1})
+        explained = {**request, "attachment": {"container_id": "c7", "ifname": "eth0"}}
+        must("POST", "/v1/ports:explain", {**explained, "hostname": "new-0"})
+        must("POST", "/v1/ports:explain", {**explained, "node": "h77"})
+        self.assertEqual(404, self.ask("POST", "/v1/ports:allocate", {**explained, "hostname": "new-0", "wishes": {"pools": ["none"]}})[0])
+        must("GET", "/v1/refusals/shop/new-0")
+        must("POST", "/v1/webhooks/w:test")
+        must("GET", "/v1/events?limit=100")
+        head = must("GET", "/v1/audit?limit=1000")["head"]
+        self.assertTrue(must("POST", "/v1/audit:verify")["whole"])
+        segment = must("GET", f"/v1/audit:export?up_to={head['seq'] - 1}")
+        must("POST", "/v1/audit:prune", {"last_seq": segment["last_seq"], "last_hash": segment["last_hash"]})
 
     @staticmethod
     def missing(name):
