@@ -19,8 +19,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What a block costs for each stream, about: a wait as long keeps the streams to half of this thread.
-constexpr auto cost_of_a_stream = 5us;
+// Twice what a block costs for each stream, about: such a wait keeps the streams to a third of this thread.
+constexpr auto pause_for_a_stream = 10us;
 constexpr std::chrono::microseconds longest_wait = 20ms;
 constexpr std::size_t readers_a_group = 64;
 
@@ -69,7 +69,7 @@ void WatchHub::flush_soon() {
   if (std::exchange(flush_due_, true)) {
     return;
   }
-  const auto pause = std::min<std::chrono::microseconds>(longest_wait, cost_of_a_stream * readers_.size());
+  const auto pause = std::min<std::chrono::microseconds>(longest_wait, pause_for_a_stream * readers_.size());
   flush_timer_.expires_at(flushed_ + pause);
   flush_timer_.async_wait([weak = std::weak_ptr(self_)](const boost::system::error_code& failure) {
     if (const auto self = weak.lock(); self && !failure) {
@@ -94,23 +94,22 @@ void WatchHub::flush() {
       }
     }
   }
-  woken_ = 0;
+  round_.begin();
   wake_followers();
 }
 
 void WatchHub::wake_followers() {
   if (waking_) {
-    return;  // begins again by itself
+    return;  // goes on by itself
   }
-  auto reader = readers_.upper_bound(woken_);
-  for (std::size_t i = 0; i < readers_a_group && reader != readers_.end(); ++i, ++reader) {
-    woken_ = reader->first;
+  for (std::size_t i = 0; i < readers_a_group; ++i) {
+    const auto reader = round_.next(readers_);
+    if (reader == readers_.end()) {
+      return;
+    }
     if (reader->second->position) {
       reader->second->wake();
     }
-  }
-  if (reader == readers_.end()) {
-    return;
   }
   waking_ = true;
   asio::post(executor_, [weak = std::weak_ptr(self_)] {

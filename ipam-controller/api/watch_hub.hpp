@@ -30,6 +30,7 @@
 #include "ipam-controller/api/live_frames.hpp"
 #include "ipam-controller/api/node_queries.hpp"
 #include "ipam-controller/api/outbox.hpp"
+#include "ipam-controller/api/wake_round.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "mooring/http/server.hpp"
 #include "mooring/ipam_api/watch.hpp"
@@ -123,8 +124,8 @@ class WatchHub {
   asio::steady_timer flush_timer_;
   bool flush_due_ = false;
   std::chrono::steady_clock::time_point flushed_;
-  std::uint64_t woken_ = 0;  // the readers up to this number know of the newest block
-  bool waking_ = false;      // a step of wake_followers() is due
+  WakeRound round_;      // of telling the readers of the newest block
+  bool waking_ = false;  // a step of wake_followers() is due
   bool stopping_ = false;
   std::shared_ptr<WatchHub*> self_;  // posted work holds it weakly
 };

@@ -237,6 +237,37 @@ TEST_CASE("watch: kinds of one key do not mix") {
   CHECK(digests.sums().total().digest == entries_of(gateway)[0].digest);
 }
 
+TEST_CASE("a round that begins before the last one is over goes on where that one was", "[watch]") {
+  std::map<std::uint64_t, int> readers = {{1, 0}, {2, 0}, {3, 0}, {5, 0}};
+  WakeRound round;
+  const auto told = [&](int most) {
+    std::vector<std::uint64_t> numbers;
+    for (auto one = round.next(readers); most > 0 && one != readers.end(); one = round.next(readers)) {
+      numbers.push_back(one->first);
+      if (--most == 0) {
+        break;
+      }
+    }
+    return numbers;
+  };
+  using Numbers = std::vector<std::uint64_t>;
+  CHECK(told(9).empty());  // nothing has begun
+  round.begin();
+  CHECK(told(2) == Numbers{1, 2});
+  round.begin();  // and again before 3 and 5 were told
+  CHECK(told(3) == Numbers{3, 5, 1});
+  readers.erase(1);
+  readers.emplace(6, 0);  // came in after the last block: may be told or not
+  CHECK(told(9) == Numbers{2});
+  CHECK(round.over());
+  CHECK(told(9).empty());
+  round.begin();
+  CHECK(told(9) == Numbers{3, 5, 6, 2});
+  readers.clear();
+  round.begin();
+  CHECK(told(9).empty());
+}
+
 TEST_CASE("live frames: a block for each flush, and small ones leave together") {
   LiveFrames live(1000);
   live.start(5);
