@@ -355,7 +355,7 @@ TEST_CASE("an address is located by its longest prefix within its network") {
 TEST_CASE("the IPv6 halves of objects are places of their own") {
   Directory replica("h1");
   auto entries = layout();
-  const Json block6 = {{"network", "default"}, {"vni", 100}, {"cidr", "fd00::/64"}, {"gateway", "fd00::1"}};
+  const ipam_api::Json block6 = {{"network", "default"}, {"vni", 100}, {"cidr", "fd00::/64"}, {"gateway", "fd00::1"}};
   entries.push_back(object_at("subnet6", entries[1].key, block6, 5));
   entries.push_back(object_at("pool6", "p1", {{"subnet", entries[1].key}, {"ranges", {"fd00::10-fd00::20"}}}, 6));
   auto half = WatchSource::port(100, "10.0.0.12", "h2", 10);
@@ -424,7 +424,7 @@ TEST_CASE("a family's entry with another family's address is not read") {
   Directory replica("h1");
   auto port = WatchSource::port(100, "10.0.0.5", "h2", 10);
   port.kind = "port6";
-  const Json block = {{"network", "default"}, {"vni", 100}, {"cidr", "10.0.0.0/24"}, {"gateway", "10.0.0.1"}};
+  const ipam_api::Json block = {{"network", "default"}, {"vni", 100}, {"cidr", "10.0.0.0/24"}, {"gateway", "10.0.0.1"}};
   take_snapshot(replica, {port, object_at("subnet6", "pods", block, 11)}, 12);
   CHECK(replica.port_count() == 0);
   CHECK(replica.subnets(net::Family::v6).empty());
