@@ -77,6 +77,24 @@ TEST_CASE("flows of a node with a port, a peer's port and a moved port") {
   same_as_golden("agent_flows_ports.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
 }
 
+TEST_CASE("flows of a node with dual-stack and IPv6-only ports") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.port(101, "fd00:0:0:1::8", "h1", 44, "c3/eth0");
+  world.port(100, "fd00::6", "h2", 42);
+  world.port(100, "fd00::7", "h3", 57);  // was c2's, generation 43
+  world.end(60);
+  LocalPorts ports;
+  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
+  ports.put(local_port("c2", 100, "fd00::7", 43, 8));
+  ports.put(local_port("c3", 101, "fd00:0:0:1::8", 44, 9));
+  same_as_golden("agent_flows_ipv6.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
+}
+
 TEST_CASE("only the flows of what changed are computed anew") {
   World world;
   world.begin();
@@ -90,13 +108,56 @@ TEST_CASE("only the flows of what changed are computed anew") {
 
   world.port(100, "10.0.0.6", "h3", 61);
   const auto groups = plan.affected_by(world.directory.take_changes());
-  REQUIRE(groups.size() == 2);
+  REQUIRE(groups.size() == 3);
   FlowGroup destination;
   destination.kind = FlowGroup::Kind::destination;
   destination.key = key(100, "10.0.0.6");
   REQUIRE(groups.contains(destination));
   REQUIRE(plan.lines(destination).br_tun.size() == 1);
   REQUIRE(plan.lines(destination).br_tun.front().find("172.31.0.3") != std::string::npos);
+}
+
+TEST_CASE("an extra address is its holder's, and moves alone") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "10.0.0.6", "h1", 42, "c2/eth0");
+  world.extra(100, "10.0.0.30", "h1", 43, "c1/eth0");
+  world.extra(100, "fd00::30", "h1", 43, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  ports.put(local_port("c2", 100, "10.0.0.6", 42, 8));
+  FlowPlan plan(world.directory, ports, h1());
+  const auto text = [&] { return text_of(everything(plan)); };
+  const std::string speaks = "ip,in_port=7,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 cookie=0x4d00000000002b02";
+  REQUIRE(text().find(speaks) != std::string::npos);
+  REQUIRE(text().find("ipv6,in_port=7,dl_src=0a:58:0a:00:00:05,ipv6_src=fd00::30 ") != std::string::npos);
+  REQUIRE(text().find("ip,reg0=0x64,nw_dst=10.0.0.30 cookie=0x4d00000000002b02") != std::string::npos);
+  REQUIRE(text().find("ip,tun_id=0x64,nw_dst=10.0.0.30 ") != std::string::npos);
+  world.directory.take_changes();
+
+  SECTION("to another port of this node") {
+    world.extra(100, "10.0.0.30", "h1", 61, "c2/eth0");
+    REQUIRE(text().find("in_port=7,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 ") == std::string::npos);
+    REQUIRE(text().find("in_port=8,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 ") != std::string::npos);
+  }
+  SECTION("to another node") {
+    world.extra(100, "10.0.0.30", "h2", 61, "c9/eth0");
+    FlowGroup extra;
+    extra.kind = FlowGroup::Kind::extra;
+    extra.key = key(100, "10.0.0.30");
+    REQUIRE(plan.affected_by(world.directory.take_changes()).contains(extra));
+    REQUIRE(plan.lines(extra) == FlowLines{});
+    REQUIRE(text().find("nw_src=10.0.0.30") == std::string::npos);
+    REQUIRE(text().find("pkt_mark=0x64,ip,nw_dst=10.0.0.30 cookie=0x4d00000000003d03") != std::string::npos);
+  }
+  SECTION("its holder's gate shuts") {
+    world.port(100, "10.0.0.5", "h2", 61);
+    REQUIRE(text().find("10.0.0.30") == std::string::npos);
+  }
 }
 
 TEST_CASE("a node's new VTEP moves all its destinations") {
@@ -133,6 +194,21 @@ TEST_CASE("an isolated network routes nothing between its subnets") {
   REQUIRE(text.find("dec_ttl") == std::string::npos);
 }
 
+TEST_CASE("an isolated network routes no IPv6 between its subnets") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.object("network", "default", R"({"isolated":true})");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "fd00::5", 41, 7));
+  const auto text = text_of(everything(FlowPlan(world.directory, ports, h1())));
+  REQUIRE(text.find("ipv6_dst=fd00:0:0:1::/64 cookie=0x4d00000000000004 actions=drop") != std::string::npos);
+  REQUIRE(text.find("dec_ttl") == std::string::npos);
+}
+
 TEST_CASE("flows are deleted on knowledge only") {
   ovs::initialise("agent_unit_tests");
   World world;
@@ -143,6 +219,11 @@ TEST_CASE("flows are deleted on knowledge only") {
                                .value();
   REQUIRE(generation_of(destination.cookie) == 42);
   REQUIRE(destination_of(destination.key.match) == key(100, "10.0.0.6"));
+  const auto destination6 = ovs::parse_flow(
+                                "table=20,priority=100,cookie=0x4d00000000002a03,ipv6,pkt_mark=100,ipv6_dst=fd00::6,"
+                                "actions=set_field:172.31.0.2->tun_dst,output:2")
+                                .value();
+  REQUIRE(destination_of(destination6.key.match) == key(100, "fd00::6"));
   const auto layout = ovs::parse_flow("table=10,cookie=0x4d00000000000004,tun_src=1.2.3.4,actions=drop").value();
   const auto local = ovs::parse_flow("table=0,cookie=0x4d00000000002902,in_port=7,actions=drop").value();
   const auto foreign = ovs::parse_flow("table=0,priority=0,actions=NORMAL").value();
@@ -158,8 +239,10 @@ TEST_CASE("flows are deleted on knowledge only") {
     world.begin();
     world.layout();
     REQUIRE_FALSE(may_delete(destination, world.directory, true));
+    REQUIRE_FALSE(may_delete(destination6, world.directory, true));
     world.end(60);
     REQUIRE(may_delete(destination, world.directory, true));
+    REQUIRE(may_delete(destination6, world.directory, true));
     REQUIRE(may_delete(layout, world.directory, true));
     REQUIRE_FALSE(may_delete(layout, world.directory, false));
   }

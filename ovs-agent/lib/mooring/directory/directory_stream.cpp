@@ -10,6 +10,10 @@ namespace {
 
 namespace kind = ipam_api::entry_kind;
 
+bool is_port(std::string_view named) {
+  return named == kind::port || named == kind::port6 || named == kind::extra;
+}
+
 }  // namespace
 
 void Directory::begin_snapshot(std::string_view incarnation, bool overrule) {
@@ -42,7 +46,7 @@ void Directory::renewed(ipam_api::Shard shard, std::uint32_t& epoch) {
 }
 
 void Directory::apply(const ipam_api::Entry& entry) {
-  if (entry.kind != kind::port) {
+  if (!is_port(entry.kind)) {
     apply_object(entry);
     return;
   }
@@ -52,7 +56,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
     return;
   }
   if (entry.deleted) {
-    bury_port(*key, entry.generation);
+    bury_port(*key, entry.generation, entry.kind == kind::extra);
     const auto unreadable = objects_.find(ObjectKey{entry.shard, entry.kind, entry.key});
     if (unreadable != objects_.end() && unreadable->second.generation <= entry.generation) {
       erase_object(unreadable);
@@ -62,7 +66,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
   const auto value = port_value_from(entry);
   if (!value) {
     // Where it lives now cannot be read, and where it lived is wrong: no location is better than that one.
-    bury_port(*key, entry.generation);
+    bury_port(*key, entry.generation, entry.kind == kind::extra);
     apply_object(entry);
     return;
   }
@@ -76,6 +80,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
   record.epoch = epoch_;
   record.mac = value->mac.octets();
   record.state = value->state;
+  record.extra = entry.kind == kind::extra;
   apply_port(record, value->attachment);
 }
 
@@ -106,31 +111,56 @@ void Directory::apply_port(const PortRecord& record, std::string_view attachment
   }
   table_.put(record);
   sums_.add(shard, record.hash);
-  if (!own_node_.empty() && record.node == own_node_id_) {
-    own_attachments_[record.key] = attachment;
-  } else {
-    own_attachments_.erase(record.key);
-  }
+  set_owner(record, attachment);
   changed_ports_.insert(record.key);
   // One that could not be read before is now.
-  if (const auto unreadable =
-          objects_.find(ObjectKey{shard, std::string(kind::port), record.key.address.str() + "/32"});
-      unreadable != objects_.end()) {
+  const bool v4 = record.key.address.is_v4();
+  const ObjectKey same{shard,
+                       std::string(record.extra ? kind::extra
+                                   : v4         ? kind::port
+                                                : kind::port6),
+                       record.key.address.str() + (v4 ? "/32" : "/128")};
+  if (const auto unreadable = objects_.find(same); unreadable != objects_.end()) {
     erase_object(unreadable);
   }
 }
 
-void Directory::bury_port(PortKey key, Generation generation) {
+void Directory::set_owner(const PortRecord& record, std::string_view attachment) {
+  forget_owner(record.key);
+  if (!own_node_.empty() && record.node == own_node_id_) {
+    own_attachments_[record.key] = attachment;
+    if (record.extra) {
+      own_extras_[std::string(attachment)].insert(record.key);
+    }
+  }
+}
+
+void Directory::forget_owner(PortKey key) {
+  const auto owner = own_attachments_.find(key);
+  if (owner == own_attachments_.end()) {
+    return;
+  }
+  if (const auto extras = own_extras_.find(owner->second); extras != own_extras_.end()) {
+    extras->second.erase(key);
+    if (extras->second.empty()) {
+      own_extras_.erase(extras);
+    }
+  }
+  own_attachments_.erase(owner);
+}
+
+void Directory::bury_port(PortKey key, Generation generation, bool extra) {
   if (!complete_) {
     Generation& buried = buried_ports_[key];
     buried = std::max(buried, generation);
   }
-  if (const auto own = overlay_.find(key); own != overlay_.end() && generation >= own->second.record.generation) {
+  if (const auto own = overlay_.find(key);
+      !extra && own != overlay_.end() && generation >= own->second.record.generation) {
     overlay_.erase(own);
     changed_ports_.insert(key);
   }
   const PortRecord* held = table_.find(key);
-  if (held == nullptr) {
+  if (held == nullptr || held->extra != extra) {
     return;
   }
   if (generation < held->generation && !overruled(held->epoch)) {
@@ -146,7 +176,7 @@ void Directory::erase_port(const PortRecord& record) {
   renewed(key.vni.value(), epoch);
   sums_.remove(key.vni.value(), record.hash);
   table_.erase(key);
-  own_attachments_.erase(key);
+  forget_owner(key);
   changed_ports_.insert(key);
 }
 
@@ -213,10 +243,16 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
     return take(networks_, network_from(entry));
   }
   if (entry.kind == kind::subnet) {
-    return take(subnets_, subnet_from(entry));
+    return take(subnets_[0], subnet_from(entry, net::Family::v4));
+  }
+  if (entry.kind == kind::subnet6) {
+    return take(subnets_[1], subnet_from(entry, net::Family::v6));
   }
   if (entry.kind == kind::pool) {
-    return take(pools_, pool_from(entry));
+    return take(pools_[0], pool_from(entry, net::Family::v4));
+  }
+  if (entry.kind == kind::pool6) {
+    return take(pools_[1], pool_from(entry, net::Family::v6));
   }
   if (entry.kind == kind::node) {
     return take(nodes_, node_from(entry));
@@ -224,16 +260,20 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
   if (entry.kind == kind::gateway) {
     return take(gateways_, gateway_from(entry));
   }
-  return entry.kind != kind::port;  // apply() has tried
+  return !is_port(entry.kind);  // apply() has tried
 }
 
 void Directory::drop_value(const ObjectKey& object) {
   if (object.kind == kind::network) {
     networks_.erase(object.key);
   } else if (object.kind == kind::subnet) {
-    subnets_.erase(object.key);
+    subnets_[0].erase(object.key);
+  } else if (object.kind == kind::subnet6) {
+    subnets_[1].erase(object.key);
   } else if (object.kind == kind::pool) {
-    pools_.erase(object.key);
+    pools_[0].erase(object.key);
+  } else if (object.kind == kind::pool6) {
+    pools_[1].erase(object.key);
   } else if (object.kind == kind::node) {
     nodes_.erase(object.key);
   } else if (object.kind == kind::gateway) {
@@ -246,7 +286,8 @@ void Directory::note(const ObjectKey& object) {
     changes_.nodes.insert(object.key);
   } else if (object.kind == kind::gateway) {
     changes_.gateways.insert(object.key);
-  } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::pool) {
+  } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::subnet6 ||
+             object.kind == kind::pool || object.kind == kind::pool6) {
     changes_.layout = true;
   }
 }
