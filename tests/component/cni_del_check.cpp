@@ -248,13 +248,14 @@ TEST_CASE("VERSION needs nothing and touches nothing") {
                                             {{"CNI_CONTAINERID", ""}, {"CNI_IFNAME", "dummy"}, {"CNI_NETNS", "dummy"}});
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.json()["cniVersion"] == "1.0.0");
-  CHECK(outcome.json()["supportedVersions"].size() == 5);
+  CHECK(outcome.json()["supportedVersions"].size() == 7);
   CHECK(stage.run_with_input("VERSION", "").exit_code == 0);
   CHECK(stage.agent.calls().empty());
 }
 
 TEST_CASE("commands that this version does not have are errors, not silence") {
   CniStage stage;
-  CHECK(stage.run("GC", stage.conf("1.1.0")).json()["code"] == 2);
+  CHECK(stage.run("GC", stage.conf("1.0.0")).json()["code"] == 1);
+  CHECK(stage.run("STATUS", stage.conf("0.4.0")).json()["code"] == 1);
   CHECK(stage.run("DESTROY", stage.conf()).json()["code"] == 4);
 }
