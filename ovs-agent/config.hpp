@@ -29,6 +29,7 @@ struct Config {
   std::string log_level;
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }
+  std::string checkpoint() const { return state_dir + "/directory"; }
 };
 
 // None: the program has nothing more to do (--help, --version, a mistake) and `exit_code` says how it ended; what is to

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/directory/checkpoint.hpp"
 #include "mooring/directory/watch_client.hpp"
 #include "mooring/ovs/library.hpp"
 #include "ovs-agent/adapters/agent_socket.hpp"
@@ -46,6 +47,7 @@ class Agent {
             FlowPlan(state_.directory, state_.ports, HostSettings{config.name, config.vtep, config.allow_host_cidrs}),
             switch_.br_int(), switch_.br_tun()),
         table_(state_, flows_, kernel_),
+        checkpoint_(state_.executor, state_.directory, config.checkpoint()),
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
         controller_(state_.executor, config.name, config.controller, config.token,
                     [this] { return watch_.status().connected; }),
@@ -73,7 +75,11 @@ class Agent {
     if (auto listening = socket_.listen(config.socket); !listening) {
       return listening;
     }
+    if (checkpoint_.restore()) {
+      directory_changed(state_.directory.take_changes());
+    }
     flows_.refresh_all();
+    asio::co_spawn(state_.executor, checkpoint_.run(), asio::detached);
     asio::co_spawn(state_.executor, switch_.run(), asio::detached);
     asio::co_spawn(state_.executor, watch_.run(), asio::detached);
     asio::co_spawn(state_.executor, releases_.run(), asio::detached);
@@ -147,6 +153,7 @@ class Agent {
   NodeSwitch switch_;
   FlowProgram flows_;
   PortTable table_;
+  directory::Checkpoint checkpoint_;
   directory::WatchClient watch_;
   Controller controller_;
   ReleaseQueue releases_;

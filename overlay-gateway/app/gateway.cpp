@@ -70,6 +70,7 @@ Gateway::Gateway(asio::io_context& io, Foot& foot, const Config& config, net::Ip
       config_(config),
       vtep_(vtep),
       directory_(""),
+      checkpoint_(io.get_executor(), directory_, config.state_dir + "/directory"),
       plan_(directory_, settings_of(config, vtep)),
       foot_(foot),
       physical_bridge_(bridge_settings(config)),
@@ -98,7 +99,11 @@ void Gateway::start(std::function<void()> on_ready) {
   flows_ = std::make_unique<ovs::FlowSync>(
       ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post), std::move(options));
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
+  if (checkpoint_.restore()) {
+    on_directory(directory_.take_changes());
+  }
   program_->update(plan_.all_groups());
+  asio::co_spawn(io_, checkpoint_.run(), asio::detached);
 
   directory::WatchClientCallbacks callbacks;
   callbacks.changed = [this](const directory::Changes& changes) { on_directory(changes); };
@@ -111,6 +116,7 @@ void Gateway::start(std::function<void()> on_ready) {
 void Gateway::stop() {
   stopped_ = true;
   timer_.cancel();
+  checkpoint_.stop();
   if (watch_) {
     watch_->stop();
   }

@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "mooring/directory/checkpoint.hpp"
 #include "mooring/directory/watch_client.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
 #include "mooring/ovs/flow_sync.hpp"
@@ -62,6 +63,7 @@ class Gateway {
   Config config_;
   net::Ipv4Address vtep_;
   directory::Directory directory_;
+  directory::Checkpoint checkpoint_;
   FlowPlan plan_;
   Foot& foot_;
   underlay::PhysicalBridge physical_bridge_;

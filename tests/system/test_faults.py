@@ -133,6 +133,24 @@ class Faults(LabCase):
         self.assertEqual(flows, {line for line in inventory.take(self.lab) if line.startswith("h1: flow")})
         self.assertEqual(2 << 20, traffic.exchange(self.place(c), c.address, self.place(a), 1 << 20))
 
+    def test_all_of_a_node_comes_back_while_the_controller_is_away(self):
+        near, far = self.add("h1", "web-0"), self.add("h2", "web-1")
+        checkpoint = f"{self.lab.places['h1'].root}/var/lib/mooring/agent/directory"
+
+        def in_checkpoint():
+            with open(checkpoint, encoding="utf-8") as file:
+                return far.address in file.read()
+        eventually(lambda: os.path.exists(checkpoint) and in_checkpoint(), 30, "the directory to be on the disk")
+        self.stop("controller", "controller")
+        self.stop("h1", "agent")
+        self.restart("h1", "vswitchd")  # its flows are gone
+        self.start("h1", "agent")
+        eventually(lambda: traffic.reaches(self.place(near), far.address), 10, "the remote pod to be reached again")
+        self.assertTrue(traffic.reaches(self.place("phys1"), near.address))
+        self.start("controller", "controller")
+        eventually(self._agents_are_back, 20, "agents to find the controller again")
+        self.expect_ping(near, far)
+
     def test_a_gateway_comes_back(self):
         a = self.add("h1", "web-a")
         self.expect_ping("phys1", a)

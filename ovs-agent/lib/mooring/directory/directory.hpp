@@ -100,6 +100,24 @@ struct Changes {
   bool empty() const { return ports.empty() && nodes.empty() && gateways.empty() && !layout && !completeness; }
 };
 
+// What the stream said, as of one revision, for a checkpoint: cheap to take, to be written at leisure.
+struct Image {
+  struct Object {
+    ipam_api::Shard shard = 0;
+    std::string kind, key, value;  // value: compact JSON
+    Revision revision = 0;
+    Generation generation = 0;
+    std::uint64_t hash = 0;
+  };
+  std::string incarnation;
+  Revision revision = 0;
+  std::uint64_t digest = 0;
+  std::vector<std::string> names;  // of nodes and networks: PortRecord's numbers
+  std::vector<PortRecord> ports;
+  std::map<PortKey, std::string> own_attachments;
+  std::vector<Object> objects;
+};
+
 struct Counters {
   std::uint64_t ignored_older = 0;     // entries and tombstones of an older generation or revision
   std::uint64_t malformed = 0;         // entries whose value this version cannot read; they count for the digest only
@@ -177,6 +195,13 @@ class Directory {
   // Of the replica, without the overlay: what HEARTBEAT and END_OF_SNAPSHOT are compared with.
   const ipam_api::DigestSums& sums() const { return sums_; }
 
+  // ---- checkpoints ----
+  // The replica without the overlay; none before it is complete.
+  std::optional<Image> image() const;
+  // Into a directory that is new: complete as of the image's revision, so that the stream goes on from there. False,
+  // and nothing is taken, if the image contradicts its own digest.
+  bool restore(const Image& image);
+
   // Hands over what changed since the last call.
   Changes take_changes();
   const Counters& counters() const { return counters_; }
@@ -193,6 +218,7 @@ class Directory {
     Generation generation = 0;
     std::uint64_t hash = 0;
     std::uint32_t epoch = 0;
+    std::string value;  // compact JSON, for checkpoints: of a kind that only a later version reads, too
   };
   struct OwnPort {
     PortRecord record;
@@ -207,6 +233,7 @@ class Directory {
   void apply_object(const ipam_api::Entry& entry);
   void erase_port(const PortRecord& record);
   void erase_object(std::map<ObjectKey, ObjectRecord>::iterator object);
+  void put_object(const ipam_api::Entry& entry, std::uint64_t hash);
   bool read_value(const ipam_api::Entry& entry);
   void drop_value(const ObjectKey& object);
   void note(const ObjectKey& object);

@@ -208,13 +208,19 @@ void Directory::apply_object(const ipam_api::Entry& entry) {
     renewed(entry.shard, held->second.epoch);
     sums_.remove(entry.shard, held->second.hash);
   }
+  put_object(entry, ipam_api::entry_digest(entry));
+}
+
+void Directory::put_object(const ipam_api::Entry& entry, std::uint64_t hash) {
+  const ObjectKey key{entry.shard, entry.kind, entry.key};
   ObjectRecord record;
   record.revision = entry.revision;
   record.generation = entry.generation;
-  record.hash = ipam_api::entry_digest(entry);
+  record.hash = hash;
   record.epoch = epoch_;
+  record.value = entry.value.dump(-1, ' ', false, ipam_api::Json::error_handler_t::replace);
   sums_.add(entry.shard, record.hash);
-  objects_[key] = record;
+  objects_[key] = std::move(record);
   if (!read_value(entry)) {
     ++counters_.malformed;
     drop_value(key);

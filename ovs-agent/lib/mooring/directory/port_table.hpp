@@ -40,6 +40,7 @@ class Names {
  public:
   std::uint32_t number_of(std::string_view name);
   std::string_view name_of(std::uint32_t number) const { return names_[number]; }
+  const std::deque<std::string>& all() const { return names_; }
 
  private:
   std::deque<std::string> names_;  // a deque: the views below stay valid
