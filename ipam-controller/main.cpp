@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <boost/asio/io_context.hpp>
@@ -209,6 +210,7 @@ int run(const Config& config) {
   watch_options.live_bytes = config.watch_buffer_bytes;
   WatchHub hub(io.get_executor(), ipam, watch_options);
   hub.start();
+  ::malloc_trim(0);  // what only the start needed goes back to the system
 
   Api api(Services{ipam, hub, observatory}, config.tokens);
   http::Limits limits;

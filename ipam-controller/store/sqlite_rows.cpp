@@ -354,6 +354,11 @@ void SqliteRows::write(const Write& row) {
 }
 
 void SqliteRows::load(const std::function<void(const Write&)>& each) {
+  // Each page is read once. A large cache would fill, and lie between the objects that stay: memory that nobody gets
+  // back.
+  SqliteConnection& connection = tables_->connection;
+  const auto usual_cache = connection.query_number("PRAGMA cache_size");
+  connection.execute("PRAGMA cache_size = -1024");
   tables_->load<Network>(each);
   tables_->load<Subnet>(each);
   tables_->load<Pool>(each);
@@ -368,6 +373,7 @@ void SqliteRows::load(const std::function<void(const Write&)>& each) {
   tables_->load<Port>(each);
   tables_->load<Resting>(each);
   tables_->load<FencedUid>(each);
+  connection.execute(fmt::format("PRAGMA cache_size = {}", usual_cache));
 }
 
 }  // namespace mooring::controller
