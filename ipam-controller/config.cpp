@@ -122,6 +122,26 @@ Result<TcpListen> parse_tcp_listen(std::string_view text) {
   return TcpListen{std::string(address), static_cast<std::uint16_t>(port)};
 }
 
+namespace {
+
+CLI::App* add_restore(CLI::App& app, RestoreOrder& order) {
+  CLI::App* command = app.add_subcommand("restore", "make the store from a backup, while no controller runs on it");
+  command->fallthrough();  // --store may stand behind it
+  command->add_option("--from", order.from, "a file that mooringctl backup made, or PATH.before-vN")
+      ->required()
+      ->type_name("FILE");
+  command->add_flag("--force", order.force, "replace the store that is there; it is kept beside the new one");
+  command->footer(
+      "The store gets a new incarnation. The controller that is started on it only reads, until every node that it\n"
+      "knows has said what it holds: mooringctl restore status, mooringctl restore finish --without NODE.\n"
+      "\n"
+      "Example:\n"
+      "  mooring-controller restore --store /var/lib/mooring/controller.db --from /var/backups/mooring.db --force");
+  return command;
+}
+
+}  // namespace
+
 Parsed parse_options(int argc, const char* const* argv) {
   Parsed parsed;
   Given given;
@@ -174,6 +194,8 @@ Parsed parse_options(int argc, const char* const* argv) {
       ->type_name("COUNT")
       ->capture_default_str();
   app.add_flag("--print-routes", parsed.print_routes, "print what the HTTP interface answers to, and end");
+  RestoreOrder restore;
+  CLI::App* restoring = add_restore(app, restore);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -196,6 +218,9 @@ Parsed parse_options(int argc, const char* const* argv) {
   }
   parsed.run = true;
   parsed.config = std::move(*result);
+  if (restoring->parsed()) {
+    parsed.restore = restore;
+  }
   return parsed;
 }
 

@@ -35,10 +35,17 @@ struct Config {
   std::size_t change_log_changes = 1'000'000;
 };
 
+// "restore --from FILE": the store is made anew from a backup, and the program ends.
+struct RestoreOrder {
+  std::string from;
+  bool force = false;
+};
+
 // What parsing came to: a configuration, or a text to print and a status to exit with (--help, --version, an error).
 struct Parsed {
   bool run = false;
-  bool print_routes = false;  // do that instead
+  bool print_routes = false;            // do that instead
+  std::optional<RestoreOrder> restore;  // do that instead
   Config config;
   std::string output;  // for stdout
   std::string errors;  // for stderr

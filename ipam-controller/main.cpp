@@ -4,6 +4,7 @@
 #include <functional>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -17,8 +18,10 @@
 #include "ipam-controller/api/metrics.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
+#include "ipam-controller/app/restoration.hpp"
 #include "ipam-controller/config.hpp"
 #include "ipam-controller/observe/observatory.hpp"
+#include "ipam-controller/store/sqlite_restore.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
 #include "mooring/http/server.hpp"
 
@@ -98,6 +101,7 @@ Observatory::Sources sources_of(const Ipam& ipam, const WatchHub& hub, const htt
     const AuditHead head = ipam.audit_head();
     return Lookout::AuditHead{head.seq, head.hash};
   };
+  sources.read_only = [&ipam] { return ipam.restoring(); };
   sources.watch_streams = [&hub] { return hub.streams(); };
   sources.http_connections = [&server] { return server.connections(); };
   return sources;
@@ -171,6 +175,30 @@ class Ticker {
   asio::steady_timer timer_;
 };
 
+int restore(const Config& config, const RestoreOrder& order) {
+  RestoreRequest request;
+  request.from = order.from;
+  request.to = config.store_path;
+  request.force = order.force;
+  const bool watched = ::isatty(STDERR_FILENO) == 1;
+  const Progress progress = [watched](std::uint64_t done, std::uint64_t total) {
+    if (watched) {
+      fmt::print(stderr, "\r{} of {} MiB{}", done >> 20, total >> 20, done == total ? "\n" : "");
+    }
+  };
+  const Result<RestoredStore> made = restore_store(request, progress);
+  if (!made) {
+    fmt::print(stderr, "mooring-controller: {}\n", made.error().text());
+    return made.error().info().exit_code;
+  }
+  fmt::print("{} is restored: revision {}, as a new incarnation\n", request.to, made->revision);
+  if (!made->replaced.empty()) {
+    fmt::print("the store that was there is kept as {}\n", made->replaced);
+  }
+  fmt::print("it only reads until the nodes have said what they hold: mooringctl restore status\n");
+  return 0;
+}
+
 int run(const Config& config) {
   asio::io_context io(1);
   const Post post = [&io](std::function<void()> work) { asio::post(io, std::move(work)); };
@@ -186,6 +214,10 @@ int run(const Config& config) {
   if (!store) {
     spdlog::critical("option --store: {}", store.error().text());
     return could_not_run;
+  }
+  for (const char* ending : {".backup", ".backup.part"}) {  // of a controller that was killed while it sent one
+    std::error_code ignored;
+    std::filesystem::remove(config.store_path + ending, ignored);
   }
   WebhookOptions webhook_options;
   auto trust = http::TlsTrust::load(config.webhook_ca_file);
@@ -204,6 +236,12 @@ int run(const Config& config) {
   spdlog::info("store {}: incarnation {}, revision {}", config.store_path, ipam.incarnation(),
                ipam.committed_revision());
 
+  if (ipam.restoring()) {
+    spdlog::warn(
+        "the store was made from a backup: it only reads until the nodes have said what they hold; mooringctl "
+        "restore status tells who has");
+  }
+
   WatchOptions watch_options;
   watch_options.heartbeat = config.heartbeat;
   watch_options.node_silence = config.node_silence;
@@ -212,7 +250,12 @@ int run(const Config& config) {
   hub.start();
   ::malloc_trim(0);  // what only the start needed goes back to the system
 
-  Api api(Services{ipam, hub, observatory}, config.tokens);
+  Restoration restoration(ipam);
+  Services services{ipam, hub, observatory, restoration, config.store_path + ".backup"};
+  services.inventories->listen([&restoration](const std::string& node, const Inventories::Report& report) {
+    restoration.heard(node, report.inventory);
+  });
+  Api api(std::move(services), config.tokens);
   http::Limits limits;
   limits.body_bytes_of = [&api](const http::Request& head) { return api.body_bytes_of(head); };
   http::Server server(
@@ -283,6 +326,9 @@ int main(int argc, char** argv) {
   start_log(parsed.config.log_level);
   raise_file_limit();
   try {
+    if (parsed.restore) {
+      return restore(parsed.config, *parsed.restore);
+    }
     return run(parsed.config);
   } catch (const std::exception& broken) {
     spdlog::critical("broken: {}", broken.what());

@@ -23,12 +23,15 @@
 namespace mooring::controller {
 
 class Observatory;  // observe/observatory.hpp
+class Restoration;  // app/restoration.hpp
 
 // What use cases work with; outlives every call.
 struct Services {
   Ipam& ipam;
   WatchHub& hub;
   Observatory& observatory;
+  Restoration& restoration;
+  std::string backup_path;  // a file that may be made for a moment, on the store's disk
   std::shared_ptr<Inventories> inventories = std::make_shared<Inventories>();
 };
 
@@ -62,6 +65,8 @@ std::span<const Route> port_routes();
 std::span<const Route> node_routes();  // nodes and gateways
 std::span<const Route> node_evidence_routes();
 std::span<const Route> fsck_routes();
+std::span<const Route> backup_routes();
+std::span<const Route> restore_routes();
 std::span<const Route> watch_routes();  // version, watch, answers
 std::span<const Route> event_routes();
 std::span<const Route> webhook_routes();

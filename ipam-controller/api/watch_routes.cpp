@@ -22,6 +22,10 @@ asio::awaitable<Answered> watch(Services& services, const Call& call) {
   if (!asked) {
     co_return asked.error();
   }
+  // The directory of a backup is older than what nodes and gateways know: it must not make them drop anything.
+  if (asked->role != ipam_api::Role::observer && services.ipam.restoring()) {
+    co_return *services.ipam.refusal();
+  }
   Result<http::Stream> stream = co_await services.hub.open(std::move(*asked));
   if (!stream) {
     co_return stream.error();

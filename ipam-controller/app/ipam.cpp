@@ -27,7 +27,8 @@ struct Ipam::Flight {
   std::vector<EventRecord> events;
   std::map<std::string, std::uint64_t> released;  // ports, by the caller's reason
   Revision revision = 0;
-  bool expired = false;  // something ended by itself; there may be more
+  bool expired = false;   // something ended by itself; there may be more
+  bool restored = false;  // the store is whole with it
 };
 
 Ipam::Ipam(Store& store, Post post, Clock clock)
@@ -49,10 +50,19 @@ Result<void> Ipam::start() {
   behind_ = std::max<TimeMs>(0, loaded->now_ms - clock_());
   newest_ = loaded->now_ms;
   last_event_ = loaded->events.empty() ? 0 : loaded->events.back().sequence;
+  if (loaded->restoring) {
+    explain_restoring(Error(Errc::unavailable,
+                            "the store was made from a backup, and no node has said yet what it holds",
+                            "mooringctl restore status"));
+  }
   if (observer_ != nullptr) {
     observer_->loaded(std::move(loaded->events), std::move(loaded->cursors));
   }
   return ok();
+}
+
+void Ipam::explain_restoring(Error refusal) {
+  refusal_ = std::move(refusal);
 }
 
 TimeMs Ipam::now() const {
@@ -60,7 +70,7 @@ TimeMs Ipam::now() const {
 }
 
 void Ipam::tick() {
-  if (const auto due = state_.next_deadline(); due && *due <= now()) {
+  if (const auto due = state_.next_deadline(); due && *due <= now() && !refusal_) {
     schedule();
   }
 }
@@ -80,16 +90,22 @@ void Ipam::schedule() {
 
 // One request into the batch: its rows, its changes, and what the ledger says of it.
 void Ipam::apply(Request& request, Batch& batch) {
-  Transaction tx(state_, last_ + 1, batch.now_ms, request.caller);
+  if (refusal_ && !request.door.while_restoring) {
+    request.refuse(*refusal_);
+    return;
+  }
+  Transaction tx(state_, std::max(last_, request.door.above) + 1, batch.now_ms, request.caller);
   // What is only tried takes nobody's turn.
   const auto turns = request.caller.dry_run ? state_.turns() : std::vector<State::PoolTurns>();
   request.apply(tx);
   state_.set_turns(turns);
-  if (tx.empty()) {
+  const bool restored = request.door.ends_restoring && !request.refused() && !request.caller.dry_run;
+  if (tx.empty() && !restored) {
     return;
   }
+  batch.restored = flight_->restored = batch.restored || restored;
   // Events alone change no object: they carry the revision that they found.
-  last_ = tx.writes().empty() ? last_ : tx.revision();
+  last_ = tx.writes().empty() && !restored ? last_ : tx.revision();
   for (std::size_t i = 0; i < tx.writes().size(); ++i) {
     if (is_recorded(tx.undo_rows()[i], tx.writes()[i])) {
       batch.audit.push_back(
@@ -113,18 +129,20 @@ void Ipam::apply(Request& request, Batch& batch) {
     batch.cursors = std::move(tx.cursors());
   }
   if (!tx.changes().changes.empty()) {
-    batch.changes.push_back(tx.changes());
+    if (!restored) {
+      batch.changes.push_back(tx.changes());
+    }
     flight_->changes.push_back(std::move(tx.changes()));
   }
 }
 
 void Ipam::expire_due(Batch& batch) {
   const auto due = state_.next_deadline();
-  if (!due || *due > batch.now_ms) {
+  if (!due || *due > batch.now_ms || refusal_) {
     return;
   }
   TypedRequest<void> request(
-      Caller{{Actor::Kind::system, "expiry", ""}, "its time is over", false, std::nullopt},
+      Caller{{Actor::Kind::system, "expiry", ""}, "its time is over", false, std::nullopt}, Door(),
       [](Transaction& tx) {
         expire(tx);
         return ok();
@@ -149,7 +167,7 @@ void Ipam::drain() {
     apply(*request, batch);
     flight_->requests.push_back(std::move(request));
   }
-  if (batch.writes.empty() && batch.events.empty() && !batch.cursors) {
+  if (batch.writes.empty() && batch.events.empty() && !batch.cursors && !batch.restored) {
     flight_->revision = committed_;
     landed(ok());
     return;
@@ -175,6 +193,9 @@ void Ipam::landed(Result<void> outcome) {
   const std::unique_ptr<Flight> flight = std::move(flight_);
   if (outcome) {
     committed_ = flight->revision;
+    if (flight->restored) {
+      refusal_.reset();
+    }
   } else {
     // Revision numbers are not used again: a store may find out later that it has kept the batch after all.
     Transaction::undo_all(state_, flight->undo);
@@ -222,6 +243,15 @@ void Ipam::run_reads() {
 
 void Ipam::subscribe(std::function<void(const ChangeSet&)> subscriber) {
   subscriber_ = std::move(subscriber);
+}
+
+void Ipam::backup(std::string path, Progress progress, Callback<BackupCopy> done) {
+  store_.backup(std::move(path), std::move(progress),
+                [weak = std::weak_ptr<Ipam*>(self_), done = std::move(done)](Result<BackupCopy> copy) {
+                  if (weak.lock()) {
+                    done(std::move(copy));
+                  }
+                });
 }
 
 void Ipam::changes_since(Revision after, std::size_t limit, Callback<ChangeLogPage> done) {
@@ -322,7 +352,7 @@ void Ipam::register_node(Caller caller, std::string name, ipam_api::Registration
       [this, name = std::move(name), registration = std::move(registration)](Transaction& tx) {
         return registered(incarnation_, controller::register_node(tx, name, registration));
       },
-      std::move(done));
+      std::move(done), even_while_restoring);
 }
 
 void Ipam::register_gateway(Caller caller, std::string name, ipam_api::Registration registration,
@@ -332,7 +362,7 @@ void Ipam::register_gateway(Caller caller, std::string name, ipam_api::Registrat
       [this, name = std::move(name), registration = std::move(registration)](Transaction& tx) {
         return registered(incarnation_, controller::register_gateway(tx, name, registration));
       },
-      std::move(done));
+      std::move(done), even_while_restoring);
 }
 
 void Ipam::lease_block(Caller caller, LeaseRequest request, Callback<Block> done) {

@@ -39,6 +39,15 @@ namespace mooring::controller {
 
 class Refusals;
 
+// What a request may do that others may not.
+struct Door {
+  bool while_restoring = false;
+  bool ends_restoring = false;
+  Revision above = 0;  // its revision is higher
+};
+// What is no change of an object: events, how far webhooks have come.
+constexpr Door even_while_restoring{true, false, 0};
+
 class Ipam {
  public:
   struct Counters {
@@ -103,8 +112,22 @@ class Ipam {
 
   // Anything else that changes the state: several steps as one transaction, whole or not at all.
   template <class T>
-  void run(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
-    enqueue<T>(std::move(caller), std::move(apply), std::move(done));
+  void run(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done, Door door = Door()) {
+    enqueue<T>(std::move(caller), std::move(apply), std::move(done), door);
+  }
+
+  // --- a store made from a backup --------------------------------------------------------------------------------
+  // It only reads: changes are answered with `refusal` (Errc::unavailable), registrations and events excepted, and
+  // nothing ends by itself. docs/storage.md, "Backup and restore".
+  bool restoring() const { return refusal_.has_value(); }
+  const std::optional<Error>& refusal() const { return refusal_; }
+  // What is missing, for those who ask meanwhile.
+  void explain_restoring(Error refusal);
+  // Writes what `apply` does at a revision higher than `above`, and with it that the store is not restoring any more.
+  // Not in the change log: whoever knew the store before needs a snapshot.
+  template <class T>
+  void finish_restoring(Caller caller, Revision above, std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
+    enqueue<T>(std::move(caller), std::move(apply), std::move(done), Door{true, true, above});
   }
 
   // Does what is due by now: cool-downs and bindings that end. Every batch does it too; call this once a second or so,
@@ -133,6 +156,9 @@ class Ipam {
   void changes_since(Revision after, std::size_t limit, Callback<ChangeLogPage> done);
   // (A snapshot is a read: state.shards(), state.snapshot(shard).)
 
+  // A copy of the store as one file `path`, while everything goes on.
+  void backup(std::string path, Progress progress, Callback<BackupCopy> done);
+
   const ReleaseBrake& brake() const { return brake_; }
   const Counters& counters() const { return counters_; }
 
@@ -149,7 +175,7 @@ class Ipam {
   struct Flight;
 
   template <class T>
-  void enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done);
+  void enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done, Door door = Door());
   void apply(Request& request, Batch& batch);
   void expire_due(Batch& batch);
   void schedule();
@@ -167,8 +193,9 @@ class Ipam {
   TimeMs newest_ = 0;  // of a batch: time never steps back
   State state_;
   std::string incarnation_;
-  Revision last_ = 0;       // given to a request
-  Revision committed_ = 0;  // durable
+  std::optional<Error> refusal_;  // while restoring
+  Revision last_ = 0;             // given to a request
+  Revision committed_ = 0;        // durable
   bool scheduled_ = false;
   std::deque<std::unique_ptr<Request>> queue_;
   std::unique_ptr<Flight> flight_;  // the batch at the store
@@ -184,8 +211,9 @@ class Ipam {
 
 // A call that waits for its batch, and for the batch to become durable.
 struct Ipam::Request {
-  explicit Request(Caller who) : caller(std::move(who)) {}
+  Request(Caller who, Door through) : caller(std::move(who)), door(through) {}
   virtual ~Request() = default;
+  virtual void refuse(const Error& error) = 0;
   // Keeps the result for `answer`; undoes the transaction itself if it is an error.
   virtual void apply(Transaction& tx) = 0;
   virtual bool refused() const = 0;
@@ -193,13 +221,15 @@ struct Ipam::Request {
   virtual void answer(const Result<void>& durable) = 0;
 
   Caller caller;
+  Door door;
 };
 
 template <class T>
 struct Ipam::TypedRequest : Ipam::Request {
-  TypedRequest(Caller who, std::function<Result<T>(Transaction&)> apply, Callback<T> answered)
-      : Request(std::move(who)), apply_(std::move(apply)), done_(std::move(answered)) {}
+  TypedRequest(Caller who, Door through, std::function<Result<T>(Transaction&)> apply, Callback<T> answered)
+      : Request(std::move(who), through), apply_(std::move(apply)), done_(std::move(answered)) {}
 
+  void refuse(const Error& error) override { result_ = Result<T>(error); }
   void apply(Transaction& tx) override {
     try {
       result_ = apply_(tx);
@@ -222,9 +252,9 @@ struct Ipam::TypedRequest : Ipam::Request {
 };
 
 template <class T>
-void Ipam::enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done) {
+void Ipam::enqueue(Caller caller, std::function<Result<T>(Transaction&)> apply, Callback<T> done, Door door) {
   ++counters_.requests;
-  queue_.push_back(std::make_unique<TypedRequest<T>>(std::move(caller), std::move(apply), std::move(done)));
+  queue_.push_back(std::make_unique<TypedRequest<T>>(std::move(caller), door, std::move(apply), std::move(done)));
   schedule();
 }
 

@@ -35,6 +35,7 @@ struct Batch {
   std::vector<EventRecord> events;        // in order, numbered; a store keeps the newest EventLog::limit
   std::optional<WebhookCursors> cursors;  // takes the place of what there was
   TimeMs now_ms = 0;                      // the newest time that the store has seen
+  bool restored = false;                  // the store is not `restoring` any more
 };
 
 // What a store knows about itself when it is opened.
@@ -42,9 +43,20 @@ struct StoreInfo {
   std::string incarnation;          // made with the store; 32 hexadecimal digits
   Revision revision = 0;            // of the last batch
   TimeMs now_ms = 0;                // of the last batch
+  bool restoring = false;           // it was made from a backup, and what nodes hold has not been taken over yet
   std::vector<EventRecord> events;  // the newest, in order
   WebhookCursors cursors;
 };
+
+// A copy of the whole store, at one moment.
+struct BackupCopy {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string incarnation;
+  Revision revision = 0;
+};
+// Called now and then: how much of how much is done.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 // A part of the change log.
 struct ChangeLogPage {
@@ -73,6 +85,10 @@ class Store {
 
   // What `Batch::audit` becomes, in the batch's own transaction; every entry given is recorded. Lives as long as this.
   virtual AuditLedger& ledger() = 0;
+
+  // Copies everything to a file `path`, as it is at one moment, while commits go on; a file that is there is replaced.
+  // in_use: another backup is under way. storage: the disk; unsupported: this store has no files.
+  virtual void backup(std::string path, Progress progress, Callback<BackupCopy> done) = 0;
 };
 
 }  // namespace mooring::controller

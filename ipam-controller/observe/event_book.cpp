@@ -80,7 +80,8 @@ void EventBook::write() {
           return;
         }
         write();
-      });
+      },
+      even_while_restoring);
 }
 
 asio::awaitable<bool> EventBook::came(std::chrono::steady_clock::time_point deadline) {

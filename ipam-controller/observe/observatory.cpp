@@ -85,8 +85,8 @@ void Observatory::start(Sources sources) {
           tx.keep_cursors(cursors);
           return ok();
         },
-        [](const Result<void>&) {
-        });  // not kept: sent again after a restart; the next ones are tried with the next move
+        [](const Result<void>&) {},  // not kept: sent again after a restart; the next ones are tried with the next move
+        even_while_restoring);
   };
   sender_ = std::make_unique<WebhookSender>(executor_, events_.log(), ipam_.incarnation(), webhook_options_, cursors_,
                                             keep, tell);

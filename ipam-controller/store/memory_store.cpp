@@ -45,8 +45,12 @@ Result<StoreInfo> MemoryStore::load(const std::function<void(const Write&)>& eac
     }
   };
   std::apply([&](const auto&... tables) { (hand_out(tables), ...); }, disk_.tables_->all);
-  return StoreInfo{
-      disk_.incarnation_, disk_.revision_, disk_.now_ms_, {disk_.events_.begin(), disk_.events_.end()}, disk_.cursors_};
+  return StoreInfo{disk_.incarnation_,
+                   disk_.revision_,
+                   disk_.now_ms_,
+                   disk_.restoring_,
+                   {disk_.events_.begin(), disk_.events_.end()},
+                   disk_.cursors_};
 }
 
 void MemoryStore::commit(Batch batch, Callback<void> done) {
@@ -73,6 +77,12 @@ void MemoryStore::commit(Batch batch, Callback<void> done) {
     disk_.logged_changes_ += changes.changes.size();
     disk_.log_.push_back(logged(changes));
   }
+  if (batch.restored) {
+    disk_.restoring_ = false;
+    disk_.log_.clear();
+    disk_.logged_changes_ = 0;
+    disk_.trimmed_up_to_ = batch.revision;
+  }
   while (disk_.logged_changes_ > disk_.change_log_limit_) {
     disk_.logged_changes_ -= disk_.log_.front().texts.size();
     disk_.trimmed_up_to_ = disk_.log_.front().revision;
@@ -97,6 +107,11 @@ void MemoryStore::changes_since(Revision after, Revision up_to, std::size_t limi
     page.changes.push_back(changes);
   }
   post_([done = std::move(done), page = std::move(page)] { done(page); });
+}
+
+void MemoryStore::backup(std::string path, Progress, Callback<BackupCopy> done) {
+  const Error error(Errc::unsupported, "backing up to " + path + ": this store is in memory alone");
+  post_([done = std::move(done), error] { done(error); });
 }
 
 }  // namespace mooring::controller

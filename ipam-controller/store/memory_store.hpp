@@ -24,6 +24,8 @@ class MemoryDisk {
   MemoryDisk(const MemoryDisk&) = delete;
   MemoryDisk& operator=(const MemoryDisk&) = delete;
 
+  // As if it had been made from a backup.
+  void restored_from_backup() { restoring_ = true; }
   // While set, commits fail with it.
   void fail_with(std::optional<Error> error) { failure_ = std::move(error); }
   MemoryLedgerRows& ledger() { return ledger_; }
@@ -35,6 +37,7 @@ class MemoryDisk {
   std::string incarnation_;
   Revision revision_ = 0;
   TimeMs now_ms_ = 0;
+  bool restoring_ = false;
   std::unique_ptr<Tables> tables_;
   std::deque<EventRecord> events_;
   WebhookCursors cursors_;
@@ -54,6 +57,7 @@ class MemoryStore : public Store {
   Result<StoreInfo> load(const std::function<void(const Write&)>& each) override;
   void commit(Batch batch, Callback<void> done) override;
   void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override;
+  void backup(std::string path, Progress progress, Callback<BackupCopy> done) override;
   AuditLedger& ledger() override { return ledger_; }
 
  private:

@@ -11,7 +11,8 @@ CREATE TABLE meta (
   revision      INTEGER NOT NULL,  -- of the last batch
   now_ms        INTEGER NOT NULL,  -- the newest time it has seen
   log_changes   INTEGER NOT NULL,  -- rows in change_log
-  log_trimmed   INTEGER NOT NULL   -- revisions up to here may be missing in change_log
+  log_trimmed   INTEGER NOT NULL,  -- revisions up to here may be missing in change_log
+  restoring     INTEGER NOT NULL   -- 1: made from a backup, and not whole yet (docs/storage.md)
 ) STRICT;
 
 -- Objects that admins and nodes write rarely, as JSON in the API's own form (domain/object_json.hpp): a new field needs

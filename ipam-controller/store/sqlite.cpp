@@ -1,18 +1,51 @@
 #include "ipam-controller/store/sqlite.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 namespace mooring::controller {
 
+namespace {
+
+constexpr int primary = 0xff;  // of an extended result code
+
+int open_flags(SqliteConnection::Mode mode) {
+  switch (mode) {
+    case SqliteConnection::Mode::read_only:
+      return SQLITE_OPEN_READONLY;
+    case SqliteConnection::Mode::read_write:
+      return SQLITE_OPEN_READWRITE;
+    case SqliteConnection::Mode::create:
+      break;
+  }
+  return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+}
+
+std::string with_cause(std::string text, int system_error) {
+  return system_error == 0 ? text : fmt::format("{} ({})", text, std::strerror(system_error));
+}
+
+}  // namespace
+
+SqliteFailure::SqliteFailure(int result_code, int system_error, const std::string& what)
+    : std::runtime_error(with_cause(what, system_error)), code_(result_code & primary), system_error_(system_error) {}
+
 bool SqliteFailure::disk_full() const {
-  return code_ == SQLITE_FULL;
+  return code_ == SQLITE_FULL || (code_ == SQLITE_IOERR && (system_error_ == ENOSPC || system_error_ == EDQUOT));
+}
+
+bool SqliteFailure::leaves_doubt() const {
+  return code_ == SQLITE_IOERR || code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB;
 }
 
 std::string SqliteFailure::hint() const {
+  if (disk_full()) {
+    return "make space on the disk; the controller goes on by itself";
+  }
   switch (code_) {
-    case SQLITE_FULL:
-      return "make space on the disk; the controller goes on by itself";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return "another program holds the database in a transaction: end it (a sqlite3 shell?)";
@@ -22,7 +55,7 @@ std::string SqliteFailure::hint() const {
       return "look at the permissions of the file and its folder, and at how the file system is mounted";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return "the file is damaged: restore a backup";
+      return "the file is damaged: restore a backup (mooring-controller restore --help)";
     case SQLITE_CONSTRAINT:
       return "this is a bug in mooring-controller: report it";
     default:
@@ -30,13 +63,16 @@ std::string SqliteFailure::hint() const {
   }
 }
 
-SqliteConnection::SqliteConnection(const std::string& path) {
-  const int result = sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+SqliteConnection::SqliteConnection(const std::string& path, const std::string& vfs, Mode mode) {
+  const int result = sqlite3_open_v2(path.c_str(), &handle_, open_flags(mode) | SQLITE_OPEN_NOMUTEX,
+                                     vfs.empty() ? nullptr : vfs.c_str());
   if (result != SQLITE_OK) {
-    const SqliteFailure failure(result, handle_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(handle_));
+    const SqliteFailure failure(result, system_error(result),
+                                handle_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(handle_));
     sqlite3_close(handle_);
     throw failure;
   }
+  sqlite3_extended_result_codes(handle_, 1);
   sqlite3_wal_hook(
       handle_,
       [](void* self, sqlite3*, const char*, int pages) {
@@ -51,7 +87,23 @@ SqliteConnection::~SqliteConnection() {
 }
 
 void SqliteConnection::fail(int code, std::string_view doing) const {
-  throw SqliteFailure(code & 0xff, fmt::format("{}: {}", doing, sqlite3_errmsg(handle_)));
+  throw SqliteFailure(code, system_error(code), fmt::format("{}: {}", doing, sqlite3_errmsg(handle_)));
+}
+
+// SQLite keeps errno for most failures, not for those of a COMMIT: then it is still the thread's own.
+int SqliteConnection::system_error(int code) const {
+  const bool of_system = (code & primary) == SQLITE_IOERR || (code & primary) == SQLITE_CANTOPEN;
+  if (!of_system || handle_ == nullptr) {
+    return 0;
+  }
+  if (const int kept = sqlite3_system_errno(handle_); kept != 0) {
+    return kept;
+  }
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  const int last = vfs == nullptr ? 0 : vfs->xGetLastError(vfs, 0, nullptr);
+  const bool of_disk = last == EIO || last == ENOSPC || last == EDQUOT || last == EROFS;
+  return of_disk ? last : 0;
 }
 
 void SqliteConnection::execute(const std::string& sql) {
@@ -83,11 +135,39 @@ bool SqliteConnection::checkpoint(bool truncate) {
   int pages = 0;
   int done = 0;
   const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-  if (sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, &pages, &done) != SQLITE_OK || pages != done) {
+  const int result = sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, &pages, &done);
+  if (result != SQLITE_OK && (result & primary) != SQLITE_BUSY) {
+    fail(result, "moving the WAL into the database");
+  }
+  if (result != SQLITE_OK || pages != done) {
     return false;
   }
   wal_pages_ = 0;
   return true;
+}
+
+void SqliteConnection::leave_wal_on_close() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+bool SqliteConnection::copy_to(SqliteConnection& target, int pages, const CopyStep& step) {
+  sqlite3_backup* copy = sqlite3_backup_init(target.handle_, "main", handle_, "main");
+  if (copy == nullptr) {
+    target.fail(sqlite3_extended_errcode(target.handle_), "copying the database");
+  }
+  int result = SQLITE_OK;
+  bool wanted = true;
+  while (wanted && result == SQLITE_OK) {
+    result = sqlite3_backup_step(copy, pages);
+    const std::int64_t total = sqlite3_backup_pagecount(copy);
+    wanted = step(total - sqlite3_backup_remaining(copy), total);
+  }
+  sqlite3_backup_finish(copy);  // repeats the error of the last step
+  if (result != SQLITE_OK && result != SQLITE_DONE) {
+    const int cause = system_error(result) != 0 ? system_error(result) : target.system_error(result);
+    throw SqliteFailure(result, cause, fmt::format("copying the database: {}", sqlite3_errstr(result)));
+  }
+  return result == SQLITE_DONE;
 }
 
 SqliteStatement::SqliteStatement(SqliteConnection& connection, const std::string& sql) : connection_(connection) {

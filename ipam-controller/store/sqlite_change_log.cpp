@@ -36,6 +36,12 @@ SqliteChangeLog::Extent SqliteChangeLog::append(Revision revision, TimeMs now, c
   return extent;
 }
 
+SqliteChangeLog::Extent SqliteChangeLog::forget(Revision revision) {
+  trim_.bind(revision).run();
+  connection_.execute("UPDATE meta SET log_changes = 0, log_trimmed = revision");
+  return {0, revision};
+}
+
 void SqliteChangeLog::trim(Extent& extent) {
   const std::uint64_t excess = extent.changes - limit_;
   nth_revision_.bind(excess - 1);

@@ -24,6 +24,8 @@ class SqliteChangeLog {
   };
   // Inside a transaction: writes, trims, and writes `meta`. Returns the extent after it.
   Extent append(Revision revision, TimeMs now, const std::vector<ChangeSet>& changes);
+  // The same for all that is in it: whoever comes from before needs a snapshot.
+  Extent forget(Revision revision);
   void committed(Extent extent) { extent_ = extent; }
 
   ChangeLogPage read(Revision after, Revision up_to, std::size_t limit);

@@ -3,33 +3,16 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "ipam-controller/store/incarnation.hpp"
-#include "ipam-controller/store/sqlite.hpp"
-#include "ipam-controller/store/sqlite_change_log.hpp"
-#include "ipam-controller/store/sqlite_event_log.hpp"
-#include "ipam-controller/store/sqlite_ledger.hpp"
-#include "ipam-controller/store/sqlite_rows.hpp"
+#include "ipam-controller/store/sqlite_copy.hpp"
 
 namespace mooring::controller {
 namespace {
-
-constexpr std::int64_t application_id = 0x6d6f6f72;  // "moor"
-constexpr std::int64_t schema_version = 2;
-
-constexpr const char* schema =
-#include "ipam-controller/store/schema.sql"
-    ;
-
-// The WAL is moved into the database when nobody waits and it has grown to 4 MiB, and in any case at 64 MiB.
-constexpr int wal_pages_when_idle = 1000;
-constexpr int wal_pages_at_most = 16000;
 
 // SQLite syncs its files; that a new file has a name is up to us. It is made with mode 0600: it says who runs where.
 Result<void> make_file(const std::string& path) {
@@ -38,50 +21,25 @@ Result<void> make_file(const std::string& path) {
     return Error(Errc::storage, std::strerror(errno), "make the folder, and let the controller write to it");
   }
   ::close(file);
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int parent = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent >= 0) {
-    ::fsync(parent);
-    ::close(parent);
+  try {
+    sync_folder_of(path);
+  } catch (const std::exception& failure) {
+    return Error(Errc::storage, failure.what(), "look at the disk: dmesg");
   }
   return ok();
 }
 
-class UnsupportedFile : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-void make_tables(SqliteConnection& db) {
-  db.execute("BEGIN IMMEDIATE");
-  db.execute(schema);
-  db.execute(fmt::format("INSERT INTO meta VALUES (1, '{}', 0, 0, 0, 0)", new_incarnation()));
-  db.execute(fmt::format("PRAGMA application_id = {}", application_id));
-  db.execute(fmt::format("PRAGMA user_version = {}", schema_version));
-  db.execute("COMMIT");
-}
-
-void check_or_make_tables(SqliteConnection& db) {
-  const auto version = db.query_number("PRAGMA user_version");
-  const auto application = db.query_number("PRAGMA application_id");
-  const bool empty = db.query_number("SELECT count(*) FROM sqlite_master") == 0;
-  if (empty && application == 0 && version == 0) {
-    make_tables(db);
-    return;
-  }
-  if (application != application_id) {
-    throw UnsupportedFile("it is the database of another program");
-  }
-  if (version != schema_version) {
-    throw UnsupportedFile(fmt::format("it has the format {}, and this mooring-controller ({}) knows the format {}",
-                                      version, MOORING_VERSION, schema_version));
+void tell(const SchemaChange& change, const std::string& path) {
+  if (change.from != 0 && change.from != change.to) {
+    spdlog::info("store {}: brought from format {} to {}; {} is how it was", path, change.from, change.to,
+                 change.backup);
   }
 }
 
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteOptions options, Post post, FileLock lock)
-    : options_(std::move(options)), post_(std::move(post)), lock_(std::move(lock)) {}
+    : options_(std::move(options)), post_(std::move(post)), lock_(std::move(lock)), backup_(options_, post_) {}
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options, Post post) {
   const std::string doing = fmt::format("opening the store {}", options.path);
@@ -94,39 +52,22 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
   }
   std::unique_ptr<SqliteStore> store(new SqliteStore(options, std::move(post), std::move(*lock)));
   try {
-    store->open_database();
+    store->session_ = std::make_unique<SqliteSession>(options);
+    store->ledger_committed();
+    const StoreInfo info = store->session_->info();
+    store->stored_ = info.revision;
+    if (info.restoring) {
+      // What the nodes said to a controller before this one is forgotten: they say it again to a new incarnation.
+      store->session_->renew_incarnation();
+    }
   } catch (const UnsupportedFile& file) {
-    return Error(Errc::unsupported, fmt::format("{}: {}", doing, file.what()),
-                 "run the version that made it, or give another --store");
+    return Error(Errc::unsupported, fmt::format("{}: {}", doing, file.what()), file.hint);
   } catch (const std::exception& failure) {
-    return store->error_of(failure, doing);
+    return error_of(failure, doing);
   }
+  tell(store->session_->schema_change(), options.path);
   store->thread_ = std::thread(&SqliteStore::work, store.get());
   return store;
-}
-
-void SqliteStore::open_database() {
-  connection_ = std::make_unique<SqliteConnection>(options_.path);
-  SqliteConnection& db = *connection_;
-  db.execute("PRAGMA busy_timeout = 5000");
-  if (const std::string mode = db.query_text("PRAGMA journal_mode = WAL"); mode != "wal") {
-    throw std::runtime_error(fmt::format("the file system has no shared memory for WAL (journal mode {})", mode));
-  }
-  db.execute("PRAGMA synchronous = FULL");
-  db.execute("PRAGMA foreign_keys = ON");
-  db.execute("PRAGMA wal_autocheckpoint = 0");
-  db.execute("PRAGMA journal_size_limit = 67108864");
-  db.execute("PRAGMA cache_size = -65536");
-  db.execute("PRAGMA temp_store = MEMORY");
-  check_or_make_tables(db);
-  if (options_.max_pages != 0) {
-    db.execute(fmt::format("PRAGMA max_page_count = {}", options_.max_pages));
-  }
-  rows_ = std::make_unique<SqliteRows>(db);
-  log_ = std::make_unique<SqliteChangeLog>(db, options_.change_log_limit);
-  ledger_ = std::make_unique<SqliteLedger>(db);
-  ledger_committed(ledger_->head());
-  events_ = std::make_unique<SqliteEventLog>(db);
 }
 
 SqliteStore::~SqliteStore() {
@@ -138,20 +79,16 @@ SqliteStore::~SqliteStore() {
   if (thread_.joinable()) {
     thread_.join();
   }
-}
-
-Error SqliteStore::error_of(const std::exception& failure, const std::string& doing) const {
-  const auto* sqlite = dynamic_cast<const SqliteFailure*>(&failure);
-  return Error(Errc::storage, fmt::format("{}: {}", doing, failure.what()),
-               sqlite != nullptr ? sqlite->hint() : "the file is damaged, or not local: restore a backup, or move it");
+  backup_.cancel();
 }
 
 Result<StoreInfo> SqliteStore::load(const std::function<void(const Write&)>& each) {
   try {
-    rows_->load(each);
-    return StoreInfo{connection_->query_text("SELECT incarnation FROM meta"),
-                     static_cast<Revision>(connection_->query_number("SELECT revision FROM meta")),
-                     connection_->query_number("SELECT now_ms FROM meta"), events_->load(), events_->load_cursors()};
+    session_->load(each);
+    StoreInfo info = session_->info();
+    info.events = session_->events();
+    info.cursors = session_->cursors();
+    return info;
   } catch (const std::exception& failure) {
     return error_of(failure, fmt::format("loading the store {}", options_.path));
   }
@@ -159,58 +96,54 @@ Result<StoreInfo> SqliteStore::load(const std::function<void(const Write&)>& eac
 
 void SqliteStore::commit(Batch batch, Callback<void> done) {
   enqueue([this, batch = std::move(batch), done = std::move(done)] {
-    Result<void> outcome = ok();
-    try {
-      write(batch);
-    } catch (const std::exception& failure) {
-      outcome = error_of(failure, fmt::format("writing to the store {}", options_.path));
+    const Result<void> outcome = write(batch);
+    if (!outcome) {
       spdlog::error("revision {} is not stored: {}", batch.revision, outcome.error().text());
-      const auto* sqlite = dynamic_cast<const SqliteFailure*>(&failure);
-      if (sqlite != nullptr && sqlite->disk_full()) {
-        connection_->checkpoint(true);  // gives the WAL's space back, if the database has room for its content
-      }
     }
     post_([done, outcome] { done(outcome); });
-    move_wal(false);
+    tend_wal([](SqliteSession& session) { session.move_wal(false); });
   });
 }
 
-void SqliteStore::write(const Batch& batch) {
-  SqliteConnection& db = *connection_;
-  try {
-    db.execute("BEGIN IMMEDIATE");
-    for (const Write& row : batch.writes) {
-      rows_->write(row);
+Result<void> SqliteStore::write(const Batch& batch) {
+  const Revision before = stored_;
+  bool tried = false;
+  Result<void> outcome = on_session(fmt::format("writing to the store {}", options_.path), [&](SqliteSession& session) {
+    tried = true;
+    session.write(batch);
+  });
+  if (outcome) {
+    stored_ = batch.revision;
+  } else if (tried && session_ == nullptr) {
+    // Perhaps the disk has kept it: only a look can tell, and nobody may be told "no" before. (A batch without a
+    // revision of its own has nothing that tells: events alone, which are written again.)
+    if (const auto open = reopen(batch.revision); open && stored_ == batch.revision && stored_ != before) {
+      outcome = ok();
     }
-    const auto extent = log_->append(batch.revision, batch.now_ms, batch.changes);
-    const LedgerHead head = ledger_->append(batch.audit);
-    events_->append(batch.events);
-    if (batch.cursors) {
-      events_->keep(*batch.cursors);
-    }
-    db.execute("COMMIT");
-    log_->committed(extent);
-    ledger_committed(head);
-  } catch (...) {
-    // SQLite rolls back by itself after some errors, and not after others.
-    if (db.in_transaction()) {
-      db.execute("ROLLBACK");
-    }
-    throw;
   }
+  if (session_ != nullptr) {
+    ledger_committed();
+  }
+  return outcome;
 }
 
 void SqliteStore::changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) {
   enqueue([this, after, up_to, limit, done = std::move(done)] {
-    Result<ChangeLogPage> page = ChangeLogPage{};
-    try {
-      page = log_->read(after, up_to, limit);
-    } catch (const std::exception& failure) {
-      page = error_of(failure, fmt::format("reading the change log of {}", options_.path));
-      spdlog::error("{}", page.error().text());
+    ChangeLogPage page;
+    const Result<void> outcome =
+        on_session(fmt::format("reading the change log of {}", options_.path),
+                   [&](SqliteSession& session) { page = session.changes(after, up_to, limit); });
+    if (!outcome) {
+      spdlog::error("{}", outcome.error().text());
+      post_([done, error = outcome.error()] { done(error); });
+      return;
     }
     post_([done, page = std::move(page)] { done(page); });
   });
+}
+
+void SqliteStore::backup(std::string path, Progress progress, Callback<BackupCopy> done) {
+  backup_.start(path, std::move(progress), std::move(done));
 }
 
 void SqliteStore::enqueue(std::function<void()> job) {
@@ -224,26 +157,19 @@ void SqliteStore::enqueue(std::function<void()> job) {
 void SqliteStore::work() {
   std::unique_lock guard(mutex_);
   while (true) {
-    if (jobs_.empty() && !stopping_) {
-      guard.unlock();
-      move_wal(true);
-      guard.lock();
-      wake_.wait(guard, [this] { return stopping_ || !jobs_.empty(); });
-    }
+    wake_.wait(guard, [this] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) {
       return;
     }
     const std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
+    const bool last = jobs_.empty();
     guard.unlock();
     job();
+    if (last) {
+      tend_wal([](SqliteSession& session) { session.move_wal(true); });
+    }
     guard.lock();
-  }
-}
-
-void SqliteStore::move_wal(bool idle) {
-  if (connection_->wal_pages() >= (idle ? wal_pages_when_idle : wal_pages_at_most)) {
-    connection_->checkpoint(false);
   }
 }
 

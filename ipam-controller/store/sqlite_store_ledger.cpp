@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "ipam-controller/store/sqlite.hpp"
 #include "ipam-controller/store/sqlite_ledger.hpp"
 #include "ipam-controller/store/sqlite_store.hpp"
 
@@ -21,20 +20,20 @@ AuditHead SqliteStore::head() const {
   return head_;
 }
 
-void SqliteStore::ledger_committed(const LedgerHead& head) {
-  ledger_->committed(head);
+void SqliteStore::ledger_committed() {
+  const AuditHead newest = session_->ledger().head().shown();
   const std::lock_guard guard(head_mutex_);
-  head_ = head.shown();
+  head_ = newest;
 }
 
 template <class T>
-void SqliteStore::ask_ledger(std::string doing, std::function<Result<T>()> ask, Callback<T> done) {
+void SqliteStore::ask_ledger(std::string doing, std::function<Result<T>(SqliteLedger&)> ask, Callback<T> done) {
   enqueue([this, doing = std::move(doing), ask = std::move(ask), done = std::move(done)] {
     Result<T> result = T{};
-    try {
-      result = ask();
-    } catch (const std::exception& failure) {
-      result = error_of(failure, fmt::format("{} the audit ledger of {}", doing, options_.path));
+    const Result<void> looked = on_session(fmt::format("{} the audit ledger of {}", doing, options_.path),
+                                           [&](SqliteSession& session) { result = ask(session.ledger()); });
+    if (!looked) {
+      result = looked.error();
       spdlog::error("{}", result.error().text());
     }
     post_([done, result = std::move(result)] { done(result); });
@@ -43,13 +42,13 @@ void SqliteStore::ask_ledger(std::string doing, std::function<Result<T>()> ask, 
 
 void SqliteStore::read(AuditQuery query, Callback<AuditPage> done) {
   ask_ledger<AuditPage>(
-      "reading", [this, query = std::move(query)] { return read_ledger(*ledger_, ledger_->head(), query); },
+      "reading", [query = std::move(query)](SqliteLedger& ledger) { return read_ledger(ledger, ledger.head(), query); },
       std::move(done));
 }
 
 void SqliteStore::verify(AuditSeq after, std::size_t limit, Callback<AuditVerdict> done) {
   ask_ledger<AuditVerdict>(
-      "verifying", [this, after, limit]() -> Result<AuditVerdict> { return ledger_->verify(after, limit); },
+      "verifying", [after, limit](SqliteLedger& ledger) -> Result<AuditVerdict> { return ledger.verify(after, limit); },
       std::move(done));
 }
 
@@ -57,14 +56,13 @@ void SqliteStore::prune(AuditPrune cut, Callback<AuditPruned> done) {
   enqueue([this, cut = std::move(cut), done = std::move(done)] {
     Result<void> may = ok();
     AuditSeq began = 0;
-    try {
-      began = ledger_->cut().seq + 1;
-      may = check_prune(*ledger_, ledger_->head(), cut);
-    } catch (const std::exception& failure) {
-      may = error_of(failure, fmt::format("reading the audit ledger of {}", options_.path));
-    }
-    if (!may) {
-      post_([done, error = may.error()] { done(error); });
+    const Result<void> looked =
+        on_session(fmt::format("reading the audit ledger of {}", options_.path), [&](SqliteSession& session) {
+          began = session.ledger().cut().seq + 1;
+          may = check_prune(session.ledger(), session.ledger().head(), cut);
+        });
+    if (!looked || !may) {
+      post_([done, error = looked ? may.error() : looked.error()] { done(error); });
       return;
     }
     prune_slice(cut, began, AuditPruned{}, done);
@@ -72,26 +70,21 @@ void SqliteStore::prune(AuditPrune cut, Callback<AuditPruned> done) {
 }
 
 void SqliteStore::prune_slice(const AuditPrune& cut, AuditSeq began, AuditPruned so_far, Callback<AuditPruned> done) {
-  SqliteConnection& db = *connection_;
-  try {
-    db.execute("BEGIN IMMEDIATE");
-    const SqliteLedger::Slice slice = ledger_->prune(cut, began, pruned_in_one_go);
-    db.execute("COMMIT");
-    ledger_committed(slice.head);
-    so_far.records += slice.records;
-    so_far.first_seq = began + so_far.records;
-    move_wal(false);
-    if (slice.done) {
-      post_([done, so_far] { done(so_far); });
-      return;
-    }
-  } catch (const std::exception& failure) {
-    if (db.in_transaction()) {
-      db.execute("ROLLBACK");
-    }
-    const Error error = error_of(failure, fmt::format("pruning the audit ledger of {}", options_.path));
-    spdlog::error("{}", error.text());
-    post_([done, error] { done(error); });
+  SqliteLedger::Slice slice;
+  const Result<void> pruned =
+      on_session(fmt::format("pruning the audit ledger of {}", options_.path),
+                 [&](SqliteSession& session) { slice = session.prune(cut, began, pruned_in_one_go); });
+  if (!pruned) {
+    spdlog::error("{}", pruned.error().text());
+    post_([done, error = pruned.error()] { done(error); });
+    return;
+  }
+  ledger_committed();
+  so_far.records += slice.records;
+  so_far.first_seq = began + so_far.records;
+  tend_wal([](SqliteSession& session) { session.move_wal(false); });
+  if (slice.done) {
+    post_([done, so_far] { done(so_far); });
     return;
   }
   bool stopping = false;

@@ -17,6 +17,9 @@ class HeldStore : public Store {
   void changes_since(Revision after, Revision up_to, std::size_t limit, Callback<ChangeLogPage> done) override {
     inner_.changes_since(after, up_to, limit, std::move(done));
   }
+  void backup(std::string path, Progress progress, Callback<BackupCopy> done) override {
+    inner_.backup(std::move(path), std::move(progress), std::move(done));
+  }
 
   AuditLedger& ledger() override { return inner_.ledger(); }
 

@@ -197,6 +197,8 @@ class OpenApi(unittest.TestCase):
         block = must("POST", "/v1/blocks:lease", {"node": "h1", "pool": "p", "count": 4})
         must("POST", "/v1/blocks:lease?dry_run=true", {"node": "h1", "pool": "p", "ipv6": True, "use_seconds": 60})
         must("GET", "/v1/version")
+        self.assertEqual({"restoring": False}, must("GET", "/v1/restore"))
+        self.assertEqual(409, self.ask("POST", "/v1/restore:finish", {"without": ["h1"], "leave_out": False})[0])
 
         names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "nodes": "h1", "gateways": "g1",
                  "bindings": "blue/shop/db-0/0", "extra-addresses": "blue/fd00_7__101", "blocks": block["id"], "ports": port["port_id"]}
