@@ -9,6 +9,7 @@
 #include "ipam-controller/cli/commands.hpp"
 #include "ipam-controller/cli/completion.hpp"
 #include "ipam-controller/cli/plan.hpp"
+#include "ipam-controller/cli/store_commands.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -79,6 +80,8 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
   add_extra_address(app, invocation);
   add_block(app, invocation);
   add_label(app, invocation);
+  add_backup(app, invocation);
+  add_restore(app, invocation);
   add_watch(app, invocation);
   add_import(app, invocation);
   add_export(app, invocation);
