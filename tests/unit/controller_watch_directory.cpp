@@ -7,6 +7,7 @@
 #include "ipam-controller/api/directory_snapshot.hpp"
 #include "ipam-controller/api/live_frames.hpp"
 #include "ipam-controller/api/outbox.hpp"
+#include "ipam-controller/api/wake_round.hpp"
 
 using namespace mooring;
 using namespace mooring::controller;
@@ -237,7 +238,7 @@ TEST_CASE("watch: kinds of one key do not mix") {
   CHECK(digests.sums().total().digest == entries_of(gateway)[0].digest);
 }
 
-TEST_CASE("a round that begins before the last one is over goes on where that one was", "[watch]") {
+TEST_CASE("a round that begins before the last one is over goes on where that one was") {
   std::map<std::uint64_t, int> readers = {{1, 0}, {2, 0}, {3, 0}, {5, 0}};
   WakeRound round;
   const auto told = [&](int most) {
