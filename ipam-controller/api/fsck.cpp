@@ -232,18 +232,23 @@ class Fsck {
       services_.ipam.read([&found, done = std::move(done)](const State& state, Revision) {
         const auto port = state.port_of(found.node, *found.attachment);
         const Subnet* subnet = port == nullptr ? nullptr : state.subnet(port->subnet);
-        const SubnetBlock* block = subnet == nullptr ? nullptr : subnet->block(net::Family::v4);
-        if (block == nullptr || !port->addresses.v4() || port->generation != found.generation) {
+        if (subnet == nullptr || port->generation != found.generation) {
           done(Error(Errc::conflict, fmt::format("the port of {} is another one by now", found.pod),
                      "look again: mooringctl fsck"));
           return;
         }
-        done(Json{{"pod", found.pod},
-                  {"pod_uid", port->pod_uid},
-                  {"network", port->owner.network},
-                  {"vni", port->vni.value()},
-                  {"address", fmt::format("{}/{}", port->addresses.v4()->str(), block->cidr.prefix_length())},
-                  {"mac", port->mac.str()}});
+        Json record = {{"pod", found.pod},
+                       {"pod_uid", port->pod_uid},
+                       {"network", port->owner.network},
+                       {"vni", port->vni.value()},
+                       {"mac", port->mac.str()}};
+        for (const net::IpAddress address : port->addresses.all()) {
+          if (const SubnetBlock* block = subnet->block(address.family())) {
+            record[address.is_v4() ? "address" : "address6"] =
+                fmt::format("{}/{}", address.str(), block->cidr.prefix_length());
+          }
+        }
+        done(std::move(record));
       });
     };
     return when_done(look);

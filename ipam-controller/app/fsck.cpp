@@ -74,8 +74,11 @@ class Comparison {
                                 fmt::format("the node has MAC {}, the controller {}", has->mac->str(), port.mac.str()));
       repair(found, Repair::none, "recreate the pod");
     }
-    const bool elsewhere =
-        (has->vni && *has->vni != port.vni) || (has->addresses.v4() && has->addresses.v4() != port.addresses.v4());
+    // An agent that knew IPv4 only has told one half.
+    const auto differs = [&](net::Family family) {
+      return has->addresses.of(family) && has->addresses.of(family) != port.addresses.of(family);
+    };
+    const bool elsewhere = (has->vni && *has->vni != port.vni) || differs(net::Family::v4) || differs(net::Family::v6);
     if (elsewhere) {
       Difference& found =
           about(port, "address-differs",
