@@ -41,18 +41,24 @@ Result<void> check_container_end(const Call& call, const ResultInterface& wanted
   if (!wanted.mac.empty() && wanted.mac != mac) {
     problems.push_back(fmt::format("the MAC of {} is {}, not {}", ifname, mac, wanted.mac));
   }
-  const auto addresses = container->list_addresses(link->index);
-  const auto routes = container->list_routes();
-  if (!addresses || !routes) {
-    return addresses ? routes.error() : addresses.error();
+  std::vector<netlink::Address> addresses;
+  std::vector<netlink::Route> routes;
+  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+    const auto has = container->list_addresses(link->index, family);
+    const auto knows = container->list_routes(std::nullopt, family);
+    if (!has || !knows) {
+      return has ? knows.error() : has.error();
+    }
+    addresses.insert(addresses.end(), has->begin(), has->end());
+    routes.insert(routes.end(), knows->begin(), knows->end());
   }
-  for (const net::InterfaceAddress& address : wanted.addresses) {
-    if (std::none_of(addresses->begin(), addresses->end(), [&](const auto& has) { return has.address == address; })) {
+  for (const net::IpInterfaceAddress& address : wanted.addresses) {
+    if (std::none_of(addresses.begin(), addresses.end(), [&](const auto& has) { return has.address == address; })) {
       problems.push_back(fmt::format("{} does not have the address {}", ifname, address.str()));
     }
   }
   for (const ResultRoute& route : wanted_routes) {
-    const bool there = std::any_of(routes->begin(), routes->end(), [&](const netlink::Route& has) {
+    const bool there = std::any_of(routes.begin(), routes.end(), [&](const netlink::Route& has) {
       return has.destination == route.destination && (!route.via || has.via == route.via);
     });
     if (!there) {
@@ -97,8 +103,13 @@ Result<void> ask_agent(const Call& call, const NetConf& conf, const ResultInterf
   if (!agent) {
     return agent.error();
   }
-  const std::string address = wanted.addresses.empty() ? "" : wanted.addresses.front().str();
-  const auto answer = agent->check({call.attachment, address, wanted.mac});
+  agent_api::CheckRequest request;
+  request.attachment = call.attachment;
+  request.mac = wanted.mac;
+  for (const net::IpInterfaceAddress& address : wanted.addresses) {
+    (address.address.is_v4() ? request.address : request.address6) = address.str();
+  }
+  const auto answer = agent->check(request);
   if (!answer) {
     return answer.error();
   }

@@ -63,13 +63,23 @@ Json result_for(const std::string& cni_version, const Attached& attached, const 
   interfaces.push_back(std::move(host));
   interfaces.push_back(std::move(container));
 
-  Json ip = {{"address", allocation.address.str()},
-             {"gateway", allocation.gateway.str()},
-             {"interface", interfaces.size() - 1}};
-  if (is_before(cni_version, first_without_ip_version)) {
-    ip["version"] = "4";
+  const std::size_t ours = interfaces.size() - 1;
+  const auto tell_address = [&](const std::string& address, const std::string& gateway, const char* version) {
+    Json ip = {{"address", address}, {"interface", ours}};
+    if (!gateway.empty()) {
+      ip["gateway"] = gateway;
+    }
+    if (is_before(cni_version, first_without_ip_version)) {
+      ip["version"] = version;
+    }
+    list_in(result, "ips").push_back(std::move(ip));
+  };
+  if (allocation.has_v4()) {
+    tell_address(allocation.address.str(), allocation.gateway.str(), "4");
   }
-  list_in(result, "ips").push_back(std::move(ip));
+  if (allocation.address6) {
+    tell_address(allocation.address6->str(), allocation.gateway6 ? allocation.gateway6->str() : "", "6");
+  }
 
   Json& routes = list_in(result, "routes");
   for (const netlink::Route& route : attached.routes) {
@@ -96,10 +106,10 @@ Result<ResultInterface> interface_in(const Json& result, const std::string& ifna
     for (const Json& ip : list_of(result, "ips")) {
       const std::string address = text_in(ip, "address");
       const bool of_this = ip.is_object() && ip.contains("interface") && ip["interface"] == i;
-      if (!of_this || address.find(':') != std::string::npos) {
+      if (!of_this) {
         continue;
       }
-      const auto parsed = net::InterfaceAddress::parse(address);
+      const auto parsed = net::IpInterfaceAddress::parse(address);
       if (!parsed) {
         return malformed("ips", parsed.error());
       }
@@ -116,16 +126,13 @@ Result<std::vector<ResultRoute>> routes_in(const Json& result) {
   for (const Json& route : list_of(result, "routes")) {
     const std::string destination = text_in(route, "dst");
     const std::string via = text_in(route, "gw");
-    if (destination.find(':') != std::string::npos) {
-      continue;
-    }
-    const auto parsed = net::Cidr::parse(destination);
+    const auto parsed = net::IpCidr::parse(destination);
     if (!parsed) {
       return malformed("routes", parsed.error());
     }
     ResultRoute found{*parsed, std::nullopt};
     if (!via.empty()) {
-      const auto gateway = net::Ipv4Address::parse(via);
+      const auto gateway = net::IpAddress::parse(via);
       if (!gateway) {
         return malformed("routes", gateway.error());
       }

@@ -29,13 +29,13 @@ Json result_for(const std::string& cni_version, const Attached& attached, const 
 // One container interface out of a result.
 struct ResultInterface {
   std::string mac;  // "" where the result does not say
-  std::vector<net::InterfaceAddress> addresses;
+  std::vector<net::IpInterfaceAddress> addresses;
 };
 struct ResultRoute {
-  net::Cidr destination;
-  std::optional<net::Ipv4Address> via;
+  net::IpCidr destination;
+  std::optional<net::IpAddress> via;
 };
-// Errc::invalid_config if the result does not name `ifname` inside a sandbox, or is malformed. IPv6 is passed over.
+// Errc::invalid_config if the result does not name `ifname` inside a sandbox, or is malformed.
 Result<ResultInterface> interface_in(const Json& result, const std::string& ifname);
 Result<std::vector<ResultRoute>> routes_in(const Json& result);
 

@@ -7,28 +7,71 @@
 namespace mooring::cni {
 namespace {
 
+constexpr int link_local_prefix_length = 64;
 constexpr int loopback_index = 1;  // the kernel makes it first, in every namespace
 
-netlink::Route route_by(const ipam_api::Allocation& allocation, const net::Cidr& destination, net::Ipv4Address via,
-                        int link_index) {
+netlink::Route route_by(const net::IpCidr& subnet, const net::IpCidr& destination, net::IpAddress via, int link_index) {
   netlink::Route route;
   route.destination = destination;
   route.via = via;
   route.link_index = link_index;
-  // A gateway outside the subnet is reached all the same: every ARP question is answered.
-  const net::Cidr subnet(allocation.address.address, allocation.address.prefix_length);
+  // A gateway outside the subnet is reached all the same: every ARP and ND question is answered.
   route.onlink = !subnet.contains(via);
   return route;
 }
 
+// One family of an allocation; none if it has no address of it.
+struct Half {
+  net::IpInterfaceAddress address;
+  std::optional<net::IpAddress> gateway;
+  net::IpCidr everything;  // destination of the default route
+};
+std::vector<Half> halves_of(const ipam_api::Allocation& allocation) {
+  std::vector<Half> halves;
+  if (allocation.has_v4()) {
+    const net::InterfaceAddress& own = allocation.address;
+    halves.push_back({{own.address, own.prefix_length}, allocation.gateway, net::Cidr()});
+  }
+  if (allocation.address6) {
+    halves.push_back({*allocation.address6, allocation.gateway6, net::IpCidr(net::IpAddress::from_bits(0), 0)});
+  }
+  return halves;
+}
+
+// IPv6 on this interface whatever the namespace's defaults say, with the addresses that it is given and no others: it
+// takes nothing from router advertisements, and its link-local address is the one of its MAC, which the switch expects.
+Result<void> enable_ipv6(const netlink::NetworkNamespace& netns, const std::string& ifname) {
+  return netns.run([&]() -> Result<void> {
+    const auto set = [](const std::string& link, const char* name, const char* value) {
+      return netlink::write_sysctl(fmt::format("net/ipv6/conf/{}/{}", link, name), value);
+    };
+    constexpr const char* no_link_local = "1";  // of the kernel's own making: it would be detected for duplicates
+    auto done = set(ifname, "addr_gen_mode", no_link_local);
+    done = done ? set(ifname, "accept_ra", "0") : done;
+    done = done ? set(ifname, "disable_ipv6", "0") : done;
+    done = done ? set("lo", "disable_ipv6", "0") : done;  // packets to the own address come in by lo
+    if (!done && done.error().code() == Errc::not_found) {
+      return Error(Errc::unsupported, fmt::format("enabling IPv6 on {}: the node's kernel has it switched off", ifname),
+                   "boot it without ipv6.disable=1, or wish for a pool with IPv4 ranges only");
+    }
+    return done;
+  });
+}
+
 Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container,
                                                const ipam_api::Allocation& allocation, int link_index) {
-  const net::Cidr everything;
-  std::vector<netlink::Route> wanted{route_by(allocation, everything, allocation.gateway, link_index)};
-  for (const ipam_api::Route& route : allocation.routes) {
-    const net::IpAddress via = route.via.value_or(allocation.gateway);
-    if (route.destination.family() == net::Family::v4 && via.is_v4()) {  // IPv6 is not carried yet
-      wanted.push_back(route_by(allocation, route.destination.v4(), via.v4(), link_index));
+  std::vector<netlink::Route> wanted;
+  for (const Half& half : halves_of(allocation)) {
+    const net::IpCidr subnet(half.address.address, half.address.prefix_length);
+    if (half.gateway) {
+      wanted.push_back(route_by(subnet, half.everything, *half.gateway, link_index));
+    }
+    for (const ipam_api::Route& route : allocation.routes) {
+      const std::optional<net::IpAddress> via = route.via ? route.via : half.gateway;
+      const net::Family family = subnet.family();
+      if (via && route.destination.family() == family && via->family() == family) {
+        wanted.push_back(route_by(subnet, route.destination, *via, link_index));
+      }
     }
   }
   std::vector<netlink::Route> set;
@@ -116,6 +159,11 @@ Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& 
       return off.error();
     }
   }
+  if (allocation.address6) {
+    if (const auto enabled = enable_ipv6(netns, ifname); !enabled) {
+      return enabled.error();
+    }
+  }
   netlink::LinkChange dressed;
   dressed.mac = allocation.mac;
   dressed.mtu_bytes = allocation.mtu_bytes;
@@ -124,8 +172,17 @@ Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& 
     return changed.error().within(
         fmt::format("setting MAC {} and MTU {} of {}", allocation.mac.str(), allocation.mtu_bytes, ifname));
   }
-  if (const auto added = container.add_address({link->index, allocation.address}); !added) {
-    return added.error();
+  std::vector<net::IpInterfaceAddress> addresses;
+  for (const Half& half : halves_of(allocation)) {
+    addresses.push_back(half.address);
+  }
+  if (allocation.address6) {
+    addresses.push_back({agent_api::link_local_address(allocation.mac), link_local_prefix_length});
+  }
+  for (const net::IpInterfaceAddress& address : addresses) {
+    if (const auto added = container.add_address({link->index, address}); !added) {
+      return added.error();
+    }
   }
   auto routes = add_routes(container, allocation, link->index);
   if (!routes) {

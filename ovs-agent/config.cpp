@@ -98,7 +98,7 @@ void understand(const Options& options, Config& config) {
         "--token-file: a controller over TCP asks for the node token; name the file that has it");
   }
   for (const auto& cidr : options.allow_host_cidrs) {
-    config.allow_host_cidrs.push_back(understood("--allow-host-cidr", cidr, net::Cidr::parse(cidr)));
+    config.allow_host_cidrs.push_back(understood("--allow-host-cidr", cidr, net::IpCidr::parse(cidr)));
   }
   if (!options.zone.empty()) {
     config.zone = understood("--zone", options.zone, ipam_api::parse_name("zone", options.zone));

@@ -23,7 +23,7 @@ struct Config {
   std::string ovsdb;
   std::string ovs_run_dir;
   std::string datapath;
-  std::vector<net::Cidr> allow_host_cidrs;
+  std::vector<net::IpCidr> allow_host_cidrs;
   std::string zone;
   ipam_api::Labels labels;
   std::string log_level;

@@ -89,7 +89,7 @@ std::optional<net::Ipv4Address> KernelFoot::physical_address() {
   if (!addresses || addresses->empty()) {
     return std::nullopt;
   }
-  return addresses->front().address.address;
+  return addresses->front().address.address.v4();
 }
 
 Result<void> KernelFoot::name_is_free() {
@@ -160,7 +160,8 @@ void KernelFoot::ensure_routes(const netlink::Link& link, const FootPlan& plan, 
   std::vector<OverlayRoute> present;
   for (const netlink::Route& route : *listed) {
     if (route.protocol == netlink::route_protocol_mooring && route.table == netlink::route_table_main) {
-      present.push_back(OverlayRoute{route.destination, route.mtu_bytes, route.source});
+      present.push_back(OverlayRoute{route.destination.v4(), route.mtu_bytes,
+                                     route.source ? std::optional(route.source->v4()) : std::nullopt});
     }
   }
   const RouteSteps steps = route_steps(plan, present);

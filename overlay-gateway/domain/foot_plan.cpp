@@ -11,7 +11,7 @@ FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, bool complete,
   std::uint32_t largest = 0;
   for (const directory::Subnet& subnet : subnets) {
     const std::uint32_t mtu = subnet.mtu_bytes == 0 ? default_mtu_bytes : subnet.mtu_bytes;
-    plan.routes.push_back(OverlayRoute{subnet.cidr, mtu, physical_address});
+    plan.routes.push_back(OverlayRoute{subnet.cidr.v4(), mtu, physical_address});
     largest = std::max(largest, mtu);
   }
   if (complete) {

@@ -47,7 +47,7 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
       co_return refused("attaching", attachment, result.error());
     }
     spdlog::info("attached {} as {}/{}: {} in VNI {}, generation {}", attachment.str(), result->allocation.namespace_,
-                 result->allocation.hostname, result->allocation.address.str(), result->allocation.vni.value(),
+                 result->allocation.hostname, result->allocation.addresses(), result->allocation.vni.value(),
                  result->allocation.generation);
     co_return answered(agent_api::to_json(*result));
   }

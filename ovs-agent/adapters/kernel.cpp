@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "mooring/netlink/interface_settings.hpp"
 #include "mooring/netlink/netns.hpp"
@@ -14,8 +15,19 @@
 namespace mooring::agent {
 namespace {
 
-net::Ipv4Address address(const char* text) {
-  return net::Ipv4Address::parse(text).value();
+net::IpAddress address(const char* text) {
+  return net::IpAddress::parse(text).value();
+}
+
+// mooring0's own addresses, and what its routes go via.
+net::IpAddress own_address(net::Family family) {
+  return address(family == net::Family::v4 ? host_address : host_address6);
+}
+net::IpAddress next_hop(net::Family family) {
+  return address(family == net::Family::v4 ? host_gateway : host_gateway6);
+}
+int whole_length(net::Family family) {
+  return family == net::Family::v4 ? 32 : 128;
 }
 
 netlink::NetlinkSocket opened() {
@@ -26,12 +38,12 @@ netlink::NetlinkSocket opened() {
   return std::move(socket).value();
 }
 
-netlink::Route host_route(net::Ipv4Address to, std::uint32_t mtu_bytes, int link) {
+netlink::Route host_route(net::IpAddress to, std::uint32_t mtu_bytes, int link) {
   netlink::Route route;
-  route.destination = net::Cidr(to, 32);
-  route.via = address(host_gateway);
+  route.destination = net::IpCidr(to, whole_length(to.family()));
+  route.via = next_hop(to.family());
   route.onlink = true;
-  route.source = address(host_address);
+  route.source = own_address(to.family());
   route.link_index = link;
   route.protocol = netlink::route_protocol_mooring;
   route.mtu_bytes = mtu_bytes;
@@ -77,8 +89,7 @@ Result<bool> Kernel::ensure_host_interface() {
   if (changed) {
     host_link_ = link->index;
     routes_.clear();
-    // No address of its own making on it; IPv6 comes with dual stack.
-    static_cast<void>(netlink::write_sysctl(fmt::format("net/ipv6/conf/{}/disable_ipv6", port::host_name), "1"));
+    prepare_ipv6();
   }
   if (!link->up) {
     netlink::LinkChange up;
@@ -88,8 +99,39 @@ Result<bool> Kernel::ensure_host_interface() {
     }
     changed = true;
   }
-  const netlink::Address own{link->index, {address(host_address), 32}};
-  const auto addresses = socket_.list_addresses(link->index);
+  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+    if (family == net::Family::v6 && !has_ipv6_) {
+      continue;
+    }
+    const auto ensured = ensure_addresses(family);
+    if (!ensured) {
+      return ensured.error();
+    }
+    changed = changed || *ensured;
+  }
+  return changed;
+}
+
+void Kernel::prepare_ipv6() {
+  const auto set = [](const char* name, const char* value) {
+    return netlink::write_sysctl(fmt::format("net/ipv6/conf/{}/{}", port::host_name, name), value);
+  };
+  // No address of its own making on it, and nobody there tells it routes.
+  constexpr const char* no_link_local = "1";
+  const auto none_made = set("addr_gen_mode", no_link_local);
+  const auto none_told = none_made ? set("accept_ra", "0") : none_made;
+  const auto enabled = none_told ? set("disable_ipv6", "0") : none_told;
+  has_ipv6_ = enabled.has_value();
+  if (!enabled) {
+    static_cast<void>(set("disable_ipv6", "1"));
+    spdlog::warn("{}: this host does not reach its pods by IPv6: {}", port::host_name, enabled.error().text());
+  }
+}
+
+Result<bool> Kernel::ensure_addresses(net::Family family) {
+  bool changed = false;
+  const netlink::Address own{host_link_, {own_address(family), whole_length(family)}};
+  const auto addresses = socket_.list_addresses(host_link_, family);
   if (!addresses) {
     return addresses.error();
   }
@@ -99,8 +141,8 @@ Result<bool> Kernel::ensure_host_interface() {
     }
     changed = true;
   }
-  const netlink::Neighbour gateway{link->index, address(host_gateway), net::MacAddress::parse(virtual_mac).value()};
-  const auto neighbours = socket_.list_neighbours(link->index);
+  const netlink::Neighbour gateway{host_link_, next_hop(family), net::MacAddress::parse(virtual_mac).value()};
+  const auto neighbours = socket_.list_neighbours(host_link_, family);
   if (!neighbours) {
     return neighbours.error();
   }
@@ -113,21 +155,25 @@ Result<bool> Kernel::ensure_host_interface() {
   return changed;
 }
 
-Result<void> Kernel::set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) {
+Result<void> Kernel::set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) {
   if (host_link_ == 0) {
     return ok();  // made with the interface
   }
   if (read_back) {
-    const auto found = socket_.list_routes(host_link_);
-    if (!found) {
-      return found.error();
-    }
-    routes_.clear();
-    for (const auto& route : *found) {
-      if (route.protocol == netlink::route_protocol_mooring && route.destination.prefix_length() == 32) {
-        routes_[route.destination.network()] = route.mtu_bytes;
+    std::map<net::IpAddress, std::uint32_t> present;
+    for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+      const auto found = socket_.list_routes(host_link_, family);
+      if (!found) {
+        return found.error();
+      }
+      for (const auto& route : *found) {
+        if (route.protocol == netlink::route_protocol_mooring &&
+            route.destination.prefix_length() == whole_length(family)) {
+          present[route.destination.first()] = route.mtu_bytes;
+        }
       }
     }
+    routes_ = std::move(present);
   }
   std::optional<Error> first;
   const auto keep = [&](const Result<void>& done) {
@@ -137,6 +183,9 @@ Result<void> Kernel::set_host_routes(const std::map<net::Ipv4Address, std::uint3
     return done.has_value();
   };
   for (const auto& [to, mtu_bytes] : routes) {
+    if (!to.is_v4() && !has_ipv6_) {
+      continue;
+    }
     const auto known = routes_.find(to);
     if ((known == routes_.end() || known->second != mtu_bytes) &&
         keep(socket_.replace_route(host_route(to, mtu_bytes, host_link_)))) {

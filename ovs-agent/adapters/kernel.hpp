@@ -21,20 +21,24 @@ class Kernel final : public KernelPort {
   Result<std::set<std::string>> links() override;
   Result<void> delete_link(const std::string& name) override;
   void sweep_retired_links() override { retired_links_.sweep(); }
-  Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) override;
+  Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) override;
   bool namespace_alive(const std::string& path) const override;
   bool alive(const AddBegun& add) const override;
   std::uint64_t started(std::int32_t pid) const override;
 
-  // mooring0 up, with its address and the permanent neighbour that its routes go via. True if something was changed
-  // (the link was made anew: its routes are gone).
+  // mooring0 up, with its addresses and the permanent neighbours that its routes go via. True if something was changed
+  // (the link was made anew: its routes are gone). A kernel without IPv6 gets the IPv4 half alone, and no IPv6 routes.
   Result<bool> ensure_host_interface();
 
  private:
+  Result<bool> ensure_addresses(net::Family family);
+  void prepare_ipv6();
+
   netlink::NetlinkSocket socket_;
   RetiredLinks retired_links_;
   int host_link_ = 0;  // index of mooring0
-  std::map<net::Ipv4Address, std::uint32_t> routes_;
+  bool has_ipv6_ = false;
+  std::map<net::IpAddress, std::uint32_t> routes_;
 };
 
 }  // namespace mooring::agent

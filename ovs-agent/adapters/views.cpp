@@ -80,20 +80,23 @@ Json Views::ports() const {
   Json items = Json::array();
   for (const auto& [attachment, port] : parts_.state.ports.all()) {
     const Gate gate = gate_of(port, parts_.state.directory);
-    items.push_back({{"attachment", attachment.str()},
-                     {"pod", port.record.pod},
-                     {"pod_uid", port.record.uid},
-                     {"network", port.record.network},
-                     {"vni", port.record.vni.value()},
-                     {"address", port.record.address.str()},
-                     {"mac", port.record.mac.str()},
-                     {"generation", port.record.generation},
-                     {"interface", port.interface},
-                     {"ofport", port.ofport},
-                     {"in_ovsdb", port.in_ovsdb},
-                     {"confirmed", port.confirmed},
-                     {"open", gate.open},
-                     {"gate", gate.text()}});
+    ipam_api::Json item = {{"attachment", attachment.str()},
+                           {"pod", port.record.pod},
+                           {"pod_uid", port.record.uid},
+                           {"network", port.record.network},
+                           {"vni", port.record.vni.value()},
+                           {"mac", port.record.mac.str()},
+                           {"generation", port.record.generation},
+                           {"interface", port.interface},
+                           {"ofport", port.ofport},
+                           {"in_ovsdb", port.in_ovsdb},
+                           {"confirmed", port.confirmed},
+                           {"open", gate.open},
+                           {"gate", gate.text()}};
+    for (const auto& address : port.record.addresses) {
+      item[address.address.is_v4() ? "address" : "address6"] = address.str();
+    }
+    items.push_back(std::move(item));
   }
   return {{"items", std::move(items)}};
 }

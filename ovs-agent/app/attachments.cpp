@@ -97,23 +97,13 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
         fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
         "ADD it again if it is still wanted");
   }
-  if (!allocation->has_v4()) {
-    ++state.counters.add_failures;
-    give_back(request.attachment, *allocation, "cni-add-failed");
-    end_add(request.attachment);
-    co_return Error(Errc::unsupported,
-                    fmt::format("attaching {}: pool {} gave {} and no IPv4 address, and this version carries IPv4 only",
-                                request.attachment.str(), allocation->pool, allocation->addresses()),
-                    fmt::format("wish for a pool with IPv4 ranges (annotation mooring.io/pool), or add some to {}",
-                                allocation->pool));
-  }
   using Applied = directory::Directory::Applied;
   if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;
     end_add(request.attachment);
     co_return Error(Errc::superseded,
                     fmt::format("attaching {}: {} was bound again (after generation {}) while the answer was under way",
-                                request.attachment.str(), allocation->address.str(), allocation->generation),
+                                request.attachment.str(), allocation->addresses(), allocation->generation),
                     "another ADD of this hostname won");
   }
   const auto port =
@@ -230,15 +220,15 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
   ReleaseOwed release;
   release.attachment = request.attachment;
   release.reason = request.reason;
-  std::optional<PortKey> key;
+  std::vector<PortKey> keys;
   if (const auto* port = state.ports.find(request.attachment)) {
     release.generation = port->record.generation;
-    key = port->record.key();
+    keys = port->record.keys();
   }
   const Generation generation = release.generation;
   const auto outcome = co_await parts_.releases.release(std::move(release), after(release_deadline));
-  if (outcome && key) {
-    state.directory.forget_own(*key, generation);
+  for (const PortKey key : outcome ? keys : std::vector<PortKey>{}) {
+    state.directory.forget_own(key, generation);
   }
   // A new ADD of the same attachment may have come meanwhile: its port stays.
   const auto* now = state.ports.find(request.attachment);
@@ -246,7 +236,7 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
     parts_.table.drop(request.attachment, generation);
     end_add(request.attachment);
   }
-  if (key) {
+  if (!keys.empty()) {
     parts_.table.directory_changed(state.directory.take_changes());
   }
   parts_.kernel.sweep_retired_links();
@@ -305,8 +295,13 @@ asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::Ch
   } else if (!row->ofport) {
     problem(fmt::format("the OVS port {} has no OpenFlow port number", port->interface));
   }
-  if (port->record.address.str() != request.address) {
-    problem(fmt::format("the address is {}, and it was made with {}", request.address, port->record.address.str()));
+  for (const std::string& told : {request.address, request.address6}) {
+    const auto& made_with = port->record.addresses;
+    const bool known = told.empty() || std::any_of(made_with.begin(), made_with.end(),
+                                                   [&](const auto& address) { return address.str() == told; });
+    if (!known) {
+      problem(fmt::format("the address is {}, and it was made with {}", told, port->record.addresses_text()));
+    }
   }
   if (port->record.mac.str() != request.mac) {
     problem(fmt::format("the MAC is {}, and it was made with {}", request.mac, port->record.mac.str()));

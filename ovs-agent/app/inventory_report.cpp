@@ -25,7 +25,9 @@ InventoryPort port_of(const PortRecord& record) {
   port.namespace_ = record.pod.substr(0, slash);
   port.hostname = slash == std::string::npos ? "" : record.pod.substr(slash + 1);
   port.vni = record.vni;
-  port.addresses = record.address.address;
+  for (const PortKey key : record.keys()) {
+    port.addresses.set(key.address);
+  }
   port.mac = record.mac;
   port.generation = record.generation;
   port.boot_id = record.boot_id;
@@ -91,22 +93,26 @@ NodeInventory InventoryReport::take() {
         links->erase(link);
       }
     }
-    // A link whose row is lost: the directory remembers what it was.
+    // A link whose row is lost: the directory remembers what it was, one entry for each family.
+    std::map<Attachment, InventoryPort> orphans;
     state.directory.for_each_port([&](const directory::Port& entry) {
       const auto attachment = entry.own ? ipam_api::parse_attachment(entry.attachment) : Error();
       const auto link = attachment ? links->find(agent_api::host_interface_name(*attachment)) : links->end();
       if (link == links->end() || ports.contains(*attachment)) {
         return;
       }
-      InventoryPort& port = ports[*attachment];
+      InventoryPort& port = orphans[*attachment];
       port.attachment = *attachment;
       port.vni = entry.key.vni;
-      port.addresses = entry.key.address;
+      port.addresses.set(entry.key.address);
       port.mac = entry.mac;
       port.generation = entry.generation;
       port.link = true;
-      links->erase(link);
     });
+    for (auto& [attachment, port] : orphans) {
+      links->erase(agent_api::host_interface_name(attachment));
+      ports.insert_or_assign(attachment, std::move(port));
+    }
     for (const Attachment& attachment : in_flight) {
       links->erase(agent_api::host_interface_name(attachment));
     }

@@ -198,11 +198,13 @@ void PortTable::sync_host_routes(bool read_back) {
   if (!state_.bridges_ready) {
     return;
   }
-  std::map<net::Ipv4Address, std::uint32_t> routes;
+  std::map<net::IpAddress, std::uint32_t> routes;
   for (const auto& [attachment, port] : state_.ports.all()) {
     if (gate_of(port, state_.directory).open) {
       const auto* subnet = state_.directory.subnet_of(port.record.vni);
-      routes[port.record.address.address] = subnet == nullptr ? 0 : subnet->mtu_bytes;
+      for (const PortKey key : port.record.keys()) {
+        routes[key.address] = subnet == nullptr ? 0 : subnet->mtu_bytes;
+      }
     }
   }
   const auto set = kernel_.set_host_routes(routes, read_back);

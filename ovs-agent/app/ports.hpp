@@ -49,9 +49,9 @@ class KernelPort {
   virtual Result<void> delete_link(const std::string& name) = 0;
   // Links that DEL has retired (mooring/agent_api/retired_link.hpp) will go soon, many at once. Does not wait.
   virtual void sweep_retired_links() = 0;
-  // Exactly these /32 routes lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do not trust what we
-  // remember of them.
-  virtual Result<void> set_host_routes(const std::map<net::Ipv4Address, std::uint32_t>& routes, bool read_back) = 0;
+  // Exactly these routes, each to one address, lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do
+  // not trust what we remember of them.
+  virtual Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) = 0;
   // Does the path lead to a network namespace that lives?
   virtual bool namespace_alive(const std::string& path) const = 0;
   // Is the process that began the ADD still the same one, and alive?

@@ -36,7 +36,13 @@ Result<Order> order_from(const Json& arguments, const std::string& boot_id) {
     order.record.uid = fields.string("pod_uid", "");
     order.record.network = fields.string("network");
     order.record.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
-    order.record.address = fields.parsed("address", &net::InterfaceAddress::parse);
+    const auto address6 = fields.parsed_if_present("address6", &net::IpInterfaceAddress::parse);
+    if (fields.has("address") || !address6) {
+      order.record.addresses.push_back(fields.parsed("address", &net::IpInterfaceAddress::parse));
+    }
+    if (address6) {
+      order.record.addresses.push_back(*address6);
+    }
     order.record.mac = fields.parsed("mac", &net::MacAddress::parse);
     order.record.boot_id = boot_id;
   }

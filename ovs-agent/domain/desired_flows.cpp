@@ -4,40 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "mooring/agent_api/messages.hpp"
+#include "ovs-agent/domain/flow_lines.hpp"
+
 namespace mooring::agent {
 namespace {
 
 using Kind = FlowGroup::Kind;
-
-// "table=…,priority=…,cookie=…,MATCH,actions=ACTIONS"
-std::string flow(int table, int priority, FlowOwner owner, Generation generation, std::string_view match,
-                 std::string_view actions) {
-  return fmt::format("table={},priority={},cookie=0x{:x},{}{}actions={}", table, priority, cookie_of(owner, generation),
-                     match, match.empty() ? "" : ",", actions);
-}
-std::string fixed(int table, int priority, std::string_view match, std::string_view actions) {
-  return flow(table, priority, FlowOwner::fixed, 0, match, actions);
-}
-std::string layout(int table, int priority, std::string_view match, std::string_view actions) {
-  return flow(table, priority, FlowOwner::layout, 0, match, actions);
-}
-
-// The question in the packet becomes its answer: VMAC is the MAC of whatever was asked for.
-std::string arp_answer() {
-  return fmt::format(
-      "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{0}->eth_src,set_field:2->arp_op,"
-      "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],set_field:{0}->arp_sha,move:NXM_OF_ARP_TPA[]->NXM_NX_REG5[],"
-      "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],move:NXM_NX_REG5[]->NXM_OF_ARP_SPA[],in_port",
-      virtual_mac);
-}
-// The answer goes the way of everything that is for the asking pod (the source MAC is the virtual one already). in_port
-// is cleared: OVS does not send a packet out of the port that it came from.
-std::string echo_answer() {
-  return fmt::format(
-      "move:NXM_OF_IP_DST[]->NXM_NX_REG5[],move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],move:NXM_NX_REG5[]->NXM_OF_IP_SRC[],"
-      "set_field:0->icmp_type,set_field:64->nw_ttl,load:0->NXM_OF_IN_PORT[],goto_table:{}",
-      int_table::local_delivery);
-}
 
 std::string to_peer(net::Vni vni, net::Ipv4Address vtep) {
   // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
@@ -54,7 +27,7 @@ FlowGroup group(Kind kind, PortKey key) {
 FlowGroup segment_group(net::Vni vni) {
   return group(Kind::segment, PortKey{vni, {}});
 }
-FlowGroup from_host_group(net::Ipv4Address address) {
+FlowGroup from_host_group(net::IpAddress address) {
   return group(Kind::from_host, PortKey{{}, address});
 }
 FlowGroup sender_group(const std::string& vtep) {
@@ -95,67 +68,6 @@ FlowLines FlowPlan::lines(const FlowGroup& group) const {
   return {};
 }
 
-FlowLines FlowPlan::fixed_lines() const {
-  FlowLines lines;
-  auto& in = lines.br_int;
-  namespace t = int_table;
-  in.push_back(fixed(t::classify, 100, fmt::format("in_port={}", port::patch_to_tunnel),
-                     fmt::format("move:NXM_NX_PKT_MARK[]->NXM_NX_REG0[],set_field:0->pkt_mark,set_field:{}->reg1,"
-                                 "goto_table:{}",
-                                 origin::tunnel, t::local_delivery)));
-  in.push_back(fixed(
-      t::classify, 100, fmt::format("in_port={}", port::host),
-      fmt::format("set_field:{}->reg1,set_field:{}->eth_src,goto_table:{}", origin::host, virtual_mac, t::from_host)));
-  in.push_back(fixed(t::classify, 0, "", "drop"));
-  in.push_back(fixed(t::spoof_guard, 0, "", "drop"));
-  in.push_back(fixed(t::arp_responder, 0, "", "drop"));
-  // Never to a node, a network or the gateway: multicast and reserved, loopback, "this network", link-local.
-  for (const char* block : {"224.0.0.0/3", "127.0.0.0/8", "0.0.0.0/8"}) {
-    in.push_back(fixed(t::route, 400, fmt::format("ip,nw_dst={}", block), "drop"));
-  }
-  in.push_back(
-      fixed(t::route, 300, fmt::format("ip,nw_dst={}", host_address), fmt::format("goto_table:{}", t::to_host)));
-  in.push_back(fixed(t::route, 250, "ip,nw_dst=169.254.0.0/16", "drop"));
-  in.push_back(fixed(t::route, 0, "", fmt::format("goto_table:{}", t::policy)));
-  in.push_back(fixed(t::policy, 0, "", fmt::format("goto_table:{}", t::local_delivery)));
-  in.push_back(fixed(t::from_host, 0, "", "drop"));
-
-  const std::string to_host = fmt::format("set_field:{}->eth_dst,output:{}", host_mac, port::host);
-  // Of a fragment neither ports nor flags can be trusted to be seen: a connection must not be opened by fragments.
-  in.push_back(fixed(t::to_host, 310, "tcp,ip_frag=yes", "drop"));
-  in.push_back(fixed(t::to_host, 310, "udp,ip_frag=yes", "drop"));
-  in.push_back(fixed(t::to_host, 300, "udp,tp_dst=4789", "drop"));
-  in.push_back(fixed(t::to_host, 100, fmt::format("tcp,nw_dst={},tcp_flags=+syn-ack", host_address), "drop"));
-  in.push_back(fixed(t::to_host, 90, fmt::format("tcp,nw_dst={}", host_address), to_host));
-  in.push_back(fixed(t::to_host, 90, fmt::format("icmp,nw_dst={}", host_address), to_host));
-  in.push_back(fixed(t::to_host, 0, "", "drop"));
-  for (const auto& cidr : settings_.allow_host_cidrs) {
-    in.push_back(
-        fixed(t::route, 290, fmt::format("ip,nw_dst={}", cidr.str()), fmt::format("goto_table:{}", t::to_host)));
-    in.push_back(fixed(t::to_host, 200, fmt::format("ip,nw_dst={}", cidr.str()), to_host));
-  }
-
-  in.push_back(fixed(t::local_delivery, 50, fmt::format("reg1={}", origin::pod),
-                     fmt::format("goto_table:{}", t::to_tunnel_bridge)));
-  in.push_back(fixed(t::local_delivery, 0, "", "drop"));
-  in.push_back(fixed(t::to_tunnel_bridge, 0, "",
-                     fmt::format("set_field:{}->eth_dst,move:NXM_NX_REG0[]->NXM_NX_PKT_MARK[],output:{}", virtual_mac,
-                                 port::patch_to_tunnel)));
-
-  auto& tun = lines.br_tun;
-  namespace u = tun_table;
-  tun.push_back(
-      fixed(u::classify, 100, fmt::format("in_port={}", port::vxlan), fmt::format("goto_table:{}", u::known_senders)));
-  tun.push_back(fixed(u::classify, 100, fmt::format("in_port={}", port::patch_to_integration),
-                      fmt::format("goto_table:{}", u::to_tunnel)));
-  tun.push_back(fixed(u::classify, 0, "", "drop"));
-  tun.push_back(fixed(u::known_senders, 0, "", "drop"));
-  tun.push_back(fixed(u::from_tunnel, 150, fmt::format("dl_dst={}", hop_mac), "drop"));
-  tun.push_back(fixed(u::from_tunnel, 0, "", "drop"));
-  tun.push_back(fixed(u::to_tunnel, 0, "", "drop"));
-  return lines;
-}
-
 FlowLines FlowPlan::sender_lines(const std::string& vtep) const {
   FlowLines lines;
   if (peers().contains(vtep)) {
@@ -167,7 +79,7 @@ FlowLines FlowPlan::sender_lines(const std::string& vtep) const {
 
 FlowLines FlowPlan::segment_lines(net::Vni vni) const {
   FlowLines lines;
-  std::set<net::Cidr> own;  // what the ports of this VNI have on their link
+  std::set<net::IpCidr> own;  // what the ports of this VNI have on their link
   for (const auto& [segment, ports] : ports_.segments()) {
     if (segment.vni == vni) {
       own.insert(segment.cidr);
@@ -176,41 +88,59 @@ FlowLines FlowPlan::segment_lines(net::Vni vni) const {
   if (!vnis_in_use().contains(vni)) {
     return lines;
   }
-  const std::string network(directory_.network_of(vni));
   for (const auto& cidr : own) {
-    lines.br_int.push_back(layout(int_table::arp_responder, 100,
-                                  fmt::format("arp,reg0={},arp_op=1,arp_tpa={}", vni.value(), cidr.str()),
-                                  arp_answer()));
+    const auto question =
+        cidr.family() == net::Family::v4
+            ? fmt::format("arp,reg0={},arp_op=1,arp_tpa={}", vni.value(), cidr.str())
+            : fmt::format("icmp6,reg0={},icmp_type=135,icmp_code=0,nd_target={}", vni.value(), cidr.str());
+    lines.br_int.push_back(cidr.family() == net::Family::v4
+                               ? layout(int_table::arp_responder, 100, question, arp_answer())
+                               : layout(int_table::nd_responder, 100, question, nd_answer_begun()));
   }
+  const std::string network(directory_.network_of(vni));
   if (network.empty()) {
     return lines;  // not known yet: its own ports can speak to one another
   }
-  const auto known = directory_.networks().find(network);
-  const bool isolated = known != directory_.networks().end() && known->second.isolated;
-  for (const auto& [name, subnet] : directory_.subnets()) {
-    if (own.empty() || subnet.network != network) {
-      continue;
-    }
-    const bool here = subnet.vni == vni;
-    if (here || !isolated) {
-      lines.br_int.push_back(
-          layout(int_table::route, 240,
-                 fmt::format("icmp,reg0={},nw_dst={},icmp_type=8,icmp_code=0", vni.value(), subnet.gateway.str()),
-                 echo_answer()));
-    }
-    if (!here) {
-      lines.br_int.push_back(layout(
-          int_table::route, 200, fmt::format("ip,reg0={},nw_dst={}", vni.value(), subnet.cidr.str()),
-          isolated ? "drop"
-                   : fmt::format("dec_ttl,set_field:{}->reg0,goto_table:{}", subnet.vni.value(), int_table::policy)));
+  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+    if (std::any_of(own.begin(), own.end(), [&](const auto& cidr) { return cidr.family() == family; })) {
+      add_routes(lines, vni, network, family);
     }
   }
   const auto gateways = directory_.gateways_of(network);
-  if (const auto* gateway = gateway_for(settings_.node, gateways)) {
+  if (const auto* gateway = gateway_for(settings_.node, gateways)) {  // gateways carry IPv4
     lines.br_tun.push_back(
         layout(tun_table::to_tunnel, 10, fmt::format("ip,pkt_mark={}", vni.value()), to_peer(vni, gateway->vtep)));
   }
   return lines;
+}
+
+void FlowPlan::add_routes(FlowLines& lines, net::Vni vni, const std::string& network, net::Family family) const {
+  const auto known = directory_.networks().find(network);
+  const bool isolated = known != directory_.networks().end() && known->second.isolated;
+  const char* echo = family == net::Family::v4 ? "icmp,icmp_type=8,icmp_code=0" : "icmp6,icmp_type=128,icmp_code=0";
+  for (const auto& [name, subnet] : directory_.subnets(family)) {
+    if (subnet.network != network) {
+      continue;
+    }
+    const bool here = subnet.vni == vni;
+    if (here || !isolated) {
+      lines.br_int.push_back(layout(int_table::route, 240,
+                                    fmt::format("{},reg0={},{}", echo, vni.value(), to_address(subnet.gateway)),
+                                    echo_answer(family)));
+    }
+    if (here && family == net::Family::v6) {
+      lines.br_int.push_back(
+          layout(int_table::nd_answer, 110,
+                 fmt::format("icmp6,icmp_type=136,icmp_code=0,reg0={},{}", vni.value(), from_address(subnet.gateway)),
+                 nd_answer_finished(true)));
+    }
+    if (!here) {
+      lines.br_int.push_back(layout(
+          int_table::route, 200, fmt::format("reg0={},{}", vni.value(), to_block(subnet.cidr)),
+          isolated ? "drop"
+                   : fmt::format("dec_ttl,set_field:{}->reg0,goto_table:{}", subnet.vni.value(), int_table::policy)));
+    }
+  }
 }
 
 FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
@@ -222,38 +152,54 @@ FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
   const PortRecord& record = port->record;
   const auto add = [&](std::vector<std::string>& to, int table, int priority, const std::string& match,
                        const std::string& actions) {
-    to.push_back(flow(table, priority, FlowOwner::local_port, record.generation, match, actions));
+    to.push_back(flow_line(table, priority, FlowOwner::local_port, record.generation, match, actions));
   };
-  const std::string address = record.address.address.str();
   const std::string mac = record.mac.str();
   const auto in_port = fmt::format("in_port={}", port->ofport);
+  const auto vni = record.vni.value();
   namespace t = int_table;
   add(lines.br_int, t::classify, 100, in_port,
-      fmt::format("set_field:{}->reg0,set_field:{}->reg1,goto_table:{}", record.vni.value(), origin::pod,
-                  t::spoof_guard));
-  // The source MAC changes here, where it is matched already: elsewhere it would cost a cache entry for each sender.
-  add(lines.br_int, t::spoof_guard, 100, fmt::format("{},ip,dl_src={},nw_src={}", in_port, mac, address),
-      fmt::format("set_field:{}->eth_src,goto_table:{}", virtual_mac, t::route));
-  add(lines.br_int, t::spoof_guard, 100,
-      fmt::format("{},arp,dl_src={},arp_spa={},arp_sha={}", in_port, mac, address, mac),
-      fmt::format("goto_table:{}", t::arp_responder));
-  // Duplicate address detection must see silence.
-  add(lines.br_int, t::arp_responder, 200, fmt::format("{},arp,arp_tpa={}", in_port, address), "drop");
-  add(lines.br_int, t::local_delivery, 100, fmt::format("ip,reg0={},nw_dst={}", record.vni.value(), address),
-      fmt::format("set_field:{}->eth_dst,output:{}", mac, port->ofport));
-  add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("ip,tun_id={},nw_dst={}", record.vni.value(), address),
-      fmt::format("set_field:{}->pkt_mark,output:{}", record.vni.value(), port::patch_to_integration));
+      fmt::format("set_field:{}->reg0,set_field:{}->reg1,goto_table:{}", vni, origin::pod, t::spoof_guard));
+  for (const auto& [address, prefix_length] : record.addresses) {
+    // The source MAC changes here, where it is matched already: elsewhere it would cost a cache entry for each sender.
+    add(lines.br_int, t::spoof_guard, 100, fmt::format("{},dl_src={},{}", in_port, mac, from_address(address)),
+        fmt::format("set_field:{}->eth_src,goto_table:{}", virtual_mac, t::route));
+    if (address.is_v4()) {
+      add(lines.br_int, t::spoof_guard, 100,
+          fmt::format("{},arp,dl_src={},arp_spa={},arp_sha={}", in_port, mac, address.str(), mac),
+          fmt::format("goto_table:{}", t::arp_responder));
+      // Duplicate address detection must see silence.
+      add(lines.br_int, t::arp_responder, 200, fmt::format("{},arp,arp_tpa={}", in_port, address.str()), "drop");
+    } else {
+      // The kernel asks from its link-local address too.
+      for (const net::IpAddress source : {address, agent_api::link_local_address(record.mac)}) {
+        add(lines.br_int, t::spoof_guard, 130,
+            fmt::format("{},icmp6,icmp_type=135,icmp_code=0,dl_src={},{}", in_port, mac, from_address(source)),
+            fmt::format("goto_table:{}", t::nd_responder));
+        // What it says of itself is no lie, and nobody needs it: every neighbour has the virtual MAC.
+        add(lines.br_int, t::spoof_guard, 130,
+            fmt::format("{},icmp6,icmp_type=136,icmp_code=0,dl_src={},{},nd_target={},nd_tll={}", in_port, mac,
+                        from_address(source), source.str(), mac),
+            "drop");
+      }
+      add(lines.br_int, t::nd_responder, 200,
+          fmt::format("{},icmp6,icmp_type=135,icmp_code=0,nd_target={}", in_port, address.str()), "drop");
+    }
+    add(lines.br_int, t::local_delivery, 100, fmt::format("reg0={},{}", vni, to_address(address)),
+        fmt::format("set_field:{}->eth_dst,output:{}", mac, port->ofport));
+    add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("tun_id={},{}", vni, to_address(address)),
+        fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
+  }
   return lines;
 }
 
-FlowLines FlowPlan::from_host_lines(net::Ipv4Address address) const {
+FlowLines FlowPlan::from_host_lines(net::IpAddress address) const {
   FlowLines lines;
   for (const LocalPort* port : ports_.at(address)) {
     if (gate_of(*port, directory_).open) {
-      lines.br_int.push_back(
-          flow(int_table::from_host, 100, FlowOwner::local_port, port->record.generation,
-               fmt::format("ip,nw_dst={}", address.str()),
-               fmt::format("set_field:{}->reg0,goto_table:{}", port->record.vni.value(), int_table::local_delivery)));
+      lines.br_int.push_back(flow_line(
+          int_table::from_host, 100, FlowOwner::local_port, port->record.generation, to_address(address),
+          fmt::format("set_field:{}->reg0,goto_table:{}", port->record.vni.value(), int_table::local_delivery)));
       break;  // networks may overlap: the lowest VNI is the host's
     }
   }
@@ -273,9 +219,9 @@ FlowLines FlowPlan::destination_lines(PortKey key) const {
     }
   }
   if (const auto vtep = directory_.vtep_of(entry->node); vtep && *vtep != settings_.vtep) {
-    lines.br_tun.push_back(flow(tun_table::to_tunnel, 100, FlowOwner::destination, entry->generation,
-                                fmt::format("ip,pkt_mark={},nw_dst={}", key.vni.value(), key.address.str()),
-                                to_peer(key.vni, *vtep)));
+    lines.br_tun.push_back(flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, entry->generation,
+                                     fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)),
+                                     to_peer(key.vni, *vtep)));
   }
   return lines;
 }
@@ -294,12 +240,12 @@ FlowLines FlowPlan::hairpin_lines(PortKey key) const {
   }
   if (const auto vtep = directory_.vtep_of(entry->node); vtep && *vtep != settings_.vtep) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
-    lines.br_tun.push_back(
-        flow(tun_table::from_tunnel, 100, FlowOwner::destination, entry->generation,
-             fmt::format("ip,tun_id={},nw_dst={}", key.vni.value(), key.address.str()),
-             fmt::format("set_field:{}->eth_dst,set_field:{}->tun_dst,set_field:{}->tun_id,load:0->NXM_OF_IN_PORT[],"
-                         "output:{}",
-                         hop_mac, vtep->str(), key.vni.value(), port::vxlan)));
+    lines.br_tun.push_back(flow_line(
+        tun_table::from_tunnel, 100, FlowOwner::destination, entry->generation,
+        fmt::format("tun_id={},{}", key.vni.value(), to_address(key.address)),
+        fmt::format("set_field:{}->eth_dst,set_field:{}->tun_dst,set_field:{}->tun_id,load:0->NXM_OF_IN_PORT[],"
+                    "output:{}",
+                    hop_mac, vtep->str(), key.vni.value(), port::vxlan)));
   }
   return lines;
 }
@@ -311,9 +257,11 @@ std::set<net::Vni> FlowPlan::vnis_in_use() const {
     vnis.insert(segment.vni);
     networks.insert(directory_.network_of(segment.vni));
   }
-  for (const auto& [name, subnet] : directory_.subnets()) {
-    if (networks.contains(subnet.network)) {
-      vnis.insert(subnet.vni);  // routed to by our ports
+  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+    for (const auto& [name, subnet] : directory_.subnets(family)) {
+      if (networks.contains(subnet.network)) {
+        vnis.insert(subnet.vni);  // routed to by our ports
+      }
     }
   }
   return vnis;
@@ -360,14 +308,15 @@ FlowGroups FlowPlan::all_groups() const {
 }
 
 FlowGroups FlowPlan::affected_by_port(const LocalPort& port) const {
-  const PortKey key = port.record.key();
   FlowGroups groups;
   groups.insert(port_group(port.record.attachment));
-  groups.insert(from_host_group(key.address));
-  groups.insert(group(Kind::destination, key));
-  groups.insert(group(Kind::hairpin, key));
-  for (const LocalPort* other : ports_.at(key)) {
-    groups.insert(port_group(other->record.attachment));
+  for (const PortKey key : port.record.keys()) {
+    groups.insert(from_host_group(key.address));
+    groups.insert(group(Kind::destination, key));
+    groups.insert(group(Kind::hairpin, key));
+    for (const LocalPort* other : ports_.at(key)) {
+      groups.insert(port_group(other->record.attachment));
+    }
   }
   return groups;
 }

@@ -21,7 +21,7 @@ namespace mooring::agent {
 struct HostSettings {
   std::string node;
   net::Ipv4Address vtep;
-  std::vector<net::Cidr> allow_host_cidrs;  // what of the host pods may open connections to
+  std::vector<net::IpCidr> allow_host_cidrs;  // what of the host pods may open connections to
 };
 
 // As ovs-ofctl add-flow reads them.
@@ -35,7 +35,7 @@ struct FlowGroup {
   enum class Kind {
     fixed,        // from the settings alone
     sender,       // `name` = VTEP of a peer that may send to us
-    segment,      // `key.vni`: ARP, routing and the way out of one VNI
+    segment,      // `key.vni`: ARP, ND, routing and the way out of one VNI
     port,         // `attachment` of an own port
     from_host,    // `key.address`: the host's way to a local pod
     destination,  // `key`: a port elsewhere
@@ -70,8 +70,10 @@ class FlowPlan {
   FlowLines fixed_lines() const;
   FlowLines sender_lines(const std::string& vtep) const;
   FlowLines segment_lines(net::Vni vni) const;
+  // Gateway addresses, and the other subnets of the network.
+  void add_routes(FlowLines& lines, net::Vni vni, const std::string& network, net::Family family) const;
   FlowLines port_lines(const Attachment& attachment) const;
-  FlowLines from_host_lines(net::Ipv4Address address) const;
+  FlowLines from_host_lines(net::IpAddress address) const;
   FlowLines destination_lines(PortKey key) const;
   FlowLines hairpin_lines(PortKey key) const;
   std::set<net::Vni> vnis_in_use() const;

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 namespace mooring::agent {
+namespace {
 
-Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
-  const PortRecord& record = port.record;
-  if (port.leaving) {
-    return {false, GateReason::leaving, {}, record.generation};
-  }
-  const auto entry = directory.find(record.key());
+Gate gate_of(const PortRecord& record, PortKey key, const directory::Directory& directory) {
+  const auto entry = directory.find(key);
   if (!entry) {
-    if (directory.known_absent(record.key(), record.generation)) {
+    if (directory.known_absent(key, record.generation)) {
       return {false, GateReason::released, {}, 0};
     }
     return {true, GateReason::record_alone, {}, 0};
@@ -34,6 +31,25 @@ Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
     return {false, GateReason::unknown_past, std::string(entry->node), entry->generation};
   }
   return {true, GateReason::record_alone, {}, entry->generation};
+}
+
+}  // namespace
+
+Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
+  if (port.leaving) {
+    return {false, GateReason::leaving, {}, port.record.generation};
+  }
+  Gate whole{true, GateReason::newest, {}, port.record.generation};
+  for (const PortKey key : port.record.keys()) {
+    Gate gate = gate_of(port.record, key, directory);
+    if (!gate.open) {
+      return gate;
+    }
+    if (gate.reason == GateReason::record_alone) {
+      whole = std::move(gate);
+    }
+  }
+  return whole;
 }
 
 std::string Gate::text() const {

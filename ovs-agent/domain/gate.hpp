@@ -1,8 +1,9 @@
 // May this port speak and be spoken to? The one rule that keeps two containers from answering for one address.
 //
 // A port is open, in both directions, only while the newest entry known for its (VNI, IP) carries its own generation on
-// this node. Its record in OVSDB was written from the controller's answer and is evidence too: it is believed as long
-// as the directory has not caught up with it. Pure. Threading: values.
+// this node; one with an address of each family only while that is so for both. Its record in OVSDB was written from
+// the controller's answer and is evidence too: it is believed as long as the directory has not caught up with it. Pure.
+// Threading: values.
 #pragma once
 
 #include <string>

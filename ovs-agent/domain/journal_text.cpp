@@ -70,7 +70,7 @@ Result<JournalRecord> record_from(const Json& json) {
     owed.reason = fields.string("reason", "");
     if (fields.has("address")) {
       owed.key = PortKey{fields.take("vni", net::Vni::from(fields.number("vni"))),
-                         fields.parsed("address", &net::Ipv4Address::parse)};
+                         fields.parsed("address", &net::IpAddress::parse)};
     }
     record = owed;
   } else if (type == "release-done") {

@@ -7,6 +7,9 @@
 namespace mooring::agent {
 namespace {
 
+constexpr const char* address_key = "mooring.address";
+constexpr const char* address6_key = "mooring.address6";
+
 Result<std::uint64_t> decimal(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -53,6 +56,22 @@ class Reading {
 
 }  // namespace
 
+std::vector<PortKey> PortRecord::keys() const {
+  std::vector<PortKey> keys;
+  for (const auto& address : addresses) {
+    keys.push_back({vni, address.address});
+  }
+  return keys;
+}
+
+std::string PortRecord::addresses_text() const {
+  std::string text;
+  for (const auto& address : addresses) {
+    text += (text.empty() ? "" : ", ") + address.str();
+  }
+  return text;
+}
+
 PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& attachment, const std::string& pod_uid,
                      const std::string& netns, const std::string& boot_id) {
   PortRecord record;
@@ -61,7 +80,12 @@ PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& a
   record.uid = pod_uid;
   record.network = allocation.network;
   record.vni = allocation.vni;
-  record.address = allocation.address;
+  if (allocation.has_v4()) {
+    record.addresses.push_back({allocation.address.address, allocation.address.prefix_length});
+  }
+  if (allocation.address6) {
+    record.addresses.push_back(*allocation.address6);
+  }
   record.mac = allocation.mac;
   record.generation = allocation.generation;
   record.boot_id = boot_id;
@@ -74,11 +98,13 @@ std::map<std::string, std::string> external_ids_of(const PortRecord& record) {
                                             {"mooring.pod", record.pod},
                                             {"mooring.network", record.network},
                                             {"mooring.vni", record.vni.str()},
-                                            {"mooring.address", record.address.str()},
                                             {"mooring.mac", record.mac.str()},
                                             {"mooring.generation", std::to_string(record.generation)},
                                             {"mooring.boot", record.boot_id},
                                             {"mooring.netns", record.netns}};
+  for (const auto& address : record.addresses) {
+    ids[address.address.is_v4() ? address_key : address6_key] = address.str();
+  }
   if (!record.uid.empty()) {
     ids["mooring.uid"] = record.uid;
   }
@@ -101,7 +127,17 @@ Result<PortRecord> record_from(const ExternalIds& external_ids) {
   } else {
     reading.fail("mooring.vni", vni.error().message());
   }
-  record.address = reading.required("mooring.address", &net::InterfaceAddress::parse);
+  // An agent that knew IPv4 only has written the first of the two alone.
+  for (const auto& [key, family] :
+       {std::pair(address_key, net::Family::v4), std::pair(address6_key, net::Family::v6)}) {
+    if (reading.optional(key).empty() && (family == net::Family::v4 || !record.addresses.empty())) {
+      continue;
+    }
+    record.addresses.push_back(reading.required(key, &net::IpInterfaceAddress::parse));
+    if (!reading.error() && record.addresses.back().address.family() != family) {
+      reading.fail(key, fmt::format("is no {} address", net::to_string(family)));
+    }
+  }
   record.mac = reading.required("mooring.mac", &net::MacAddress::parse);
   record.generation = reading.required("mooring.generation", &decimal);
   record.boot_id = reading.optional("mooring.boot");

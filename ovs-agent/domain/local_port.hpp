@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mooring/base/error.hpp"
 #include "mooring/directory/port_table.hpp"
@@ -25,13 +26,18 @@ struct PortRecord {
   std::string uid;  // "" where the runtime has none
   std::string network;
   net::Vni vni;
-  net::InterfaceAddress address;  // with the subnet's prefix length
+  // With the subnet's prefix length; at least one, at most one of each family, IPv4 first.
+  std::vector<net::IpInterfaceAddress> addresses;
   net::MacAddress mac;
   Generation generation = 0;
   std::string boot_id;  // the kernel's, when the port was made
   std::string netns;    // path of the namespace
 
-  PortKey key() const { return {vni, address.address}; }
+  // The first address' key: names the port to the controller, which takes any of them.
+  PortKey key() const { return {vni, addresses.front().address}; }
+  std::vector<PortKey> keys() const;
+  // "10.0.0.5/24", "fd00::5/64" or "10.0.0.5/24, fd00::5/64".
+  std::string addresses_text() const;
   bool operator==(const PortRecord&) const = default;
 };
 

@@ -5,8 +5,12 @@
 namespace mooring::agent {
 namespace {
 
-Segment segment_of(const LocalPort& port) {
-  return {port.record.vni, net::Cidr(port.record.address.address, port.record.address.prefix_length)};
+std::vector<Segment> segments_of(const LocalPort& port) {
+  std::vector<Segment> segments;
+  for (const auto& address : port.record.addresses) {
+    segments.push_back({port.record.vni, net::IpCidr(address.address, address.prefix_length)});
+  }
+  return segments;
 }
 
 template <class Index, class Key>
@@ -25,9 +29,13 @@ void LocalPorts::put(LocalPort port) {
   if (const auto former = ports_.find(attachment); former != ports_.end()) {
     unindex(former->second);
   }
-  by_key_.emplace(port.record.key(), attachment);
-  by_address_.emplace(port.record.address.address, attachment);
-  ++segments_[segment_of(port)];
+  for (const PortKey key : port.record.keys()) {
+    by_key_.emplace(key, attachment);
+    by_address_.emplace(key.address, attachment);
+  }
+  for (const Segment& segment : segments_of(port)) {
+    ++segments_[segment];
+  }
   ports_.insert_or_assign(attachment, std::move(port));
 }
 
@@ -39,12 +47,14 @@ std::optional<LocalPort> LocalPorts::remove(const Attachment& attachment) {
   LocalPort port = std::move(found->second);
   ports_.erase(found);
   unindex(port);
-  if (departed_.insert(port.record.key()).second) {
-    departed_order_.push_back(port.record.key());
-    if (departed_order_.size() > most_departed) {
-      departed_.erase(departed_order_.front());
-      departed_order_.pop_front();
+  for (const PortKey key : port.record.keys()) {
+    if (departed_.insert(key).second) {
+      departed_order_.push_back(key);
     }
+  }
+  while (departed_order_.size() > most_departed) {
+    departed_.erase(departed_order_.front());
+    departed_order_.pop_front();
   }
   return port;
 }
@@ -68,7 +78,7 @@ std::vector<const LocalPort*> LocalPorts::at(PortKey key) const {
   return found;
 }
 
-std::vector<const LocalPort*> LocalPorts::at(net::Ipv4Address address) const {
+std::vector<const LocalPort*> LocalPorts::at(net::IpAddress address) const {
   std::vector<const LocalPort*> found;
   const auto [first, last] = by_address_.equal_range(address);
   for (auto item = first; item != last; ++item) {
@@ -80,11 +90,15 @@ std::vector<const LocalPort*> LocalPorts::at(net::Ipv4Address address) const {
 }
 
 void LocalPorts::unindex(const LocalPort& port) {
-  erase_one(by_key_, port.record.key(), port.record.attachment);
-  erase_one(by_address_, port.record.address.address, port.record.attachment);
-  const auto segment = segments_.find(segment_of(port));
-  if (segment != segments_.end() && --segment->second == 0) {
-    segments_.erase(segment);
+  for (const PortKey key : port.record.keys()) {
+    erase_one(by_key_, key, port.record.attachment);
+    erase_one(by_address_, key.address, port.record.attachment);
+  }
+  for (const Segment& of_port : segments_of(port)) {
+    const auto segment = segments_.find(of_port);
+    if (segment != segments_.end() && --segment->second == 0) {
+      segments_.erase(segment);
+    }
   }
 }
 

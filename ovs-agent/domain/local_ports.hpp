@@ -1,4 +1,4 @@
-// The ports of this node, by attachment and by (VNI, IP), and which segments they use.
+// The ports of this node, by attachment and by (VNI, IP) of either family, and which segments they use.
 // Pure. Threading: one thread.
 #pragma once
 
@@ -12,10 +12,10 @@
 
 namespace mooring::agent {
 
-// A layer-2 segment that a local port sits in: its VNI and the subnet as the port's prefix length gives it.
+// A layer-2 segment that a local port sits in: its VNI and one family's subnet as the port's prefix length gives it.
 struct Segment {
   net::Vni vni;
-  net::Cidr cidr;
+  net::IpCidr cidr;
   auto operator<=>(const Segment&) const = default;
 };
 
@@ -25,14 +25,14 @@ class LocalPorts {
 
   // Inserts or replaces.
   void put(LocalPort port);
-  // Nothing if there is none. Its key stays in departed() for a while.
+  // Nothing if there is none. Its keys stay in departed() for a while.
   std::optional<LocalPort> remove(const Attachment& attachment);
   // Null if there is none; valid until it is removed. Change what identifies a port only by put().
   LocalPort* find(const Attachment& attachment);
   const LocalPort* find(const Attachment& attachment) const;
   // Several while a container is replaced by another one of the same address.
   std::vector<const LocalPort*> at(PortKey key) const;
-  std::vector<const LocalPort*> at(net::Ipv4Address address) const;  // in any VNI, the lowest VNI first
+  std::vector<const LocalPort*> at(net::IpAddress address) const;  // in any VNI, the lowest VNI first
 
   // (VNI, IP) of ports that left this node: senders that have not heard of it are hairpinned.
   bool departed(PortKey key) const { return departed_.contains(key); }
@@ -47,7 +47,7 @@ class LocalPorts {
 
   Map ports_;
   std::multimap<PortKey, Attachment> by_key_;
-  std::multimap<net::Ipv4Address, Attachment> by_address_;
+  std::multimap<net::IpAddress, Attachment> by_address_;
   std::map<Segment, std::size_t> segments_;
   std::set<PortKey> departed_;
   std::deque<PortKey> departed_order_;

@@ -46,12 +46,15 @@ std::optional<directory::PortKey> destination_of(std::string_view match) {
   if (!segment) {
     segment = field(match, "tun_id");
   }
-  const auto destination = field(match, "nw_dst");
+  auto destination = field(match, "nw_dst");
+  if (!destination) {
+    destination = field(match, "ipv6_dst");
+  }
   if (!segment || !destination) {
     return std::nullopt;
   }
   const auto value = number(*segment);
-  const auto address = net::Ipv4Address::parse(*destination);
+  const auto address = net::IpAddress::parse(*destination);
   if (!value || !address) {
     return std::nullopt;
   }

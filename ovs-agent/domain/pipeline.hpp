@@ -9,7 +9,7 @@ namespace mooring::agent {
 inline constexpr const char* integration_bridge = "br-int";
 inline constexpr const char* tunnel_bridge = "br-tun";
 
-// Answers every ARP question, is the source of every delivered packet and the gateway address' MAC.
+// Answers every ARP and ND question, is the source of every delivered packet and the gateway address' MAC.
 inline constexpr const char* virtual_mac = "0a:6d:6f:6f:72:01";
 // Inner destination of a packet that was relayed or hairpinned once: deliver or drop, never forward again.
 inline constexpr const char* hop_mac = "0a:6d:6f:6f:72:02";
@@ -17,6 +17,10 @@ inline constexpr const char* hop_mac = "0a:6d:6f:6f:72:02";
 inline constexpr const char* host_mac = "0a:6d:6f:6f:72:03";
 inline constexpr const char* host_address = "169.254.77.2";
 inline constexpr const char* host_gateway = "169.254.77.1";  // what host routes go "via"; its MAC is the virtual one
+// The same for IPv6. Unique local addresses: a link-local one would not be reached by the pods' default route.
+inline constexpr const char* host_block6 = "fd6d:6f6f:7269:6e67::/64";
+inline constexpr const char* host_address6 = "fd6d:6f6f:7269:6e67::2";
+inline constexpr const char* host_gateway6 = "fd6d:6f6f:7269:6e67::1";
 
 namespace port {
 inline constexpr const char* patch_to_tunnel_name = "patch-tun";
@@ -30,8 +34,8 @@ inline constexpr std::uint32_t first_pod = 1, last_pod = 60000;  // br-int
 }  // namespace port
 
 namespace int_table {  // br-int
-inline constexpr int classify = 0, spoof_guard = 10, arp_responder = 20, route = 30, policy = 32, from_host = 35,
-                     to_host = 36, local_delivery = 40, to_tunnel_bridge = 50;
+inline constexpr int classify = 0, spoof_guard = 10, arp_responder = 20, nd_responder = 21, nd_answer = 22, route = 30,
+                     policy = 32, from_host = 35, to_host = 36, local_delivery = 40, to_tunnel_bridge = 50;
 }
 namespace tun_table {  // br-tun
 inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, to_tunnel = 20;

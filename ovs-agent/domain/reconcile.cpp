@@ -47,7 +47,10 @@ Decision reconcile(const Inventory& inventory) {
     }
   }
   if (inventory.directory_whole) {
-    for (const auto& entry : inventory.own_entries) {
+    // A port of both families is two entries; the first, always the same one, stands for it.
+    std::vector<OwnEntry> own_entries = inventory.own_entries;
+    std::sort(own_entries.begin(), own_entries.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+    for (const auto& entry : own_entries) {
       if (known.insert(entry.attachment).second &&
           !inventory.links.contains(agent_api::host_interface_name(entry.attachment)) &&
           !inventory.in_flight.contains(entry.attachment)) {

@@ -27,7 +27,7 @@ def take(lab):
     """Every allocation, OVS port, flow, link, network namespace and pod directory, each as one line of text."""
     found = set()
     if not lab.options["bare"]:
-        found |= {f"allocation {item['address']} of {item['namespace']}/{item['hostname']}" for item in lab.listed("ports")}
+        found |= {f"allocation {item.get('address') or item['address6']} of {item['namespace']}/{item['hostname']}" for item in lab.listed("ports")}
     for machine in lab.layout.of_role("host", "gateway"):
         place = lab.places[machine.name]
         for bridge in bridges(place):

@@ -11,7 +11,7 @@ import hashlib, json, os, socket, sys, threading
 role, address, port, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 socket.setdefaulttimeout(30)
 if role == "serve":
-    listener = socket.create_server((address, port))
+    listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     print("listening", flush=True)
     peer, _ = listener.accept()
 else:

@@ -73,6 +73,48 @@ TEST_CASE("ADD makes link, OVS port, address and routes, and tells them") {
   CHECK(stage.agent.calls()[1].body["generation"] == 42);
 }
 
+TEST_CASE("ADD makes both families, or IPv6 alone, also where the container's default is no IPv6") {
+  const bool with_v4 = GENERATE(true, false);
+  CAPTURE(with_v4);
+  CniStage stage;
+  stage.container.run("for of in default lo; do echo 1 > /proc/sys/net/ipv6/conf/$of/disable_ipv6; done");
+  auto answer = stage.attach_answer();
+  answer.allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();
+  answer.allocation.gateway6 = net::IpAddress::parse("fd00::1").value();
+  answer.allocation.routes = {{net::IpCidr::parse("fd00:9::/32").value(), std::nullopt}};
+  if (!with_v4) {
+    answer.allocation.address = {};
+  }
+  stage.agent.reply("/v1/attach", [=](const Json&) { return Answer{200, to_json(answer).dump(), false, false, {}}; });
+  const auto outcome = stage.run("ADD", stage.conf());
+  CAPTURE(outcome.log);
+  REQUIRE(outcome.exit_code == 0);
+  const Json result = outcome.json();
+  CHECK(result["ips"].size() == (with_v4 ? 2 : 1));
+  CHECK(result["ips"].back() == Json::parse(R"({"address":"fd00::5/64","gateway":"fd00::1","interface":1})"));
+  const std::string addresses = stage.container.run("ip -6 -o addr show eth0");
+  CHECK(addresses.find("fd00::5/64 scope global") != std::string::npos);
+  CHECK(addresses.find("fe80::858:aff:fe00:5/64 scope link") != std::string::npos);
+  CHECK(std::count(addresses.begin(), addresses.end(), '\n') == 2);
+  CHECK(addresses.find("tentative") == std::string::npos);
+  CHECK(stage.container.run("ip -6 -o addr show lo").find("::1/128") != std::string::npos);
+  CHECK(stage.container.run("cat /proc/sys/net/ipv6/conf/eth0/accept_ra") == "0\n");
+  CHECK(stage.container.run("ip -4 -o addr show eth0").empty() != with_v4);
+  const std::string routes = stage.container.run("ip -6 route");
+  CHECK(routes.find("default via fd00::1 dev eth0") != std::string::npos);
+  CHECK(routes.find("fd00:9::/32 via fd00::1 dev eth0") != std::string::npos);
+
+  Json conf = stage.conf();
+  conf["prevResult"] = result;
+  CHECK(stage.run("CHECK", conf).exit_code == 0);
+  CHECK(stage.agent.calls().back().body["address6"] == "fd00::5/64");
+  stage.container.run("ip -6 route del default");
+  CHECK(stage.run("CHECK", conf).json()["msg"].get<std::string>().find("the route to ::/0 via fd00::1 is missing") !=
+        std::string::npos);
+  CHECK(stage.run("DEL", conf).exit_code == 0);
+  CHECK(stage.is_clean());
+}
+
 TEST_CASE("the agent is told who asks and what for") {
   CniStage stage;
   Json conf = stage.conf("1.1.0");

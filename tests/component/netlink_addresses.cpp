@@ -30,7 +30,7 @@ struct Wire {
     up.up = true;
     socket.change_link(socket.find_link("b").value().index, up).value();
   }
-  Address address(std::string_view text) const { return {link, net::InterfaceAddress::parse(text).value()}; }
+  Address address(std::string_view text) const { return {link, net::IpInterfaceAddress::parse(text).value()}; }
   std::vector<Route> own_routes() {
     auto routes = socket.list_routes(link).value();
     std::erase_if(routes, [](const Route& route) { return route.protocol == 2; });  // the kernel's, from addresses
@@ -57,7 +57,7 @@ TEST_CASE("addresses are added once, replaced, listed and deleted") {
 
 TEST_CASE("an address on a link that is not there is not_found and named") {
   Wire wire;
-  const auto refused = wire.socket.add_address({4711, net::InterfaceAddress::parse("10.0.0.5/24").value()});
+  const auto refused = wire.socket.add_address({4711, net::IpInterfaceAddress::parse("10.0.0.5/24").value()});
   CHECK(refused.error().code() == Errc::not_found);
   CHECK(refused.error().message().find("adding address 10.0.0.5/24 of link number 4711: ") == 0);
 }
@@ -95,6 +95,50 @@ TEST_CASE("routes keep destination, gateway, source, metric, protocol and MTU") 
   for (const Route& wanted : {plain, rich, direct}) {
     CHECK(std::count(routes.begin(), routes.end(), wanted) == 1);
   }
+}
+
+TEST_CASE("IPv6 addresses, routes and neighbours come back as they were set") {
+  Wire wire;
+  const auto six = [](std::string_view text) { return net::IpAddress::parse(text).value(); };
+  constexpr auto v6 = net::Family::v6;
+  const Address address = wire.address("fd00::5/64");
+  REQUIRE(wire.socket.add_address(address));
+  CHECK(wire.socket.add_address(address).error().code() == Errc::already_exists);
+  const auto listed = wire.socket.list_addresses(wire.link, v6).value();
+  CHECK(std::count(listed.begin(), listed.end(), address) == 1);
+  CHECK(wire.socket.list_addresses(wire.link).value().empty());
+
+  Route out;
+  out.destination = net::IpCidr::parse("::/0").value();
+  out.via = six("fd00::1");
+  out.link_index = wire.link;
+  REQUIRE(wire.socket.add_route(out));
+  CHECK(wire.socket.add_route(out).error().code() == Errc::already_exists);
+  out.metric = 1024;  // the kernel's own
+  Route one;
+  one.destination = net::IpCidr::parse("fd00:9::5/128").value();
+  one.via = six("fd00:77::1");
+  one.onlink = true;
+  one.link_index = wire.link;
+  one.source = six("fd00::5");
+  one.metric = 50;
+  one.mtu_bytes = 1400;
+  one.protocol = route_protocol_mooring;
+  REQUIRE(wire.socket.add_route(one));
+  const auto routes = wire.socket.list_routes(wire.link, v6).value();
+  for (const Route& wanted : {out, one}) {
+    CHECK(std::count(routes.begin(), routes.end(), wanted) == 1);
+  }
+  CHECK(wire.own_routes().empty());
+  REQUIRE(wire.socket.delete_route(one));
+  CHECK(wire.socket.delete_route(one).error().code() == Errc::not_found);
+
+  const Neighbour neighbour{wire.link, six("fd00::9"), net::MacAddress({0x0a, 0x6d, 0x6f, 0x6f, 0x72, 0x01})};
+  REQUIRE(wire.socket.replace_neighbour(neighbour));
+  CHECK(wire.socket.list_neighbours(wire.link, v6).value() == std::vector<Neighbour>{neighbour});
+  CHECK(wire.socket.list_neighbours(wire.link).value().empty());
+  REQUIRE(wire.socket.delete_neighbour(wire.link, neighbour.address));
+  REQUIRE(wire.socket.delete_address(address));
 }
 
 TEST_CASE("a replaced route takes the place of the old one") {
@@ -156,8 +200,8 @@ TEST_CASE("lists are whole while others change what is listed") {
     auto other = NetlinkSocket::open_in(wire.ns.open()).value();
     while (!done) {
       other.create_veth({{"x", {}, 0}, {"xp", {}, 0}, true, -1, 0}).value();
-      other.add_address({wire.link, net::InterfaceAddress::parse("10.3.0.1/24").value()}).value();
-      other.delete_address({wire.link, net::InterfaceAddress::parse("10.3.0.1/24").value()}).value();
+      other.add_address({wire.link, net::IpInterfaceAddress::parse("10.3.0.1/24").value()}).value();
+      other.delete_address({wire.link, net::IpInterfaceAddress::parse("10.3.0.1/24").value()}).value();
       other.delete_link("x").value();
     }
   });

@@ -79,17 +79,6 @@ class IpamNode(LabCase):
             self.assertIn(f"annotation mooring.io/{annotation}:", refused.exception.error["msg"])
         self.expect_nothing_left()
 
-    def test_an_address_without_ipv4_is_given_back(self):
-        self.lab.ctl("create", "subnet", "six", "--vni", "600", "--cidr", "fd00:600::/64")
-        self.addCleanup(self.lab.ctl, "delete", "subnet", "six")
-        self.lab.ctl("create", "pool", "six", "--subnet", "six", "--range", "fd00:600::100-fd00:600::1ff")
-        self.addCleanup(self.lab.ctl, "delete", "pool", "six")
-        with self.assertRaisesRegex(cni.CniError, "no IPv4 address") as refused:
-            self.lab.pods.add("h1", "six-0", annotations={"mooring.io/pool": "six"})
-        self.assertEqual(2, refused.exception.error["code"])
-        eventually(lambda: not self.ports(), 10, "the address to be given back")
-        self.expect_nothing_left()
-
     # -- the agent is away -----------------------------------------------------------------------------------------
 
     def test_many_pods_deleted_while_the_agent_is_away(self):

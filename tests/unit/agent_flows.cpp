@@ -77,6 +77,24 @@ TEST_CASE("flows of a node with a port, a peer's port and a moved port") {
   same_as_golden("agent_flows_ports.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
 }
 
+TEST_CASE("flows of a node with dual-stack and IPv6-only ports") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.port(101, "fd00:0:0:1::8", "h1", 44, "c3/eth0");
+  world.port(100, "fd00::6", "h2", 42);
+  world.port(100, "fd00::7", "h3", 57);  // was c2's, generation 43
+  world.end(60);
+  LocalPorts ports;
+  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
+  ports.put(local_port("c2", 100, "fd00::7", 43, 8));
+  ports.put(local_port("c3", 101, "fd00:0:0:1::8", 44, 9));
+  same_as_golden("agent_flows_ipv6.txt", text_of(everything(FlowPlan(world.directory, ports, h1()))));
+}
+
 TEST_CASE("only the flows of what changed are computed anew") {
   World world;
   world.begin();
@@ -133,6 +151,21 @@ TEST_CASE("an isolated network routes nothing between its subnets") {
   REQUIRE(text.find("dec_ttl") == std::string::npos);
 }
 
+TEST_CASE("an isolated network routes no IPv6 between its subnets") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.object("network", "default", R"({"isolated":true})");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "fd00::5", 41, 7));
+  const auto text = text_of(everything(FlowPlan(world.directory, ports, h1())));
+  REQUIRE(text.find("ipv6_dst=fd00:0:0:1::/64 cookie=0x4d00000000000004 actions=drop") != std::string::npos);
+  REQUIRE(text.find("dec_ttl") == std::string::npos);
+}
+
 TEST_CASE("flows are deleted on knowledge only") {
   ovs::initialise("agent_unit_tests");
   World world;
@@ -143,6 +176,11 @@ TEST_CASE("flows are deleted on knowledge only") {
                                .value();
   REQUIRE(generation_of(destination.cookie) == 42);
   REQUIRE(destination_of(destination.key.match) == key(100, "10.0.0.6"));
+  const auto destination6 = ovs::parse_flow(
+                                "table=20,priority=100,cookie=0x4d00000000002a03,ipv6,pkt_mark=100,ipv6_dst=fd00::6,"
+                                "actions=set_field:172.31.0.2->tun_dst,output:2")
+                                .value();
+  REQUIRE(destination_of(destination6.key.match) == key(100, "fd00::6"));
   const auto layout = ovs::parse_flow("table=10,cookie=0x4d00000000000004,tun_src=1.2.3.4,actions=drop").value();
   const auto local = ovs::parse_flow("table=0,cookie=0x4d00000000002902,in_port=7,actions=drop").value();
   const auto foreign = ovs::parse_flow("table=0,priority=0,actions=NORMAL").value();
@@ -158,8 +196,10 @@ TEST_CASE("flows are deleted on knowledge only") {
     world.begin();
     world.layout();
     REQUIRE_FALSE(may_delete(destination, world.directory, true));
+    REQUIRE_FALSE(may_delete(destination6, world.directory, true));
     world.end(60);
     REQUIRE(may_delete(destination, world.directory, true));
+    REQUIRE(may_delete(destination6, world.directory, true));
     REQUIRE(may_delete(layout, world.directory, true));
     REQUIRE_FALSE(may_delete(layout, world.directory, false));
   }

@@ -64,6 +64,26 @@ TEST_CASE("gate: the newest entry decides") {
   }
 }
 
+TEST_CASE("gate: a port with an address of each family is open only while both are its own") {
+  World world;
+  world.begin();
+  world.layout();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.end(60);
+  const auto port = dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7);
+  REQUIRE(gate_of(port, world.directory).reason == GateReason::newest);
+  SECTION("the IPv6 address has moved") {
+    world.port(100, "fd00::5", "h2", 61);
+    REQUIRE(gate_of(port, world.directory).text() == "shut: moved to h2 with generation 61");
+  }
+  SECTION("the IPv6 address was released") {
+    world.port_gone(100, "fd00::5", 41);
+    world.directory.advance(62);
+    REQUIRE(gate_of(port, world.directory).reason == GateReason::released);
+  }
+}
+
 TEST_CASE("ofports: a number that became free is taken last") {
   Ofports ofports(1, 3);
   ofports.take(2);
@@ -88,6 +108,34 @@ TEST_CASE("a port's record survives OVSDB") {
   auto broken = ExternalIds(ids.begin(), ids.end());
   broken["mooring.vni"] = "x";
   REQUIRE(record_from(broken).error().message().find("mooring.vni: 'x'") != std::string::npos);
+}
+
+TEST_CASE("a port's record names each family, and one of an agent that knew IPv4 only is read") {
+  auto ids = external_ids_of(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7).record);
+  REQUIRE(ids.at("mooring.address") == "10.0.0.5/24");
+  REQUIRE(ids.at("mooring.address6") == "fd00::5/64");
+  const auto read = [&] { return record_from(ExternalIds(ids.begin(), ids.end())); };
+  REQUIRE(read()->addresses_text() == "10.0.0.5/24, fd00::5/64");
+  ids.erase("mooring.address6");
+  REQUIRE(read()->addresses_text() == "10.0.0.5/24");
+  ids.erase("mooring.address");
+  REQUIRE(read().error().message().find("mooring.address") != std::string::npos);
+  ids["mooring.address6"] = "fd00::5/64";
+  REQUIRE(read()->addresses_text() == "fd00::5/64");
+  ids["mooring.address6"] = "10.0.0.5/24";
+  REQUIRE(read().error().message().find("mooring.address6: is no IPv6 address") != std::string::npos);
+}
+
+TEST_CASE("local ports: both addresses of a port lead to it") {
+  LocalPorts ports;
+  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
+  REQUIRE(ports.at(key(100, "fd00::5")).size() == 1);
+  REQUIRE(ports.at(net::IpAddress(ip("10.0.0.5"))).size() == 1);
+  REQUIRE(ports.segments().size() == 2);
+  ports.remove({"c1", "eth0"});
+  REQUIRE(ports.segments().empty());
+  REQUIRE(ports.departed(key(100, "10.0.0.5")));
+  REQUIRE(ports.departed(key(100, "fd00::5")));
 }
 
 TEST_CASE("local ports: indexes follow") {

@@ -15,7 +15,7 @@ inline net::Vni vni(std::uint32_t value) {
   return net::Vni::from(value).value();
 }
 inline PortKey key(std::uint32_t segment, const char* address) {
-  return {vni(segment), ip(address)};
+  return {vni(segment), net::IpAddress::parse(address).value()};
 }
 
 // Speaks as the controller's stream would.
@@ -69,15 +69,24 @@ class World {
     object("gateway", "gw1", R"({"vtep":"172.31.0.100","network":"default"})");
   }
 
+  // The IPv6 halves of both subnets.
+  void layout6() {
+    object("subnet6", "blue",
+           R"({"network":"default","vni":100,"cidr":"fd00::/64","gateway":"fd00::1","mtu_bytes":1450})");
+    object("subnet6", "green",
+           R"({"network":"default","vni":101,"cidr":"fd00:0:0:1::/64","gateway":"fd00:0:0:1::1","mtu_bytes":1450})");
+  }
+
   directory::Directory directory;
   ipam_api::Revision revision = 0;
 
  private:
   ipam_api::Entry port_entry(std::uint32_t segment, const std::string& address, Generation generation) {
     ipam_api::Entry entry;
-    entry.kind = "port";
+    const bool v4 = address.find(':') == std::string::npos;
+    entry.kind = v4 ? "port" : "port6";
     entry.shard = segment;
-    entry.key = address + "/32";
+    entry.key = address + (v4 ? "/32" : "/128");
     entry.generation = generation;
     entry.revision = revision = std::max(revision + 1, generation);
     return entry;
@@ -91,12 +100,21 @@ inline LocalPort local_port(const char* container, std::uint32_t segment, const 
   port.record.pod = std::string("ns/") + container;
   port.record.network = "default";
   port.record.vni = vni(segment);
-  port.record.address = {ip(address), 24};
+  const auto parsed = net::IpAddress::parse(address).value();
+  port.record.addresses = {{parsed, parsed.is_v4() ? 24 : 64}};
   port.record.mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
   port.record.generation = generation;
   port.record.boot_id = "boot-1";
   port.interface = std::string("mo") + container;
   port.ofport = ofport;
+  return port;
+}
+
+// With an address of each family.
+inline LocalPort dual_port(const char* container, std::uint32_t segment, const char* v4, const char* v6,
+                           Generation generation, std::uint32_t ofport) {
+  LocalPort port = local_port(container, segment, v4, generation, ofport);
+  port.record.addresses.push_back({net::IpAddress::parse(v6).value(), 64});
   return port;
 }
 

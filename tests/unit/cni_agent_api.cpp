@@ -60,9 +60,32 @@ TEST_CASE("messages come back as they were") {
   const DetachRequest detach{{"abc", "eth0"}, "cni-del"};
   CHECK(detach_request_from(to_json(detach)).value().reason == "cni-del");
   CHECK(detach_answer_from(to_json(DetachAnswer{false, true})).value().journaled);
-  const CheckRequest check{{"abc", "eth0"}, "10.0.0.5/24", "0a:58:0a:00:00:05"};
-  CHECK(check_request_from(to_json(check)).value().address == "10.0.0.5/24");
+  const CheckRequest check{{"abc", "eth0"}, "10.0.0.5/24", "fd00::5/64", "0a:58:0a:00:00:05"};
+  CHECK(to_json(check_request_from(to_json(check)).value()) == to_json(check));
+  const CheckRequest check6{{"abc", "eth0"}, "", "fd00::5/64", "0a:58:0a:00:00:05"};
+  CHECK(to_json(check_request_from(to_json(check6)).value()) == to_json(check6));
   CHECK(check_answer_from(to_json(CheckAnswer{{"one", "two"}})).value().problems.size() == 2);
+}
+
+TEST_CASE("of an agent that carries IPv4 only, the IPv6 half is left out") {
+  AttachAnswer answer = attach_answer();
+  answer.allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();
+  answer.allocation.gateway6 = net::IpAddress::parse("fd00::1").value();
+  answer.allocation.routes = {{net::IpCidr::parse("fd00:9::/32").value(), std::nullopt},
+                              {net::IpCidr::parse("10.9.0.0/16").value(), std::nullopt}};
+  Json json = to_json(answer);
+  CHECK(attach_answer_from(json).value().allocation.addresses() == "10.0.0.5/24, fd00::5/64");
+  json.erase("carries_ipv6");
+  const auto old = attach_answer_from(json).value();
+  CHECK(old.allocation.addresses() == "10.0.0.5/24");
+  CHECK_FALSE(old.allocation.gateway6);
+  REQUIRE(old.allocation.routes.size() == 1);
+  CHECK(old.allocation.routes.front().destination.str() == "10.9.0.0/16");
+}
+
+TEST_CASE("the link-local address is that of the MAC") {
+  const auto mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
+  CHECK(link_local_address(mac).str() == "fe80::858:aff:fe00:5");
 }
 
 TEST_CASE("requests with anything wrong are refused and the field named") {

@@ -75,11 +75,32 @@ TEST_CASE("what ADD told is read back for CHECK") {
   const Json result = result_for("1.0.0", attached(), Json());
   const auto interface = interface_in(result, "eth0").value();
   CHECK(interface.mac == "0a:58:0a:00:00:05");
-  CHECK(interface.addresses == std::vector{net::InterfaceAddress::parse("10.0.0.5/24").value()});
+  CHECK(interface.addresses == std::vector{net::IpInterfaceAddress::parse("10.0.0.5/24").value()});
   const auto routes = routes_in(result).value();
   REQUIRE(routes.size() == 3);
   CHECK(routes[0].destination.str() == "0.0.0.0/0");
   CHECK(routes[2].via->str() == "10.0.0.1");
+}
+
+TEST_CASE("a dual-stack result lists both families, and CHECK reads both back") {
+  const bool with_v4 = GENERATE(true, false);
+  Attached both = attached();
+  both.allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();
+  both.allocation.gateway6 = net::IpAddress::parse("fd00::1").value();
+  netlink::Route way_out;
+  way_out.destination = net::IpCidr::parse("::/0").value();
+  way_out.via = both.allocation.gateway6;
+  both.routes = {way_out};
+  if (!with_v4) {
+    both.allocation.address = {};
+  }
+  const Json result = result_for("0.4.0", both, Json());
+  const Json six = {{"address", "fd00::5/64"}, {"gateway", "fd00::1"}, {"interface", 1}, {"version", "6"}};
+  CHECK(result["ips"].size() == (with_v4 ? 2 : 1));
+  CHECK(result["ips"].back() == six);
+  CHECK(result["routes"] == Json::parse(R"([{"dst":"::/0","gw":"fd00::1"}])"));
+  CHECK(interface_in(result, "eth0").value().addresses.back().str() == "fd00::5/64");
+  CHECK(routes_in(result).value().front().destination == way_out.destination);
 }
 
 TEST_CASE("results that nobody wrote are refused, not followed") {

@@ -69,6 +69,17 @@ bool is_host_interface_name(std::string_view name) {
          name.find_first_not_of(base32, name_prefix.size()) == std::string_view::npos;
 }
 
+net::IpAddress link_local_address(const net::MacAddress& mac) {
+  const auto& octet = mac.octets();
+  constexpr std::uint8_t universal_bit = 0x02;
+  std::uint64_t interface = octet[0] ^ universal_bit;
+  for (const std::uint8_t next :
+       {octet[1], octet[2], std::uint8_t{0xff}, std::uint8_t{0xfe}, octet[3], octet[4], octet[5]}) {
+    interface = interface << 8 | next;
+  }
+  return net::IpAddress::from_bits(net::IpAddress::Bits{0xfe80} << 112 | interface);
+}
+
 Json to_json(const AttachRequest& value) {
   Json json = {{"attachment", to_json(value.attachment)},
                {"netns", value.netns},
@@ -109,7 +120,8 @@ Json to_json(const AttachAnswer& value) {
           {"ovsdb", value.ovsdb},
           {"host_interface", value.host_interface},
           {"external_ids", value.external_ids},
-          {"disable_tx_checksum", value.disable_tx_checksum}};
+          {"disable_tx_checksum", value.disable_tx_checksum},
+          {"carries_ipv6", value.carries_ipv6}};
 }
 
 Result<AttachAnswer> attach_answer_from(const Json& json) {
@@ -130,6 +142,13 @@ Result<AttachAnswer> attach_answer_from(const Json& json) {
     }
   }
   value.disable_tx_checksum = fields.boolean("disable_tx_checksum", false);
+  value.carries_ipv6 = fields.boolean("carries_ipv6", false);
+  if (!value.carries_ipv6) {
+    value.allocation.address6.reset();
+    value.allocation.gateway6.reset();
+    std::erase_if(value.allocation.routes,
+                  [](const ipam_api::Route& route) { return route.destination.family() == net::Family::v6; });
+  }
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -182,14 +201,22 @@ Result<DetachAnswer> detach_answer_from(const Json& json) {
 }
 
 Json to_json(const CheckRequest& value) {
-  return {{"attachment", to_json(value.attachment)}, {"address", value.address}, {"mac", value.mac}};
+  Json json = {{"attachment", to_json(value.attachment)}, {"mac", value.mac}};
+  put_unless_empty(json, "address", value.address);
+  put_unless_empty(json, "address6", value.address6);
+  return json;
 }
 
 Result<CheckRequest> check_request_from(const Json& json) {
   Fields fields(json, "check");
   CheckRequest value;
   value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
-  value.address = fields.parsed("address", &net::InterfaceAddress::parse).str();
+  if (const auto address6 = fields.parsed_if_present("address6", &net::IpInterfaceAddress::parse)) {
+    value.address6 = address6->str();
+  }
+  if (fields.has("address") || value.address6.empty()) {
+    value.address = fields.parsed("address", &net::InterfaceAddress::parse).str();
+  }
   value.mac = fields.parsed("mac", &net::MacAddress::parse).str();
   if (auto bad = fields.finish()) {
     return *bad;

@@ -21,6 +21,9 @@ std::string host_interface_name(const Attachment& attachment);
 // Has the text the form of such a name?
 bool is_host_interface_name(std::string_view name);
 
+// The link-local address that a container interface of this MAC has and may speak from (RFC 4291, appendix A).
+net::IpAddress link_local_address(const net::MacAddress& mac);
+
 // POST /v1/attach
 struct AttachRequest {
   Attachment attachment;
@@ -39,6 +42,8 @@ struct AttachAnswer {
   std::string host_interface;
   std::map<std::string, std::string> external_ids;  // to be written on the Interface row as they are
   bool disable_tx_checksum = false;                 // the userspace datapath needs it
+  // Not said by agents that knew IPv4 only: the IPv6 half of their allocations is left out when such an answer is read.
+  bool carries_ipv6 = true;
 };
 
 // POST /v1/confirm: answers only when vswitchd has the port, its flows are in and past a barrier, and the generation is
@@ -61,7 +66,8 @@ struct DetachAnswer {
 // POST /v1/check
 struct CheckRequest {
   Attachment attachment;
-  std::string address;  // "10.0.0.5/24", from prevResult
+  std::string address;   // "10.0.0.5/24", from prevResult; "" = no IPv4
+  std::string address6;  // "fd00::5/64"; "" = no IPv6
   std::string mac;
 };
 // `problems` empty: everything is as it should be.

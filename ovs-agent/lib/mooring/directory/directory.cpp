@@ -55,9 +55,9 @@ std::size_t Directory::port_count() const {
   return count;
 }
 
-const Subnet* Directory::subnet_in(std::string_view network, net::Ipv4Address address) const {
+const Subnet* Directory::subnet_in(std::string_view network, net::IpAddress address) const {
   const Subnet* best = nullptr;
-  for (const auto& [name, subnet] : subnets_) {
+  for (const auto& [name, subnet] : subnets(address.family())) {
     if (subnet.network == network && subnet.cidr.contains(address) &&
         (best == nullptr || subnet.cidr.prefix_length() > best->cidr.prefix_length())) {
       best = &subnet;
@@ -66,18 +66,18 @@ const Subnet* Directory::subnet_in(std::string_view network, net::Ipv4Address ad
   return best;
 }
 
-Place Directory::locate(std::string_view network, net::Ipv4Address address) const {
+Place Directory::locate(std::string_view network, net::IpAddress address) const {
   Place place;
   place.subnet = subnet_in(network, address);
   if (place.subnet == nullptr) {
     return place;
   }
   place.what = Place::What::subnet;
-  for (const auto& [name, pool] : pools_) {
+  for (const auto& [name, pool] : pools(address.family())) {
     if (pool.subnet != place.subnet->name) {
       continue;
     }
-    for (const net::AddressRange& range : pool.ranges) {
+    for (const net::IpRange& range : pool.ranges) {
       if (range.contains(address)) {
         place.what = Place::What::pool_range;
         place.pool = &pool;
@@ -91,7 +91,7 @@ Place Directory::locate(std::string_view network, net::Ipv4Address address) cons
   return place;
 }
 
-Place Directory::locate(net::Vni vni, net::Ipv4Address address) const {
+Place Directory::locate(net::Vni vni, net::IpAddress address) const {
   return locate(network_of(vni), address);
 }
 
@@ -111,9 +111,11 @@ std::vector<Gateway> Directory::gateways_of(std::string_view network) const {
 }
 
 const Subnet* Directory::subnet_of(net::Vni vni) const {
-  for (const auto& [name, subnet] : subnets_) {
-    if (subnet.vni == vni) {
-      return &subnet;
+  for (const Subnets& of_family : subnets_) {
+    for (const auto& [name, subnet] : of_family) {
+      if (subnet.vni == vni) {
+        return &subnet;
+      }
     }
   }
   return nullptr;
@@ -143,7 +145,29 @@ bool Directory::complete() const {
 
 Directory::Applied Directory::apply_own(const ipam_api::Allocation& allocation,
                                         const ipam_api::Attachment& attachment) {
-  const PortKey key{allocation.vni, allocation.address.address};
+  std::vector<PortKey> keys;
+  if (allocation.has_v4()) {
+    keys.push_back({allocation.vni, allocation.address.address});
+  }
+  if (allocation.address6) {
+    keys.push_back({allocation.vni, allocation.address6->address});
+  }
+  bool confirmed = true;
+  for (const PortKey key : keys) {
+    const Applied applied = apply_own(key, allocation, attachment);
+    if (applied == Applied::superseded) {
+      for (const PortKey other : keys) {
+        forget_own(other, allocation.generation);  // one of two would be half a port
+      }
+      return applied;
+    }
+    confirmed = confirmed && applied == Applied::confirmed;
+  }
+  return confirmed ? Applied::confirmed : Applied::provisional;
+}
+
+Directory::Applied Directory::apply_own(PortKey key, const ipam_api::Allocation& allocation,
+                                        const ipam_api::Attachment& attachment) {
   const PortRecord* held = table_.find(key);
   if (held != nullptr && !overruled(held->epoch)) {
     if (held->generation == allocation.generation) {

@@ -6,10 +6,13 @@
 // yet. An overlay entry goes when the stream has passed its generation, so neither an older frame nor a snapshot older
 // than it can lose it.
 //
-// Size: a port costs 56 bytes of record + 4 to 8 of index; 100,000 ports are about 6.5 MB.
+// A dual-stack port is two entries, "port" and "port6" (docs/adr/0008): two keys here, with the same generation.
+//
+// Size: an address costs 72 bytes of record + 4 to 8 of index; 100,000 are about 8 MB.
 // Threading: one thread (a strand) at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -24,7 +27,7 @@
 #include "mooring/directory/port_table.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/ipam_api/watch.hpp"
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::directory {
 
@@ -49,18 +52,20 @@ struct Network {
   std::string name;
   bool isolated = false;
 };
+// One family of a subnet; a dual-stack one is there twice.
 struct Subnet {
   std::string name;
   std::string network;
   net::Vni vni;
-  net::Cidr cidr;
-  net::Ipv4Address gateway;
+  net::IpCidr cidr;
+  net::IpAddress gateway;
   std::uint32_t mtu_bytes = 0;
 };
+// One family of a pool.
 struct Pool {
   std::string name;
   std::string subnet;
-  std::vector<net::AddressRange> ranges;
+  std::vector<net::IpRange> ranges;
 };
 struct Node {
   std::string name;
@@ -110,20 +115,22 @@ class Directory {
   std::optional<Port> find(PortKey key) const;
   // Longest prefix inside the network that `vni` belongs to: the port may be in another subnet (VNI) of that network,
   // see Place::port->key.vni.
-  Place locate(net::Vni vni, net::Ipv4Address address) const;
-  Place locate(std::string_view network, net::Ipv4Address address) const;
+  Place locate(net::Vni vni, net::IpAddress address) const;
+  Place locate(std::string_view network, net::IpAddress address) const;
   // Every port once, own provisional ones in place of what they replace; in no order.
   void for_each_port(const std::function<void(const Port&)>& visit) const;
   std::size_t port_count() const;
 
   std::optional<net::Ipv4Address> vtep_of(std::string_view node) const;
   const std::map<std::string, Network, std::less<>>& networks() const { return networks_; }
-  const std::map<std::string, Subnet, std::less<>>& subnets() const { return subnets_; }
-  const std::map<std::string, Pool, std::less<>>& pools() const { return pools_; }
+  using Subnets = std::map<std::string, Subnet, std::less<>>;
+  using Pools = std::map<std::string, Pool, std::less<>>;
+  const Subnets& subnets(net::Family family = net::Family::v4) const { return subnets_[index_of(family)]; }
+  const Pools& pools(net::Family family = net::Family::v4) const { return pools_[index_of(family)]; }
   const std::map<std::string, Node, std::less<>>& nodes() const { return nodes_; }
   const std::map<std::string, Gateway, std::less<>>& gateways() const { return gateways_; }
   std::vector<Gateway> gateways_of(std::string_view network) const;
-  // The first subnet with that VNI; null if none is known (yet).
+  // The first subnet with that VNI, IPv4 before IPv6; null if none is known (yet).
   const Subnet* subnet_of(net::Vni vni) const;
   // "" if no subnet of that VNI is known (yet).
   std::string_view network_of(net::Vni vni) const;
@@ -143,7 +150,7 @@ class Directory {
     confirmed,    // the stream has already shown this very generation
     superseded,   // the stream has passed this generation, and the entry is not (or no longer) there
   };
-  // The controller has just answered `allocation` for `attachment` of the own node.
+  // The controller has just answered `allocation` for `attachment` of the own node. Of two families, what is worse.
   Applied apply_own(const ipam_api::Allocation& allocation, const ipam_api::Attachment& attachment);
   // The controller has just confirmed (state active) or released the own port of that generation: the overlay entry, if
   // there is one, goes. The replica is left to the stream.
@@ -201,7 +208,9 @@ class Directory {
   void renewed(ipam_api::Shard shard, std::uint32_t& epoch);
   void settle_overlay(std::optional<ipam_api::Shard> shard, Revision revision);
   Port view(const PortRecord& record, std::string_view attachment, bool provisional) const;
-  const Subnet* subnet_in(std::string_view network, net::Ipv4Address address) const;
+  Applied apply_own(PortKey key, const ipam_api::Allocation& allocation, const ipam_api::Attachment& attachment);
+  const Subnet* subnet_in(std::string_view network, net::IpAddress address) const;
+  static constexpr std::size_t index_of(net::Family family) { return family == net::Family::v4 ? 0 : 1; }
 
   std::string own_node_;
   Names names_;
@@ -213,8 +222,8 @@ class Directory {
   ipam_api::DigestSums sums_;
   std::map<ipam_api::Shard, Revision> whole_at_;  // shards whose END_OF_SNAPSHOT came, while others are awaited
   std::map<std::string, Network, std::less<>> networks_;
-  std::map<std::string, Subnet, std::less<>> subnets_;
-  std::map<std::string, Pool, std::less<>> pools_;
+  std::array<Subnets, 2> subnets_;  // by family
+  std::array<Pools, 2> pools_;
   std::map<std::string, Node, std::less<>> nodes_;
   std::map<std::string, Gateway, std::less<>> gateways_;
 

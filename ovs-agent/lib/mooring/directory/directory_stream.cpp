@@ -10,6 +10,10 @@ namespace {
 
 namespace kind = ipam_api::entry_kind;
 
+bool is_port(std::string_view named) {
+  return named == kind::port || named == kind::port6;
+}
+
 }  // namespace
 
 void Directory::begin_snapshot(std::string_view incarnation, bool overrule) {
@@ -42,7 +46,7 @@ void Directory::renewed(ipam_api::Shard shard, std::uint32_t& epoch) {
 }
 
 void Directory::apply(const ipam_api::Entry& entry) {
-  if (entry.kind != kind::port) {
+  if (!is_port(entry.kind)) {
     apply_object(entry);
     return;
   }
@@ -113,9 +117,10 @@ void Directory::apply_port(const PortRecord& record, std::string_view attachment
   }
   changed_ports_.insert(record.key);
   // One that could not be read before is now.
-  if (const auto unreadable =
-          objects_.find(ObjectKey{shard, std::string(kind::port), record.key.address.str() + "/32"});
-      unreadable != objects_.end()) {
+  const bool v4 = record.key.address.is_v4();
+  const ObjectKey same{shard, std::string(v4 ? kind::port : kind::port6),
+                       record.key.address.str() + (v4 ? "/32" : "/128")};
+  if (const auto unreadable = objects_.find(same); unreadable != objects_.end()) {
     erase_object(unreadable);
   }
 }
@@ -213,10 +218,16 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
     return take(networks_, network_from(entry));
   }
   if (entry.kind == kind::subnet) {
-    return take(subnets_, subnet_from(entry));
+    return take(subnets_[0], subnet_from(entry, net::Family::v4));
+  }
+  if (entry.kind == kind::subnet6) {
+    return take(subnets_[1], subnet_from(entry, net::Family::v6));
   }
   if (entry.kind == kind::pool) {
-    return take(pools_, pool_from(entry));
+    return take(pools_[0], pool_from(entry, net::Family::v4));
+  }
+  if (entry.kind == kind::pool6) {
+    return take(pools_[1], pool_from(entry, net::Family::v6));
   }
   if (entry.kind == kind::node) {
     return take(nodes_, node_from(entry));
@@ -224,16 +235,20 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
   if (entry.kind == kind::gateway) {
     return take(gateways_, gateway_from(entry));
   }
-  return entry.kind != kind::port;  // apply() has tried
+  return !is_port(entry.kind);  // apply() has tried
 }
 
 void Directory::drop_value(const ObjectKey& object) {
   if (object.kind == kind::network) {
     networks_.erase(object.key);
   } else if (object.kind == kind::subnet) {
-    subnets_.erase(object.key);
+    subnets_[0].erase(object.key);
+  } else if (object.kind == kind::subnet6) {
+    subnets_[1].erase(object.key);
   } else if (object.kind == kind::pool) {
-    pools_.erase(object.key);
+    pools_[0].erase(object.key);
+  } else if (object.kind == kind::pool6) {
+    pools_[1].erase(object.key);
   } else if (object.kind == kind::node) {
     nodes_.erase(object.key);
   } else if (object.kind == kind::gateway) {
@@ -246,7 +261,8 @@ void Directory::note(const ObjectKey& object) {
     changes_.nodes.insert(object.key);
   } else if (object.kind == kind::gateway) {
     changes_.gateways.insert(object.key);
-  } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::pool) {
+  } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::subnet6 ||
+             object.kind == kind::pool || object.kind == kind::pool6) {
     changes_.layout = true;
   }
 }

@@ -17,6 +17,13 @@ net::Vni vni_field(ipam_api::Fields& fields) {
   return fields.take("vni", net::Vni::from(fields.number("vni")));
 }
 
+void require_family(ipam_api::Fields& fields, std::string_view key, net::Family is, net::Family wanted) {
+  if (is != wanted) {
+    fields.fail(
+        key, Error(Errc::invalid_argument, fmt::format("is {}, not {}", net::to_string(is), net::to_string(wanted))));
+  }
+}
+
 Result<PortState> parse_state(std::string_view text) {
   if (text == "active") {
     return PortState::active;
@@ -30,18 +37,20 @@ Result<PortState> parse_state(std::string_view text) {
 }  // namespace
 
 Result<PortKey> port_key_from(const ipam_api::Entry& entry) {
-  const auto cidr = net::Cidr::parse(entry.key);
+  const auto cidr = net::IpCidr::parse(entry.key);
   if (!cidr) {
     return cidr.error().within("port " + entry.key);
   }
-  if (cidr->prefix_length() != 32) {
-    return Error(Errc::invalid_argument, fmt::format("port {}: the key is not one address", entry.key), "ADDRESS/32");
+  const bool v4 = entry.kind == ipam_api::entry_kind::port;
+  if (cidr->family() != (v4 ? net::Family::v4 : net::Family::v6) || cidr->first() != cidr->last()) {
+    return Error(Errc::invalid_argument, fmt::format("{} {}: the key is not one address", entry.kind, entry.key),
+                 v4 ? "ADDRESS/32" : "ADDRESS/128");
   }
   const auto vni = net::Vni::from(entry.shard);
   if (!vni) {
     return vni.error().within("port " + entry.key);
   }
-  return PortKey{*vni, cidr->network()};
+  return PortKey{*vni, cidr->first()};
 }
 
 Result<PortValue> port_value_from(const ipam_api::Entry& entry) {
@@ -67,14 +76,16 @@ Result<Network> network_from(const ipam_api::Entry& entry) {
   return value;
 }
 
-Result<Subnet> subnet_from(const ipam_api::Entry& entry) {
+Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family) {
   ipam_api::Fields fields(entry.value, where(entry), tolerant);
   Subnet value;
   value.name = entry.key;
   value.network = fields.string("network");
   value.vni = vni_field(fields);
-  value.cidr = fields.parsed("cidr", &net::Cidr::parse);
-  value.gateway = fields.parsed("gateway", &net::Ipv4Address::parse);
+  value.cidr = fields.parsed("cidr", &net::IpCidr::parse);
+  value.gateway = fields.parsed("gateway", &net::IpAddress::parse);
+  require_family(fields, "cidr", value.cidr.family(), family);
+  require_family(fields, "gateway", value.gateway.family(), family);
   const std::uint64_t mtu = fields.number("mtu_bytes", 0);
   if (mtu > std::numeric_limits<std::uint16_t>::max()) {
     fields.fail("mtu_bytes", Error(Errc::invalid_argument, fmt::format("{} is above 65535", mtu)));
@@ -86,13 +97,14 @@ Result<Subnet> subnet_from(const ipam_api::Entry& entry) {
   return value;
 }
 
-Result<Pool> pool_from(const ipam_api::Entry& entry) {
+Result<Pool> pool_from(const ipam_api::Entry& entry, net::Family family) {
   ipam_api::Fields fields(entry.value, where(entry), tolerant);
   Pool value;
   value.name = entry.key;
   value.subnet = fields.string("subnet");
   for (const std::string& text : fields.strings("ranges")) {
-    value.ranges.push_back(fields.take("ranges", net::AddressRange::parse(text)));
+    value.ranges.push_back(fields.take("ranges", net::IpRange::parse(text)));
+    require_family(fields, "ranges", value.ranges.back().family(), family);
   }
   if (auto bad = fields.finish()) {
     return *bad;

@@ -15,12 +15,13 @@ struct PortValue {
   PortState state = PortState::pending;
 };
 
-// "10.0.0.5/32" in shard = VNI.
+// "10.0.0.5/32" (kind port), "fd00::5/128" (kind port6) in shard = VNI.
 Result<PortKey> port_key_from(const ipam_api::Entry& entry);
 Result<PortValue> port_value_from(const ipam_api::Entry& entry);
 Result<Network> network_from(const ipam_api::Entry& entry);
-Result<Subnet> subnet_from(const ipam_api::Entry& entry);
-Result<Pool> pool_from(const ipam_api::Entry& entry);
+// Refused if block, gateway or a range is of another family.
+Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family);
+Result<Pool> pool_from(const ipam_api::Entry& entry, net::Family family);
 Result<Node> node_from(const ipam_api::Entry& entry);
 Result<Gateway> gateway_from(const ipam_api::Entry& entry);
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::directory {
 
@@ -21,12 +21,14 @@ enum class PortState : std::uint8_t { pending, active };
 
 struct PortKey {
   net::Vni vni;
-  net::Ipv4Address address;
+  net::IpAddress address;
   constexpr auto operator<=>(const PortKey&) const = default;
 };
 struct PortKeyHash {
   std::size_t operator()(const PortKey& key) const noexcept {
-    std::uint64_t x = (std::uint64_t{key.vni.value()} << 32U) | key.address.bits();
+    // An IPv4 address is in the lower bits alone: its 32 bits differ from the VNI's place.
+    std::uint64_t x = (std::uint64_t{key.vni.value()} << 32U) ^ key.address.low_bits() ^
+                      key.address.high_bits() * 0xff51afd7ed558ccdULL;
     x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
     x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
     return static_cast<std::size_t>(x ^ (x >> 31U));
@@ -55,7 +57,7 @@ struct PortRecord {
   std::array<std::uint8_t, 6> mac{};
   PortState state = PortState::pending;
 };
-static_assert(sizeof(PortRecord) <= 56);
+static_assert(sizeof(PortRecord) <= 72);
 
 class PortTable {
  public:

@@ -1,8 +1,10 @@
 #include "mooring/netlink/connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <endian.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -66,8 +68,12 @@ Request& Request::put_text(int attribute, std::string_view text) {
   return put_bytes(attribute, terminated.c_str(), terminated.size() + 1);
 }
 
-Request& Request::put_address(int attribute, net::Ipv4Address address) {
-  const std::uint32_t network_order = htonl(address.bits());
+Request& Request::put_address(int attribute, net::IpAddress address) {
+  if (address.is_v4()) {
+    const std::uint32_t network_order = htonl(address.v4().bits());
+    return put(attribute, network_order);
+  }
+  const std::array<std::uint64_t, 2> network_order{htobe64(address.high_bits()), htobe64(address.low_bits())};
   return put(attribute, network_order);
 }
 
@@ -159,11 +165,20 @@ Result<void> NetlinkSocket::Connection::query(std::string_view doing, Request& r
   return done;
 }
 
-std::optional<net::Ipv4Address> address_of(const nlattr* attribute) {
-  if (attribute == nullptr || nla_len(attribute) != 4) {
+std::optional<net::IpAddress> address_of(const nlattr* attribute) {
+  if (attribute != nullptr && nla_len(attribute) == 4) {
+    return net::IpAddress(net::Ipv4Address(ntohl(nla_get_u32(attribute))));
+  }
+  std::array<std::uint64_t, 2> words{};
+  if (attribute == nullptr || nla_len(attribute) != static_cast<int>(sizeof words)) {
     return std::nullopt;
   }
-  return net::Ipv4Address(ntohl(nla_get_u32(attribute)));
+  std::memcpy(words.data(), nla_data(attribute), sizeof words);
+  return net::IpAddress::from_bits(net::IpAddress::Bits{be64toh(words[0])} << 64 | be64toh(words[1]));
+}
+
+unsigned char family_number(net::Family family) {
+  return family == net::Family::v4 ? AF_INET : AF_INET6;
 }
 
 std::optional<net::MacAddress> mac_of(const nlattr* attribute) {

@@ -34,7 +34,7 @@ class Request {
   }
   Request& put_text(int attribute, std::string_view text);
   Request& put_bytes(int attribute, const void* bytes, std::size_t size);
-  Request& put_address(int attribute, net::Ipv4Address address);
+  Request& put_address(int attribute, net::IpAddress address);  // 4 or 16 bytes
   Request& put_mac(int attribute, const net::MacAddress& mac);
   // Attributes put by `fill` go inside `attribute`.
   template <class Fill>
@@ -115,7 +115,9 @@ struct Attributes {
   std::string text(int type) const { return table[type] == nullptr ? std::string() : nla_get_string(table[type]); }
 };
 
-std::optional<net::Ipv4Address> address_of(const nlattr* attribute);
+std::optional<net::IpAddress> address_of(const nlattr* attribute);
+// AF_INET, AF_INET6.
+unsigned char family_number(net::Family family);
 std::optional<net::MacAddress> mac_of(const nlattr* attribute);
 
 }  // namespace mooring::netlink

@@ -1,4 +1,4 @@
-// IPv4 unicast routes.
+// Unicast routes.
 #include <linux/rtnetlink.h>
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ std::string named(std::string_view doing, const Route& route) {
 
 Request route_request(int type, int flags, const Route& route) {
   rtmsg header{};
-  header.rtm_family = AF_INET;
+  header.rtm_family = family_number(route.destination.family());
   header.rtm_dst_len = static_cast<std::uint8_t>(route.destination.prefix_length());
   header.rtm_table =
       route.table > largest_table_in_header ? std::uint8_t{RT_TABLE_UNSPEC} : static_cast<std::uint8_t>(route.table);
@@ -31,7 +31,7 @@ Request route_request(int type, int flags, const Route& route) {
   Request request(type, flags, header);
   request.put(RTA_TABLE, route.table);
   if (route.destination.prefix_length() != 0) {
-    request.put_address(RTA_DST, route.destination.network());
+    request.put_address(RTA_DST, route.destination.first());
   }
   if (route.via) {
     request.put_address(RTA_GATEWAY, *route.via);
@@ -59,17 +59,21 @@ std::uint32_t mtu_of(const nlattr* metrics) {
   return table[RTAX_MTU] == nullptr ? 0 : nla_get_u32(table[RTAX_MTU]);
 }
 
-std::optional<Route> route_from(nlmsghdr* message) {
+net::IpAddress unspecified(net::Family family) {
+  return family == net::Family::v4 ? net::IpAddress() : net::IpAddress::from_bits(0);
+}
+
+std::optional<Route> route_from(nlmsghdr* message, net::Family family) {
   const auto* header = static_cast<const rtmsg*>(nlmsg_data(message));
   const Attributes<RTA_MAX + 1> attributes(message, sizeof(rtmsg));
   Route route;
   route.table = attributes[RTA_TABLE] != nullptr ? attributes.number(RTA_TABLE) : header->rtm_table;
-  const bool ours_to_show = header->rtm_family == AF_INET && header->rtm_type == RTN_UNICAST &&
+  const bool ours_to_show = header->rtm_family == family_number(family) && header->rtm_type == RTN_UNICAST &&
                             (header->rtm_flags & RTM_F_CLONED) == 0 && route.table != RT_TABLE_LOCAL;
   if (!ours_to_show) {
     return std::nullopt;
   }
-  route.destination = net::Cidr(address_of(attributes[RTA_DST]).value_or(net::Ipv4Address()), header->rtm_dst_len);
+  route.destination = net::IpCidr(address_of(attributes[RTA_DST]).value_or(unspecified(family)), header->rtm_dst_len);
   route.via = address_of(attributes[RTA_GATEWAY]);
   route.link_index = static_cast<int>(attributes.number(RTA_OIF));
   route.source = address_of(attributes[RTA_PREFSRC]);
@@ -97,12 +101,12 @@ Result<void> NetlinkSocket::delete_route(const Route& route) {
   return connection_->call(named("deleting", route), request);
 }
 
-Result<std::vector<Route>> NetlinkSocket::list_routes(std::optional<int> link_index) {
+Result<std::vector<Route>> NetlinkSocket::list_routes(std::optional<int> link_index, net::Family family) {
   rtmsg header{};
-  header.rtm_family = AF_INET;
+  header.rtm_family = family_number(family);
   Request request(RTM_GETROUTE, NLM_F_DUMP, header);
   return connection_->list<Route>("listing routes", request, [&](nlmsghdr* message) -> std::optional<Route> {
-    auto route = route_from(message);
+    auto route = route_from(message, family);
     return route && (!link_index || route->link_index == *link_index) ? std::move(route) : std::nullopt;
   });
 }

@@ -47,25 +47,27 @@ class NetlinkSocket {
   // All links of a group (not 0, which everybody is in) by one message.
   Result<void> delete_link_group(std::uint32_t group);
 
-  // --- addresses (IPv4)
+  // --- addresses
   Result<void> add_address(const Address& address);
   Result<void> replace_address(const Address& address);
   Result<void> delete_address(const Address& address);
-  // Of one link, or of all.
-  Result<std::vector<Address>> list_addresses(std::optional<int> link_index = std::nullopt);
+  // Of one link, or of all; of one family.
+  Result<std::vector<Address>> list_addresses(std::optional<int> link_index = std::nullopt,
+                                              net::Family family = net::Family::v4);
 
-  // --- routes (IPv4, unicast)
+  // --- routes (unicast)
   Result<void> add_route(const Route& route);
   // Takes the place of the route of the same destination, metric and table.
   Result<void> replace_route(const Route& route);
   Result<void> delete_route(const Route& route);
-  // All tables but the kernel's own `local` one; of one link, or of all.
-  Result<std::vector<Route>> list_routes(std::optional<int> link_index = std::nullopt);
+  // All tables but the kernel's own `local` one; of one link, or of all; of one family.
+  Result<std::vector<Route>> list_routes(std::optional<int> link_index = std::nullopt,
+                                         net::Family family = net::Family::v4);
 
-  // --- permanent neighbours (IPv4)
+  // --- permanent neighbours
   Result<void> replace_neighbour(const Neighbour& neighbour);
-  Result<void> delete_neighbour(int link_index, net::Ipv4Address address);
-  Result<std::vector<Neighbour>> list_neighbours(int link_index);
+  Result<void> delete_neighbour(int link_index, net::IpAddress address);
+  Result<std::vector<Neighbour>> list_neighbours(int link_index, net::Family family = net::Family::v4);
 
  private:
   class Connection;  // libnl's socket

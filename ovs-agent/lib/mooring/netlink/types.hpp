@@ -1,4 +1,4 @@
-// What the kernel knows about links, addresses, routes and neighbours, as values (IPv4; IPv6 comes with dual stack).
+// What the kernel knows about links, addresses, routes and neighbours, as values, of either family.
 // Source: rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink,neighbour}.h.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::netlink {
 
@@ -52,9 +52,11 @@ struct LinkChange {
   std::optional<bool> up;
 };
 
+// An IPv6 address is set without duplicate address detection (IFA_F_NODAD): whoever gives addresses out here knows that
+// nobody else has them, and a tentative address cannot be used for a second.
 struct Address {
   int link_index = 0;
-  net::InterfaceAddress address;
+  net::IpInterfaceAddress address;
   bool operator==(const Address&) const = default;
 };
 
@@ -64,13 +66,14 @@ inline constexpr std::uint8_t route_protocol_static = 4;
 inline constexpr std::uint8_t route_protocol_mooring = 77;
 inline constexpr std::uint32_t route_table_main = 254;
 
-// A unicast route. Without `via` its scope is the link. 0.0.0.0/0 is the default route.
+// A unicast route, of the family of its destination. Without `via` its scope is the link. 0.0.0.0/0 and ::/0 are
+// default routes. An IPv6 route of metric 0 gets the kernel's 1024, and is listed with it.
 struct Route {
-  net::Cidr destination;
-  std::optional<net::Ipv4Address> via;
+  net::IpCidr destination;
+  std::optional<net::IpAddress> via;
   int link_index = 0;
-  std::optional<net::Ipv4Address> source;  // RTA_PREFSRC
-  bool onlink = false;                     // `via` is a neighbour although no subnet says so
+  std::optional<net::IpAddress> source;  // RTA_PREFSRC
+  bool onlink = false;                   // `via` is a neighbour although no subnet says so
   std::uint8_t protocol = route_protocol_static;
   std::uint32_t metric = 0;
   std::uint32_t mtu_bytes = 0;  // 0: the link's
@@ -78,10 +81,10 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-// A permanent entry of the ARP table.
+// A permanent entry of the ARP or ND table.
 struct Neighbour {
   int link_index = 0;
-  net::Ipv4Address address;
+  net::IpAddress address;
   net::MacAddress mac;
   bool operator==(const Neighbour&) const = default;
 };

@@ -64,7 +64,7 @@ Result<std::vector<net::InterfaceAddress>> addresses_of(netlink::NetlinkSocket& 
   }
   std::vector<net::InterfaceAddress> addresses;
   for (const auto& item : *found) {
-    addresses.push_back(item.address);
+    addresses.push_back({item.address.address.v4(), item.address.prefix_length});
   }
   return addresses;
 }
@@ -189,7 +189,8 @@ Result<bool> PhysicalBridge::take_over() {
   }
   for (const auto& address : remembered_.addresses) {
     if (std::find(there->begin(), there->end(), address) == there->end()) {
-      if (const auto added = kernel->replace_address({bridge->index, address}); !added) {
+      if (const auto added = kernel->replace_address({bridge->index, {address.address, address.prefix_length}});
+          !added) {
         return added.error();
       }
       changed = true;
@@ -203,7 +204,7 @@ Result<bool> PhysicalBridge::take_over() {
     if (std::find(remembered_.addresses.begin(), remembered_.addresses.end(), address) == remembered_.addresses.end()) {
       continue;  // given to the NIC later by somebody: not ours to lose
     }
-    const auto gone = kernel->delete_address({nic->index, address});
+    const auto gone = kernel->delete_address({nic->index, {address.address, address.prefix_length}});
     if (!gone && gone.error().code() != Errc::not_found) {
       return gone.error();
     }
