@@ -96,7 +96,7 @@ NodeInventory InventoryReport::take() {
     // A link whose row is lost: the directory remembers what it was, one entry for each family.
     std::map<Attachment, InventoryPort> orphans;
     state.directory.for_each_port([&](const directory::Port& entry) {
-      const auto attachment = entry.own ? ipam_api::parse_attachment(entry.attachment) : Error();
+      const auto attachment = entry.own && !entry.extra ? ipam_api::parse_attachment(entry.attachment) : Error();
       const auto link = attachment ? links->find(agent_api::host_interface_name(*attachment)) : links->end();
       if (link == links->end() || ports.contains(*attachment)) {
         return;

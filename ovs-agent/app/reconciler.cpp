@@ -34,7 +34,7 @@ Result<Inventory> Reconciler::inventory() {
     }
   }
   state.directory.for_each_port([&](const directory::Port& entry) {
-    if (!entry.own) {
+    if (!entry.own || entry.extra) {
       return;
     }
     const auto attachment = ipam_api::parse_attachment(entry.attachment);

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "mooring/agent_api/messages.hpp"
 #include "ovs-agent/domain/flow_lines.hpp"
 
 namespace mooring::agent {
@@ -58,6 +57,8 @@ FlowLines FlowPlan::lines(const FlowGroup& group) const {
       return segment_lines(group.key.vni);
     case Kind::port:
       return port_lines(group.attachment);
+    case Kind::extra:
+      return extra_lines(group.key);
     case Kind::from_host:
       return from_host_lines(group.key.address);
     case Kind::destination:
@@ -141,56 +142,6 @@ void FlowPlan::add_routes(FlowLines& lines, net::Vni vni, const std::string& net
                    : fmt::format("dec_ttl,set_field:{}->reg0,goto_table:{}", subnet.vni.value(), int_table::policy)));
     }
   }
-}
-
-FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
-  FlowLines lines;
-  const LocalPort* port = ports_.find(attachment);
-  if (port == nullptr || !gate_of(*port, directory_).open) {
-    return lines;  // shut: what it sends meets no classifying flow, what is for it no delivery
-  }
-  const PortRecord& record = port->record;
-  const auto add = [&](std::vector<std::string>& to, int table, int priority, const std::string& match,
-                       const std::string& actions) {
-    to.push_back(flow_line(table, priority, FlowOwner::local_port, record.generation, match, actions));
-  };
-  const std::string mac = record.mac.str();
-  const auto in_port = fmt::format("in_port={}", port->ofport);
-  const auto vni = record.vni.value();
-  namespace t = int_table;
-  add(lines.br_int, t::classify, 100, in_port,
-      fmt::format("set_field:{}->reg0,set_field:{}->reg1,goto_table:{}", vni, origin::pod, t::spoof_guard));
-  for (const auto& [address, prefix_length] : record.addresses) {
-    // The source MAC changes here, where it is matched already: elsewhere it would cost a cache entry for each sender.
-    add(lines.br_int, t::spoof_guard, 100, fmt::format("{},dl_src={},{}", in_port, mac, from_address(address)),
-        fmt::format("set_field:{}->eth_src,goto_table:{}", virtual_mac, t::route));
-    if (address.is_v4()) {
-      add(lines.br_int, t::spoof_guard, 100,
-          fmt::format("{},arp,dl_src={},arp_spa={},arp_sha={}", in_port, mac, address.str(), mac),
-          fmt::format("goto_table:{}", t::arp_responder));
-      // Duplicate address detection must see silence.
-      add(lines.br_int, t::arp_responder, 200, fmt::format("{},arp,arp_tpa={}", in_port, address.str()), "drop");
-    } else {
-      // The kernel asks from its link-local address too.
-      for (const net::IpAddress source : {address, agent_api::link_local_address(record.mac)}) {
-        add(lines.br_int, t::spoof_guard, 130,
-            fmt::format("{},icmp6,icmp_type=135,icmp_code=0,dl_src={},{}", in_port, mac, from_address(source)),
-            fmt::format("goto_table:{}", t::nd_responder));
-        // What it says of itself is no lie, and nobody needs it: every neighbour has the virtual MAC.
-        add(lines.br_int, t::spoof_guard, 130,
-            fmt::format("{},icmp6,icmp_type=136,icmp_code=0,dl_src={},{},nd_target={},nd_tll={}", in_port, mac,
-                        from_address(source), source.str(), mac),
-            "drop");
-      }
-      add(lines.br_int, t::nd_responder, 200,
-          fmt::format("{},icmp6,icmp_type=135,icmp_code=0,nd_target={}", in_port, address.str()), "drop");
-    }
-    add(lines.br_int, t::local_delivery, 100, fmt::format("reg0={},{}", vni, to_address(address)),
-        fmt::format("set_field:{}->eth_dst,output:{}", mac, port->ofport));
-    add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("tun_id={},{}", vni, to_address(address)),
-        fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
-  }
-  return lines;
 }
 
 FlowLines FlowPlan::from_host_lines(net::IpAddress address) const {
@@ -310,6 +261,9 @@ FlowGroups FlowPlan::all_groups() const {
 FlowGroups FlowPlan::affected_by_port(const LocalPort& port) const {
   FlowGroups groups;
   groups.insert(port_group(port.record.attachment));
+  for (const PortKey extra : directory_.extras_of(port.record.attachment.str())) {
+    groups.insert(group(Kind::extra, extra));
+  }
   for (const PortKey key : port.record.keys()) {
     groups.insert(from_host_group(key.address));
     groups.insert(group(Kind::destination, key));
@@ -325,6 +279,7 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   FlowGroups groups;
   for (const auto& key : changes.ports) {
     groups.insert(group(Kind::destination, key));
+    groups.insert(group(Kind::extra, key));
     groups.insert(group(Kind::hairpin, key));
     for (const LocalPort* port : ports_.at(key)) {
       groups.merge(affected_by_port(*port));

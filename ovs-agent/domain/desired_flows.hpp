@@ -37,6 +37,7 @@ struct FlowGroup {
     sender,       // `name` = VTEP of a peer that may send to us
     segment,      // `key.vni`: ARP, ND, routing and the way out of one VNI
     port,         // `attachment` of an own port
+    extra,        // `key`: an address that an own port may use beside its own
     from_host,    // `key.address`: the host's way to a local pod
     destination,  // `key`: a port elsewhere
     hairpin,      // `key`: a port that was here
@@ -73,6 +74,9 @@ class FlowPlan {
   // Gateway addresses, and the other subnets of the network.
   void add_routes(FlowLines& lines, net::Vni vni, const std::string& network, net::Family family) const;
   FlowLines port_lines(const Attachment& attachment) const;
+  FlowLines extra_lines(PortKey key) const;
+  void add_address(FlowLines& lines, const LocalPort& port, net::IpAddress address, Generation generation) const;
+  void add_discovery(FlowLines& lines, const LocalPort& port, net::IpAddress source, Generation generation) const;
   FlowLines from_host_lines(net::IpAddress address) const;
   FlowLines destination_lines(PortKey key) const;
   FlowLines hairpin_lines(PortKey key) const;

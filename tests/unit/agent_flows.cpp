@@ -108,13 +108,56 @@ TEST_CASE("only the flows of what changed are computed anew") {
 
   world.port(100, "10.0.0.6", "h3", 61);
   const auto groups = plan.affected_by(world.directory.take_changes());
-  REQUIRE(groups.size() == 2);
+  REQUIRE(groups.size() == 3);
   FlowGroup destination;
   destination.kind = FlowGroup::Kind::destination;
   destination.key = key(100, "10.0.0.6");
   REQUIRE(groups.contains(destination));
   REQUIRE(plan.lines(destination).br_tun.size() == 1);
   REQUIRE(plan.lines(destination).br_tun.front().find("172.31.0.3") != std::string::npos);
+}
+
+TEST_CASE("an extra address is its holder's, and moves alone") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "10.0.0.6", "h1", 42, "c2/eth0");
+  world.extra(100, "10.0.0.30", "h1", 43, "c1/eth0");
+  world.extra(100, "fd00::30", "h1", 43, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  ports.put(local_port("c2", 100, "10.0.0.6", 42, 8));
+  FlowPlan plan(world.directory, ports, h1());
+  const auto text = [&] { return text_of(everything(plan)); };
+  const std::string speaks = "ip,in_port=7,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 cookie=0x4d00000000002b02";
+  REQUIRE(text().find(speaks) != std::string::npos);
+  REQUIRE(text().find("ipv6,in_port=7,dl_src=0a:58:0a:00:00:05,ipv6_src=fd00::30 ") != std::string::npos);
+  REQUIRE(text().find("ip,reg0=0x64,nw_dst=10.0.0.30 cookie=0x4d00000000002b02") != std::string::npos);
+  REQUIRE(text().find("ip,tun_id=0x64,nw_dst=10.0.0.30 ") != std::string::npos);
+  world.directory.take_changes();
+
+  SECTION("to another port of this node") {
+    world.extra(100, "10.0.0.30", "h1", 61, "c2/eth0");
+    REQUIRE(text().find("in_port=7,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 ") == std::string::npos);
+    REQUIRE(text().find("in_port=8,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.30 ") != std::string::npos);
+  }
+  SECTION("to another node") {
+    world.extra(100, "10.0.0.30", "h2", 61, "c9/eth0");
+    FlowGroup extra;
+    extra.kind = FlowGroup::Kind::extra;
+    extra.key = key(100, "10.0.0.30");
+    REQUIRE(plan.affected_by(world.directory.take_changes()).contains(extra));
+    REQUIRE(plan.lines(extra) == FlowLines{});
+    REQUIRE(text().find("nw_src=10.0.0.30") == std::string::npos);
+    REQUIRE(text().find("pkt_mark=0x64,ip,nw_dst=10.0.0.30 cookie=0x4d00000000003d03") != std::string::npos);
+  }
+  SECTION("its holder's gate shuts") {
+    world.port(100, "10.0.0.5", "h2", 61);
+    REQUIRE(text().find("10.0.0.30") == std::string::npos);
+  }
 }
 
 TEST_CASE("a node's new VTEP moves all its destinations") {

@@ -41,6 +41,13 @@ class World {
                    {"network", "default"}};
     directory.apply(entry);
   }
+  void extra(std::uint32_t segment, const std::string& address, const char* node, Generation generation,
+             const std::string& attachment) {
+    ipam_api::Entry entry = port_entry(segment, address, generation);
+    entry.kind = "extra";
+    entry.value = {{"node", node}, {"mac", "0a:58:0a:00:00:09"}, {"attachment", attachment}, {"network", "default"}};
+    directory.apply(entry);
+  }
   void port_gone(std::uint32_t segment, const std::string& address, Generation generation) {
     ipam_api::Entry entry = port_entry(segment, address, generation);
     entry.deleted = true;

@@ -388,6 +388,38 @@ TEST_CASE("the IPv6 halves of objects are places of their own") {
   CHECK(replica.locate(vni(100), ip("10.0.0.12")).what == Place::What::port);
 }
 
+TEST_CASE("an extra address is an entry of its own, found by its holder") {
+  Directory replica("h1");
+  auto entries = layout();
+  auto extra = WatchSource::port(100, "10.0.0.30", "h1", 10);
+  extra.kind = "extra";
+  extra.value.erase("state");
+  extra.value["attachment"] = "c1/eth0";
+  entries.push_back(extra);
+  take_snapshot(replica, entries, 12);
+  CHECK(replica.find(key("10.0.0.30"))->extra);
+  CHECK(replica.extras_of("c1/eth0") == std::vector{key("10.0.0.30")});
+
+  // A port that once had the address is gone: that is another entry.
+  auto gone = WatchSource::port(100, "10.0.0.30", "h1", 12);
+  gone.deleted = true;
+  gone.value = nullptr;
+  replica.apply(gone);
+  CHECK(replica.find(key("10.0.0.30")));
+
+  extra.generation = extra.revision = 13;
+  extra.value["node"] = "h2";
+  replica.apply(extra);
+  CHECK(replica.extras_of("c1/eth0").empty());
+  CHECK(replica.find(key("10.0.0.30"))->node == "h2");
+  extra.deleted = true;
+  extra.value = nullptr;
+  extra.revision = 14;
+  replica.apply(extra);
+  CHECK_FALSE(replica.find(key("10.0.0.30")));
+  CHECK(replica.sums().total().count == layout().size());
+}
+
 TEST_CASE("a family's entry with another family's address is not read") {
   Directory replica("h1");
   auto port = WatchSource::port(100, "10.0.0.5", "h2", 10);

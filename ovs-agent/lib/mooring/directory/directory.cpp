@@ -20,6 +20,7 @@ Port Directory::view(const PortRecord& record, std::string_view attachment, bool
   port.attachment = attachment;
   port.own = !own_node_.empty() && record.node == own_node_id_;
   port.provisional = provisional;
+  port.extra = record.extra;
   return port;
 }
 
@@ -53,6 +54,12 @@ std::size_t Directory::port_count() const {
     count += table_.find(key) == nullptr ? 1U : 0U;
   }
   return count;
+}
+
+std::vector<PortKey> Directory::extras_of(std::string_view attachment) const {
+  const auto found = own_extras_.find(attachment);
+  return found == own_extras_.end() ? std::vector<PortKey>{}
+                                    : std::vector<PortKey>(found->second.begin(), found->second.end());
 }
 
 const Subnet* Directory::subnet_in(std::string_view network, net::IpAddress address) const {

@@ -6,7 +6,8 @@
 // yet. An overlay entry goes when the stream has passed its generation, so neither an older frame nor a snapshot older
 // than it can lose it.
 //
-// A dual-stack port is two entries, "port" and "port6" (docs/adr/0008): two keys here, with the same generation.
+// A dual-stack port is two entries, "port" and "port6" (docs/adr/0008): two keys here, with the same generation. An
+// extra address of a port ("extra") is one more: no two of these kinds share a key in one network.
 //
 // Size: an address costs 72 bytes of record + 4 to 8 of index; 100,000 are about 8 MB.
 // Threading: one thread (a strand) at a time.
@@ -46,6 +47,7 @@ struct Port {
   std::string_view attachment;  // "container-id/ifname"; "" unless `node` is the own node
   bool own = false;             // lives on the own node
   bool provisional = false;     // from apply_own, the stream has not confirmed it yet
+  bool extra = false;           // an address that `attachment` may use beside its own; it moves by itself
 };
 
 struct Network {
@@ -120,6 +122,8 @@ class Directory {
   // Every port once, own provisional ones in place of what they replace; in no order.
   void for_each_port(const std::function<void(const Port&)>& visit) const;
   std::size_t port_count() const;
+  // The extra addresses of an attachment of the own node.
+  std::vector<PortKey> extras_of(std::string_view attachment) const;
 
   std::optional<net::Ipv4Address> vtep_of(std::string_view node) const;
   const std::map<std::string, Network, std::less<>>& networks() const { return networks_; }
@@ -197,7 +201,9 @@ class Directory {
   };
 
   void apply_port(const PortRecord& record, std::string_view attachment);
-  void bury_port(PortKey key, Generation generation);
+  void bury_port(PortKey key, Generation generation, bool extra);
+  void set_owner(const PortRecord& record, std::string_view attachment);
+  void forget_owner(PortKey key);
   void apply_object(const ipam_api::Entry& entry);
   void erase_port(const PortRecord& record);
   void erase_object(std::map<ObjectKey, ObjectRecord>::iterator object);
@@ -217,6 +223,7 @@ class Directory {
   std::uint32_t own_node_id_;
   PortTable table_;
   std::map<PortKey, std::string> own_attachments_;
+  std::map<std::string, std::set<PortKey>, std::less<>> own_extras_;  // by attachment
   std::map<PortKey, OwnPort> overlay_;
   std::map<ObjectKey, ObjectRecord> objects_;
   ipam_api::DigestSums sums_;

@@ -11,7 +11,7 @@ namespace {
 namespace kind = ipam_api::entry_kind;
 
 bool is_port(std::string_view named) {
-  return named == kind::port || named == kind::port6;
+  return named == kind::port || named == kind::port6 || named == kind::extra;
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
     return;
   }
   if (entry.deleted) {
-    bury_port(*key, entry.generation);
+    bury_port(*key, entry.generation, entry.kind == kind::extra);
     const auto unreadable = objects_.find(ObjectKey{entry.shard, entry.kind, entry.key});
     if (unreadable != objects_.end() && unreadable->second.generation <= entry.generation) {
       erase_object(unreadable);
@@ -66,7 +66,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
   const auto value = port_value_from(entry);
   if (!value) {
     // Where it lives now cannot be read, and where it lived is wrong: no location is better than that one.
-    bury_port(*key, entry.generation);
+    bury_port(*key, entry.generation, entry.kind == kind::extra);
     apply_object(entry);
     return;
   }
@@ -80,6 +80,7 @@ void Directory::apply(const ipam_api::Entry& entry) {
   record.epoch = epoch_;
   record.mac = value->mac.octets();
   record.state = value->state;
+  record.extra = entry.kind == kind::extra;
   apply_port(record, value->attachment);
 }
 
@@ -110,32 +111,56 @@ void Directory::apply_port(const PortRecord& record, std::string_view attachment
   }
   table_.put(record);
   sums_.add(shard, record.hash);
-  if (!own_node_.empty() && record.node == own_node_id_) {
-    own_attachments_[record.key] = attachment;
-  } else {
-    own_attachments_.erase(record.key);
-  }
+  set_owner(record, attachment);
   changed_ports_.insert(record.key);
   // One that could not be read before is now.
   const bool v4 = record.key.address.is_v4();
-  const ObjectKey same{shard, std::string(v4 ? kind::port : kind::port6),
+  const ObjectKey same{shard,
+                       std::string(record.extra ? kind::extra
+                                   : v4         ? kind::port
+                                                : kind::port6),
                        record.key.address.str() + (v4 ? "/32" : "/128")};
   if (const auto unreadable = objects_.find(same); unreadable != objects_.end()) {
     erase_object(unreadable);
   }
 }
 
-void Directory::bury_port(PortKey key, Generation generation) {
+void Directory::set_owner(const PortRecord& record, std::string_view attachment) {
+  forget_owner(record.key);
+  if (!own_node_.empty() && record.node == own_node_id_) {
+    own_attachments_[record.key] = attachment;
+    if (record.extra) {
+      own_extras_[std::string(attachment)].insert(record.key);
+    }
+  }
+}
+
+void Directory::forget_owner(PortKey key) {
+  const auto owner = own_attachments_.find(key);
+  if (owner == own_attachments_.end()) {
+    return;
+  }
+  if (const auto extras = own_extras_.find(owner->second); extras != own_extras_.end()) {
+    extras->second.erase(key);
+    if (extras->second.empty()) {
+      own_extras_.erase(extras);
+    }
+  }
+  own_attachments_.erase(owner);
+}
+
+void Directory::bury_port(PortKey key, Generation generation, bool extra) {
   if (!complete_) {
     Generation& buried = buried_ports_[key];
     buried = std::max(buried, generation);
   }
-  if (const auto own = overlay_.find(key); own != overlay_.end() && generation >= own->second.record.generation) {
+  if (const auto own = overlay_.find(key);
+      !extra && own != overlay_.end() && generation >= own->second.record.generation) {
     overlay_.erase(own);
     changed_ports_.insert(key);
   }
   const PortRecord* held = table_.find(key);
-  if (held == nullptr) {
+  if (held == nullptr || held->extra != extra) {
     return;
   }
   if (generation < held->generation && !overruled(held->epoch)) {
@@ -151,7 +176,7 @@ void Directory::erase_port(const PortRecord& record) {
   renewed(key.vni.value(), epoch);
   sums_.remove(key.vni.value(), record.hash);
   table_.erase(key);
-  own_attachments_.erase(key);
+  forget_owner(key);
   changed_ports_.insert(key);
 }
 

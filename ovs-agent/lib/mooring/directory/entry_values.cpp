@@ -41,7 +41,8 @@ Result<PortKey> port_key_from(const ipam_api::Entry& entry) {
   if (!cidr) {
     return cidr.error().within("port " + entry.key);
   }
-  const bool v4 = entry.kind == ipam_api::entry_kind::port;
+  const bool v4 = entry.kind == ipam_api::entry_kind::port ||
+                  (entry.kind == ipam_api::entry_kind::extra && cidr->family() == net::Family::v4);
   if (cidr->family() != (v4 ? net::Family::v4 : net::Family::v6) || cidr->first() != cidr->last()) {
     return Error(Errc::invalid_argument, fmt::format("{} {}: the key is not one address", entry.kind, entry.key),
                  v4 ? "ADDRESS/32" : "ADDRESS/128");
@@ -60,7 +61,8 @@ Result<PortValue> port_value_from(const ipam_api::Entry& entry) {
   value.network = fields.string("network", "");
   value.attachment = fields.string("attachment", "");
   value.mac = fields.parsed("mac", &net::MacAddress::parse);
-  value.state = fields.parsed("state", &parse_state);
+  // An extra address has no life of its own: it is as alive as its port.
+  value.state = entry.kind == ipam_api::entry_kind::extra ? PortState::active : fields.parsed("state", &parse_state);
   if (auto bad = fields.finish()) {
     return *bad;
   }

@@ -15,7 +15,7 @@ struct PortValue {
   PortState state = PortState::pending;
 };
 
-// "10.0.0.5/32" (kind port), "fd00::5/128" (kind port6) in shard = VNI.
+// "10.0.0.5/32" (kind port), "fd00::5/128" (kind port6), either (kind extra) in shard = VNI.
 Result<PortKey> port_key_from(const ipam_api::Entry& entry);
 Result<PortValue> port_value_from(const ipam_api::Entry& entry);
 Result<Network> network_from(const ipam_api::Entry& entry);

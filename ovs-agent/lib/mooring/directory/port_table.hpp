@@ -56,6 +56,7 @@ struct PortRecord {
   std::uint32_t epoch = 0;    // the snapshot it came with or after
   std::array<std::uint8_t, 6> mac{};
   PortState state = PortState::pending;
+  bool extra = false;  // an address beside the port's own
 };
 static_assert(sizeof(PortRecord) <= 72);
 
