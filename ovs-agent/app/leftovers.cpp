@@ -83,9 +83,9 @@ asio::awaitable<Result<void>> Leftovers::remove(Attachment attachment, Leftover 
   if (attachments_.in_flight().contains(attachment)) {
     co_return ok();  // added again meanwhile
   }
-  std::optional<PortKey> key;
+  std::vector<PortKey> keys;
   if (const auto* port = parts_.state.ports.find(attachment)) {
-    key = port->record.key();
+    keys = port->record.keys();
   }
   ReleaseOwed release;
   release.attachment = attachment;
@@ -98,13 +98,13 @@ asio::awaitable<Result<void>> Leftovers::remove(Attachment attachment, Leftover 
   if (attachments_.in_flight().contains(attachment)) {
     co_return ok();
   }
-  if (key) {
-    parts_.state.directory.forget_own(*key, leftover.generation);
+  for (const PortKey key : keys) {
+    parts_.state.directory.forget_own(key, leftover.generation);
   }
   parts_.table.drop(attachment, leftover.generation);
   attachments_.forget_delegated(attachment);
   attachments_.end_add(attachment);
-  if (key) {
+  if (!keys.empty()) {
     parts_.table.directory_changed(parts_.state.directory.take_changes());
   }
   spdlog::info("{} is removed ({}): {}", attachment.str(), reason,

@@ -231,13 +231,19 @@ TEST_CASE("CHECK refuses what it cannot check") {
 TEST_CASE("STATUS asks the agent") {
   CniStage stage;
   Json conf = stage.conf("1.1.0");
+  conf["pool"] = "web";
+  const auto answer_with = [&](const char* answer) {
+    stage.agent.reply("/v1/ready", [answer](const Json&) { return Answer{200, answer, false, false, {}}; });
+  };
+  answer_with(R"({"ready":true})");
   CHECK(stage.run("STATUS", conf).exit_code == 0);
-  stage.agent.reply("/v1/status", [](const Json&) {
-    return Answer{200, R"({"ready":false,"reasons":["no bridges","no controller"]})", false, false, {}};
-  });
+  CHECK(stage.agent.calls().back().body == Json::parse(R"({"namespace":"default","configured":{"pools":["web"]}})"));
+  answer_with(R"({"ready":false,"reasons":["no address","no controller"]})");
   const Json error = stage.run("STATUS", conf).json();
   CHECK(error["code"] == 50);
-  CHECK(error["msg"].get<std::string>().find("not ready: no bridges; no controller (") != std::string::npos);
+  CHECK(error["msg"].get<std::string>().find("cannot be served: no address; no controller (") != std::string::npos);
+  answer_with(R"({"ready":false,"limited":true,"reasons":["no bridges"]})");
+  CHECK(stage.run("STATUS", conf).json()["code"] == 51);
   conf["agentSocket"] = stage.directory + "/no.sock";
   CHECK(stage.run("STATUS", conf).json()["code"] == 50);
 }
