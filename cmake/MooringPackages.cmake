@@ -69,6 +69,7 @@ mooring_package(cni
   DESCRIPTION "Mooring's CNI plugin, for kubelet, containerd, podman and CRI-O
  A static program, and mooring-cni, which puts it where container runtimes look.")
 install(TARGETS mooring DESTINATION lib/mooring/cni COMPONENT cni)
+install(PROGRAMS "$<TARGET_FILE_DIR:mooring>/mooring-ipam" DESTINATION lib/mooring/cni COMPONENT cni)  # a link to it
 install(TARGETS mooring-cni DESTINATION sbin COMPONENT cni)
 install(FILES cni-plugin/packaging/mooring-cni.service DESTINATION /lib/systemd/system COMPONENT cni)
 install(FILES cni-plugin/packaging/10-mooring.conflist DESTINATION /etc/mooring COMPONENT cni)

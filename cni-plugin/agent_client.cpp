@@ -178,11 +178,43 @@ Result<agent_api::CheckAnswer> AgentClient::check(const agent_api::CheckRequest&
   return understood(receive(), &agent_api::check_answer_from);
 }
 
+Result<agent_api::GcAnswer> AgentClient::gc(const agent_api::GcRequest& request) {
+  const Json body = agent_api::to_json(request);
+  if (const auto sent = send("POST", "/v1/gc", &body); !sent) {
+    return sent.error();
+  }
+  return understood(receive(), &agent_api::gc_answer_from);
+}
+
 Result<Json> AgentClient::status() {
   if (const auto sent = send("GET", "/v1/status", nullptr); !sent) {
     return sent.error();
   }
   return receive();
+}
+
+Result<agent_api::ReadyAnswer> AgentClient::ready(const agent_api::ReadyRequest& request) {
+  const Json body = agent_api::to_json(request);
+  if (const auto sent = send("POST", "/v1/ready", &body); !sent) {
+    return sent.error();
+  }
+  return understood(receive(), &agent_api::ready_answer_from);
+}
+
+Result<agent_api::DelegatedAnswer> AgentClient::attach_delegated(const agent_api::AttachRequest& request) {
+  const Json body = agent_api::to_json(request);
+  if (const auto sent = send("POST", "/v1/attach-delegated", &body); !sent) {
+    return sent.error();
+  }
+  return understood(receive(), &agent_api::delegated_answer_from);
+}
+
+Result<agent_api::CheckAnswer> AgentClient::check_delegated(const agent_api::DelegatedCheckRequest& request) {
+  const Json body = agent_api::to_json(request);
+  if (const auto sent = send("POST", "/v1/check-delegated", &body); !sent) {
+    return sent.error();
+  }
+  return understood(receive(), &agent_api::check_answer_from);
 }
 
 }  // namespace mooring::cni

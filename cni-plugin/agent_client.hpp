@@ -8,7 +8,10 @@
 #include <string_view>
 
 #include "cni-plugin/unix_stream.hpp"
+#include "mooring/agent_api/delegated.hpp"
+#include "mooring/agent_api/garbage.hpp"
 #include "mooring/agent_api/messages.hpp"
+#include "mooring/agent_api/readiness.hpp"
 
 namespace mooring::cni {
 
@@ -24,7 +27,11 @@ class AgentClient {
   Result<void> send_detach(const agent_api::DetachRequest& request);
   Result<agent_api::DetachAnswer> receive_detach();
   Result<agent_api::CheckAnswer> check(const agent_api::CheckRequest& request);
-  Result<Json> status();
+  Result<agent_api::GcAnswer> gc(const agent_api::GcRequest& request);
+  Result<Json> status();  // GET /v1/status, as people see it
+  Result<agent_api::ReadyAnswer> ready(const agent_api::ReadyRequest& request);
+  Result<agent_api::DelegatedAnswer> attach_delegated(const agent_api::AttachRequest& request);
+  Result<agent_api::CheckAnswer> check_delegated(const agent_api::DelegatedCheckRequest& request);
 
  private:
   AgentClient(UnixStream stream, std::string socket) : stream_(std::move(stream)), socket_(std::move(socket)) {}

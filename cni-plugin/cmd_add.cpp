@@ -8,6 +8,7 @@
 #include "cni-plugin/commands.hpp"
 #include "cni-plugin/container_end.hpp"
 #include "cni-plugin/detaching.hpp"
+#include "cni-plugin/first_result.hpp"
 #include "cni-plugin/ovs_port.hpp"
 #include "cni-plugin/timing.hpp"
 
@@ -55,10 +56,11 @@ class Adding {
     if (!wishes) {
       return wishes.error();
     }
-    const auto request = attach_request_for(call_, *wishes);
+    auto request = attach_request_for(call_, *wishes);
     if (!request) {
       return request.error();
     }
+    request->cni_network = conf_.name;
     const auto netns = open_container(call_.netns);
     if (!netns) {
       return netns.error();
@@ -90,15 +92,17 @@ class Adding {
     if (const auto sent = agent->send_attach(request); !sent) {
       return sent.error();
     }
-    if (const auto created = create_pair(host, netns, call_.attachment); !created) {
-      return created.error();
-    }
+    const auto created = create_pair(host, netns, call_.attachment);
     timing_.step("make-link");
-    undo_.add("deleting link " + host_interface_, [name = host_interface_] { return remove_link(name); });
-
     const auto answer = agent->receive_attach();
-    if (!answer) {
-      return answer.error();
+    if (!answer && answer.error().code() == Errc::already_exists) {
+      undo_.forget_last();  // the address belongs to an ADD before this one
+    }
+    if (created) {
+      undo_.add("deleting link " + host_interface_, [name = host_interface_] { return remove_link(name); });
+    }
+    if (!created || !answer) {
+      return answer ? created.error() : answer.error();
     }
     timing_.step("wait-for-allocation");
     if (const auto agreed = same_name(answer->host_interface, host_interface_); !agreed) {
@@ -148,6 +152,9 @@ class Adding {
     }
     const Attached attached{answer.allocation,       host_interface_, host_end->mac,
                             call_.attachment.ifname, call_.netns,     *routes};
+    if (has_first_shape(conf_.cni_version)) {  // it has no chains, and so no result of plugins before
+      return Added{first_shape_of(conf_.cni_version, result_for("1.0.0", attached, Json())), std::move(undo_)};
+    }
     return Added{result_for(conf_.cni_version, attached, conf_.prev_result), std::move(undo_)};
   }
 

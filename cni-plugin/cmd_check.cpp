@@ -12,11 +12,17 @@
 namespace mooring::cni {
 namespace {
 
-constexpr const char* first_with_check = "0.4.0";
+// 0: what it should be is not known.
+void check_mtu(const netlink::Link& link, std::uint32_t mtu_bytes, std::vector<std::string>& problems) {
+  if (mtu_bytes != 0 && link.mtu_bytes != mtu_bytes) {
+    problems.push_back(fmt::format("the MTU of {} is {}, not {}", link.name, link.mtu_bytes, mtu_bytes));
+  }
+}
 
 // Appends one sentence for each thing that is not as `wanted` says.
 Result<void> check_container_end(const Call& call, const ResultInterface& wanted,
-                                 const std::vector<ResultRoute>& wanted_routes, std::vector<std::string>& problems) {
+                                 const std::vector<ResultRoute>& wanted_routes, std::uint32_t mtu_bytes,
+                                 std::vector<std::string>& problems) {
   const std::string& ifname = call.attachment.ifname;
   const auto netns = open_container(call.netns);
   if (!netns) {
@@ -37,6 +43,7 @@ Result<void> check_container_end(const Call& call, const ResultInterface& wanted
   if (!link->up) {
     problems.push_back(fmt::format("{} is down", ifname));
   }
+  check_mtu(*link, mtu_bytes, problems);
   const std::string mac = link->mac ? link->mac->str() : "none";
   if (!wanted.mac.empty() && wanted.mac != mac) {
     problems.push_back(fmt::format("the MAC of {} is {}, not {}", ifname, mac, wanted.mac));
@@ -69,8 +76,8 @@ Result<void> check_container_end(const Call& call, const ResultInterface& wanted
   return ok();
 }
 
-Result<void> check_host_end(const Call& call, const NetConf& conf, Deadline deadline, const Interruption& interruption,
-                            std::vector<std::string>& problems) {
+Result<void> check_host_end(const Call& call, const NetConf& conf, std::uint32_t mtu_bytes, Deadline deadline,
+                            const Interruption& interruption, std::vector<std::string>& problems) {
   const std::string name = agent_api::host_interface_name(call.attachment);
   auto host = netlink::NetlinkSocket::open();
   if (!host) {
@@ -82,6 +89,9 @@ Result<void> check_host_end(const Call& call, const NetConf& conf, Deadline dead
   }
   if (!link || !link->up) {
     problems.push_back(fmt::format("the host end {} is {}", name, link ? "down" : "missing"));
+  }
+  if (link) {
+    check_mtu(*link, mtu_bytes, problems);
   }
   auto ovsdb = OvsdbClient::connect(conf.ovsdb, deadline, interruption);
   if (!ovsdb) {
@@ -97,8 +107,9 @@ Result<void> check_host_end(const Call& call, const NetConf& conf, Deadline dead
   return ok();
 }
 
-Result<void> ask_agent(const Call& call, const NetConf& conf, const ResultInterface& wanted, Deadline deadline,
-                       const Interruption& interruption, std::vector<std::string>& problems) {
+// Answers the MTU that the port was made with.
+Result<std::uint32_t> ask_agent(const Call& call, const NetConf& conf, const ResultInterface& wanted, Deadline deadline,
+                                const Interruption& interruption, std::vector<std::string>& problems) {
   auto agent = AgentClient::connect(conf.agent_socket, deadline, interruption);
   if (!agent) {
     return agent.error();
@@ -114,16 +125,12 @@ Result<void> ask_agent(const Call& call, const NetConf& conf, const ResultInterf
     return answer.error();
   }
   problems.insert(problems.end(), answer->problems.begin(), answer->problems.end());
-  return ok();
+  return answer->mtu_bytes;
 }
 
 }  // namespace
 
 Result<void> check(const Call& call, const NetConf& conf, const Interruption& interruption) {
-  if (is_before(conf.cni_version, first_with_check)) {
-    return Error(Errc::incompatible_version, fmt::format("cniVersion {} has no CHECK", conf.cni_version),
-                 "0.4.0 or later");
-  }
   if (!conf.prev_result.is_object()) {
     return Error(Errc::invalid_config, "CHECK: prevResult is missing", "the result of ADD");
   }
@@ -140,16 +147,18 @@ Result<void> check(const Call& call, const NetConf& conf, const Interruption& in
                  "the result of ADD, as it was");
   }
   const Deadline deadline = Clock::now() + conf.timeout;
-  std::vector<std::string> problems;
-  if (const auto done = check_container_end(call, *wanted, *routes, problems); !done) {
+  std::vector<std::string> problems, of_agent;
+  const auto mtu_bytes = ask_agent(call, conf, *wanted, deadline, interruption, of_agent);
+  if (!mtu_bytes) {
+    return mtu_bytes.error();
+  }
+  if (const auto done = check_container_end(call, *wanted, *routes, *mtu_bytes, problems); !done) {
     return done;
   }
-  if (const auto done = check_host_end(call, conf, deadline, interruption, problems); !done) {
+  if (const auto done = check_host_end(call, conf, *mtu_bytes, deadline, interruption, problems); !done) {
     return done;
   }
-  if (const auto done = ask_agent(call, conf, *wanted, deadline, interruption, problems); !done) {
-    return done;
-  }
+  problems.insert(problems.end(), of_agent.begin(), of_agent.end());
   if (problems.empty()) {
     return ok();
   }

@@ -20,7 +20,12 @@ Result<void> del(const Call& call, const NetConf& conf, const Interruption& inte
 
 Result<void> check(const Call& call, const NetConf& conf, const Interruption& interruption);
 
+// Removes what the runtime no longer has of this network. Fails if something could not be removed; what could is gone.
+Result<void> gc(const NetConf& conf, const Interruption& interruption);
+
 Result<void> status(const NetConf& conf, const Interruption& interruption);
+// Of the node alone, as its agent sees it: whether there is an address for a new pod is not asked.
+Result<void> node_status(const NetConf& conf, const Interruption& interruption);
 
 // Needs no configuration; `asked` is the version in it, or "".
 Json version(const std::string& asked);

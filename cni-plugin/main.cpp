@@ -1,5 +1,6 @@
-// mooring: the CNI plugin. Runtimes execute it with CNI_* in the environment and the network configuration on standard
-// input; docs/life-of-an-add.md follows an ADD through these files.
+// mooring: the CNI plugin, and under the name mooring-ipam the IPAM of others. Runtimes execute it with CNI_* in the
+// environment and the network configuration on standard input; docs/life-of-an-add.md follows an ADD through these
+// files.
 #include <array>
 #include <cerrno>
 #include <poll.h>
@@ -55,8 +56,9 @@ bool write_standard_output(std::string_view text) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto interruption = cni::Interruption::by_termination_signals();
-  return cni::run(cni::environment_of_process(), {read_standard_input, write_standard_output}, interruption);
+  const auto role = argc > 0 ? cni::role_by_name(argv[0]) : cni::Role::main_plugin;
+  return cni::run(cni::environment_of_process(), {read_standard_input, write_standard_output}, interruption, role);
 }

@@ -89,12 +89,13 @@ Result<std::string> version_of(const Json& json) {
   if (it != json.end() && !it->is_string()) {
     return wrong("cniVersion", *it, "a string like \"1.0.0\"");
   }
-  const std::string version = version_in(json);
+  std::string version = version_in(json);
+  if (version.empty()) {
+    version = supported_versions.front();  // the specification: no version means 0.1.0
+  }
   if (!is_supported(version)) {
-    // The specification: no version means 0.1.0.
     return Error(Errc::incompatible_version,
-                 fmt::format("network configuration: cniVersion {} is not supported",
-                             version.empty() ? "0.1.0 (none is given)" : "'" + version + "'"),
+                 fmt::format("network configuration: cniVersion '{}' is not supported", version),
                  fmt::format("one of {}", fmt::join(supported_versions, ", ")));
   }
   return version;
@@ -162,6 +163,8 @@ Result<NetConf> net_conf_from(Json json) {
   conf.agent_socket = fields.string("agentSocket", agent_api::default_socket);
   conf.agent_state = fields.string("agentState", agent_api::default_state_folder);
   conf.ovsdb = fields.string("ovsdb", default_ovsdb);
+  conf.default_route = fields.boolean("defaultRoute", true);
+  const std::string gc = fields.string("gc", "careful");
   const std::uint64_t seconds = fields.number("timeoutSeconds", 30);
   if (auto bad = fields.finish()) {
     return Error(Errc::invalid_config, bad->message(), bad->hint());
@@ -172,6 +175,10 @@ Result<NetConf> net_conf_from(Json json) {
   if (seconds < 1 || seconds > longest_timeout_seconds) {
     return wrong("timeoutSeconds", json["timeoutSeconds"], fmt::format("1 to {}", longest_timeout_seconds));
   }
+  if (gc != "careful" && gc != "strict") {
+    return wrong("gc", json["gc"], "\"careful\" or \"strict\"");
+  }
+  conf.strict_gc = gc == "strict";
   if (!conf.agent_socket.starts_with('/')) {
     return wrong("agentSocket", json["agentSocket"], "an absolute path");
   }

@@ -18,7 +18,7 @@ namespace mooring::cni {
 using ipam_api::Json;
 
 // Oldest first.
-inline constexpr std::array supported_versions{"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
+inline constexpr std::array supported_versions{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
 inline constexpr const char* newest_version = supported_versions.back();
 bool is_supported(std::string_view version);
 // Both supported: "0.4.0" is not before "0.4.0".
@@ -32,8 +32,10 @@ struct NetConf {
   std::string agent_state;  // the agent's state folder: for a note when the agent is away
   std::string ovsdb;        // endpoint, for DEL without an agent
   std::chrono::seconds timeout{30};
-  Json prev_result;  // null if there is none
-  Json json;         // all of it
+  bool strict_gc = false;     // GC takes also what is alive
+  bool default_route = true;  // of mooring-ipam: is one told?
+  Json prev_result;           // null if there is none
+  Json json;                  // all of it
 };
 
 // Wishes by the configuration and by the runtime, for ADD; strings are still to be parsed.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cni-plugin/call.hpp"
+#include "cni-plugin/delegated.hpp"
 #include "cni-plugin/interruption.hpp"
 
 namespace mooring::cni {
@@ -18,7 +19,8 @@ struct Streams {
 };
 
 // The exit status.
-int run(const Environment& environment, const Streams& streams, const Interruption& interruption);
+int run(const Environment& environment, const Streams& streams, const Interruption& interruption,
+        Role role = Role::main_plugin);
 
 // {"cniVersion", "code", "msg", "details"}: msg is cause and way out, details the stable id of the error.
 std::string error_text(const Error& error, const std::string& cni_version);

@@ -52,11 +52,14 @@ class Agent {
         releases_(state_, controller_, journal_),
         parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, notes_, config.ovsdb},
         attachments_(parts_),
+        delegated_(parts_, attachments_),
+        leftovers_(parts_, attachments_, delegated_, switch_),
+        readiness_(parts_, attachments_),
         inventory_(parts_, attachments_),
         repairs_(parts_, attachments_, switch_),
-        reconciler_(parts_, attachments_, switch_),
+        reconciler_(parts_, attachments_, leftovers_, delegated_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_}),
-        socket_(state_.executor, attachments_,
+        socket_(state_.executor, AgentSocket::Calls{attachments_, delegated_, leftovers_, readiness_},
                 AgentSocket::Views{[this] { return views_.status(); }, [this] { return views_.ports(); },
                                    [this] { return views_.flows(); }}) {
     for (const auto& [id, release] : journal_.state().owed) {  // promised by an earlier life: not ports again
@@ -149,6 +152,9 @@ class Agent {
   ReleaseQueue releases_;
   Attachments::Parts parts_;
   Attachments attachments_;
+  DelegatedPorts delegated_;
+  Leftovers leftovers_;
+  Readiness readiness_;
   InventoryReport inventory_;
   Repairs repairs_;
   Reconciler reconciler_;

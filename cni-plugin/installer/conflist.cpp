@@ -21,7 +21,7 @@ Error refused(const std::string& path, std::string_view why, std::string_view wa
 }  // namespace
 
 std::vector<std::string> plugin_names() {
-  return {"mooring"};
+  return {"mooring", "mooring-ipam"};
 }
 
 std::string Places::installed_conflist() const {

@@ -36,7 +36,7 @@ Result<void> wait_for_agent(const cni::NetConf& conf, seconds longest, const Int
   const auto begin = Clock::now();
   auto next_tidings = begin + between_tidings;
   for (;;) {
-    const auto ready = cni::status(conf, interruption);
+    const auto ready = cni::node_status(conf, interruption);
     if (ready) {
       return ok();
     }
@@ -173,7 +173,7 @@ std::vector<Part> inspect(const Places& places, const Interruption& interruption
   parts.push_back(std::move(part));
   if (wanted) {
     for (const auto& conf : wanted->ours) {
-      const auto ready = cni::status(conf, interruption);
+      const auto ready = cni::node_status(conf, interruption);
       parts.push_back({"agent", conf.agent_socket, ready ? "ready" : ready.error().message(), ready.has_value()});
     }
   }

@@ -45,6 +45,28 @@ asio::awaitable<Answered> explain(Services& services, const Call& call) {
   co_return co_await look_at(services, look);
 }
 
+// Would an allocation be served? For CNI STATUS: nodes ask, and learn no more than an ADD would tell them.
+asio::awaitable<Answered> try_it(Services& services, const Call& call) {
+  if (const auto known = only_parameters(call, {}); !known) {
+    co_return known.error();
+  }
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  const auto asked = ipam_api::allocate_request_from(*body);
+  if (!asked) {
+    co_return asked.error();
+  }
+  const TimeMs now = services.ipam.now();
+  const Look look = [&asked, now](const State& state) -> Result<Json> {
+    Explanation silent(false);
+    const auto grant = decide(state, *asked, now, silent);
+    return grant ? Result<Json>(Json::object()) : Result<Json>(grant.error());
+  };
+  co_return co_await look_at(services, look);
+}
+
 asio::awaitable<Answered> refusal(Services& services, const Call& call) {
   const Refusal* found = services.ipam.refusals().of(call.parameters[0], call.parameters[1]);
   if (found == nullptr) {
@@ -64,6 +86,7 @@ asio::awaitable<Answered> refusal(Services& services, const Call& call) {
 
 constexpr Route routes[] = {
     {"POST", "/v1/ports:explain", Access::admin, &explain},
+    {"POST", "/v1/ports:try", Access::node, &try_it},
     {"GET", "/v1/refusals/{namespace}/{hostname}", Access::admin, &refusal},
 };
 

@@ -53,7 +53,7 @@ class Comparison {
  private:
   // The controller has it on this node.
   void known_port(const Port& port, const InventoryPort* has) {
-    const bool anything = has != nullptr && (has->ovs_port || has->link);
+    const bool anything = has != nullptr && (has->ovs_port || has->link || (has->delegated && has->netns_alive));
     if (!anything) {
       Difference& found = about(port, "port-not-on-node",
                                 has != nullptr && has->journal == JournalMark::releasing
@@ -86,6 +86,9 @@ class Comparison {
                             has->vni ? has->vni->str() : "?", port.addresses.str(), port.vni.str()));
       repair(found, Repair::none, "recreate the pod");
     }
+    if (has->delegated) {
+      return;
+    }
     if (has->ovs_port && !has->link) {
       Difference& found = about(port, "ovs-port-without-link", "the link is gone, its OVS port is left");
       repair(found, Repair::release_port, "the node removes the OVS port, the controller releases the port");
@@ -97,6 +100,12 @@ class Comparison {
 
   // The node has it, the controller has not.
   void unknown_port(const InventoryPort& port) {
+    if (port.delegated) {
+      Difference& found = about(port, "port-not-in-controller",
+                                "another main plugin has its address from here, and the controller has no port of it");
+      repair(found, Repair::none, "recreate the pod");
+      return;
+    }
     if (!port.ovs_port && !port.link) {
       if (port.journal == JournalMark::none || port.journal == JournalMark::adding) {
         Difference& found =

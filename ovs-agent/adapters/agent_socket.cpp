@@ -25,8 +25,8 @@ Result<Message> read(const http::Request& request, Result<Message> (*from)(const
 
 }  // namespace
 
-AgentSocket::AgentSocket(asio::any_io_executor executor, Attachments& attachments, Views views)
-    : attachments_(attachments),
+AgentSocket::AgentSocket(asio::any_io_executor executor, Calls calls, Views views)
+    : calls_(calls),
       views_(std::move(views)),
       server_(std::move(executor), [this](http::Request request) { return answer(std::move(request)); }) {
   server_.on_fault([](const std::string& report) { spdlog::error("the agent's socket: {}", report); });
@@ -42,7 +42,7 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
     Caller caller;
     caller.pid = request.peer.pid;
     const Attachment attachment = message->attachment;
-    const auto result = co_await attachments_.attach(std::move(*message), caller);
+    const auto result = co_await calls_.attachments.attach(std::move(*message), caller);
     if (!result) {
       co_return refused("attaching", attachment, result.error());
     }
@@ -57,7 +57,7 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
       co_return http::problem(message.error());
     }
     const Attachment attachment = message->attachment;
-    const auto result = co_await attachments_.confirm(std::move(*message));
+    const auto result = co_await calls_.attachments.confirm(std::move(*message));
     if (!result) {
       co_return refused("confirming", attachment, result.error());
     }
@@ -69,7 +69,7 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
       co_return http::problem(message.error());
     }
     const Attachment attachment = message->attachment;
-    const auto result = co_await attachments_.detach(std::move(*message));
+    const auto result = co_await calls_.attachments.detach(std::move(*message));
     if (!result) {
       co_return refused("detaching", attachment, result.error());
     }
@@ -85,9 +85,53 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
       co_return http::problem(message.error());
     }
     const Attachment attachment = message->attachment;
-    const auto result = co_await attachments_.check(std::move(*message));
+    const auto result = co_await calls_.attachments.check(std::move(*message));
     if (!result) {
       co_return refused("checking", attachment, result.error());
+    }
+    co_return answered(agent_api::to_json(*result));
+  }
+  if (call == "POST /v1/attach-delegated") {
+    auto message = read(request, &agent_api::attach_request_from);
+    if (!message) {
+      co_return http::problem(message.error());
+    }
+    Caller caller;
+    caller.pid = request.peer.pid;
+    const Attachment attachment = message->attachment;
+    const auto result = co_await calls_.delegated.attach(std::move(*message), caller);
+    if (!result) {
+      co_return refused("attaching (address alone)", attachment, result.error());
+    }
+    spdlog::info("gave {} to {} of another main plugin, generation {}", result->allocation.addresses(),
+                 attachment.str(), result->allocation.generation);
+    co_return answered(agent_api::to_json(*result));
+  }
+  if (call == "POST /v1/check-delegated") {
+    auto message = read(request, &agent_api::delegated_check_request_from);
+    if (!message) {
+      co_return http::problem(message.error());
+    }
+    const auto result = co_await calls_.delegated.check(std::move(*message));
+    co_return result ? answered(agent_api::to_json(*result)) : http::problem(result.error());
+  }
+  if (call == "POST /v1/ready") {
+    auto message = read(request, &agent_api::ready_request_from);
+    if (!message) {
+      co_return http::problem(message.error());
+    }
+    const auto result = co_await calls_.readiness.look(std::move(*message));
+    co_return answered(agent_api::to_json(result));
+  }
+  if (call == "POST /v1/gc") {
+    auto message = read(request, &agent_api::gc_request_from);
+    if (!message) {
+      co_return http::problem(message.error());
+    }
+    const auto result = co_await calls_.leftovers.collect(std::move(*message));
+    if (!result) {
+      spdlog::warn("CNI GC: {}", result.error().text());
+      co_return http::problem(result.error());
     }
     co_return answered(agent_api::to_json(*result));
   }

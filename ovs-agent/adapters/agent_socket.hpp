@@ -7,6 +7,8 @@
 
 #include "mooring/http/server.hpp"
 #include "ovs-agent/app/attachments.hpp"
+#include "ovs-agent/app/leftovers.hpp"
+#include "ovs-agent/app/readiness.hpp"
 
 namespace mooring::agent {
 
@@ -17,7 +19,13 @@ class AgentSocket {
     std::function<ipam_api::Json()> ports;
     std::function<std::string()> flows;
   };
-  AgentSocket(asio::any_io_executor executor, Attachments& attachments, Views views);
+  struct Calls {
+    Attachments& attachments;
+    DelegatedPorts& delegated;
+    Leftovers& leftovers;
+    const Readiness& readiness;
+  };
+  AgentSocket(asio::any_io_executor executor, Calls calls, Views views);
 
   Result<void> listen(const std::string& path) { return server_.listen_unix(path); }
   void stop() { server_.stop(); }
@@ -25,7 +33,7 @@ class AgentSocket {
  private:
   asio::awaitable<http::Answer> answer(http::Request request);
 
-  Attachments& attachments_;
+  Calls calls_;
   Views views_;
   http::Server server_;
 };

@@ -48,6 +48,15 @@ asio::awaitable<Result<ipam_api::Allocation>> Controller::allocate(ipam_api::All
   co_return allocation;
 }
 
+asio::awaitable<Result<void>> Controller::try_allocate(ipam_api::AllocateRequest request, Deadline deadline) {
+  ipam_api::Json body = ipam_api::to_json(request);
+  const auto answer = co_await post("/v1/ports:try", std::move(body), deadline);
+  // A controller of the version before has no such route: its ADDs are tried when they come.
+  const bool unknown = !answer && answer.error().code() == Errc::not_found &&
+                       answer.error().message().find("there is nothing at") != std::string::npos;
+  co_return answer || unknown ? ok() : Result<void>(answer.error());
+}
+
 asio::awaitable<Result<void>> Controller::confirm(ipam_api::ConfirmRequest request, Deadline deadline) {
   ipam_api::Json body = ipam_api::to_json(request);
   const auto answer = co_await post("/v1/ports:confirm", std::move(body), deadline);

@@ -17,6 +17,7 @@ class Controller final : public ControllerPort {
              std::function<bool()> connected);
 
   asio::awaitable<Result<ipam_api::Allocation>> allocate(ipam_api::AllocateRequest request, Deadline deadline) override;
+  asio::awaitable<Result<void>> try_allocate(ipam_api::AllocateRequest request, Deadline deadline) override;
   asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) override;
   asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                            Deadline deadline) override;

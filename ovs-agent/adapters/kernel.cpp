@@ -50,6 +50,30 @@ netlink::Route host_route(net::IpAddress to, std::uint32_t mtu_bytes, int link) 
   return route;
 }
 
+// A field of /proc/PID/stat, by its number in proc(5), from 4 on; 0 if there is no such process.
+std::uint64_t stat_field(std::int32_t pid, int wanted) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::stringstream text;
+  text << file.rdbuf();
+  // "PID (name, which may hold anything) STATE …": field 4 is the second after the name's last parenthesis.
+  std::string stat = text.str();
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) {
+    return 0;
+  }
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string state;
+  fields >> state;
+  if (state == "Z" || state == "X") {
+    return 0;  // dead, not yet reaped
+  }
+  std::string field;
+  for (int number = 4; number <= wanted; ++number) {
+    fields >> field;
+  }
+  return fields ? std::strtoull(field.c_str(), nullptr, 10) : 0;
+}
+
 }  // namespace
 
 std::string kernel_boot_id() {
@@ -216,27 +240,21 @@ bool Kernel::alive(const AddBegun& add) const {
   return add.boot_id == kernel_boot_id() && add.pid > 0 && add.started != 0 && started(add.pid) == add.started;
 }
 
+bool Kernel::interface_alive(const std::string& netns, const std::string& name) const {
+  const auto container = netlink::NetworkNamespace::open(netns);
+  if (!container) {
+    return false;
+  }
+  auto socket = netlink::NetlinkSocket::open_in(*container);
+  return socket && socket->find_link(name).has_value();
+}
+
 std::uint64_t Kernel::started(std::int32_t pid) const {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::stringstream text;
-  text << file.rdbuf();
-  // "PID (name, which may hold anything) STATE …": field 22 is the 20th after the name's last parenthesis.
-  std::string stat = text.str();
-  const auto name_end = stat.rfind(')');
-  if (name_end == std::string::npos) {
-    return 0;
-  }
-  std::istringstream fields(stat.substr(name_end + 1));
-  std::string state;
-  fields >> state;
-  if (state == "Z" || state == "X") {
-    return 0;  // dead, not yet reaped
-  }
-  std::string field;
-  for (int number = 4; number <= 22; ++number) {
-    fields >> field;
-  }
-  return fields ? std::strtoull(field.c_str(), nullptr, 10) : 0;
+  return stat_field(pid, 22);
+}
+
+std::int32_t Kernel::parent(std::int32_t pid) const {
+  return static_cast<std::int32_t>(stat_field(pid, 4));
 }
 
 }  // namespace mooring::agent

@@ -25,6 +25,8 @@ class Kernel final : public KernelPort {
   bool namespace_alive(const std::string& path) const override;
   bool alive(const AddBegun& add) const override;
   std::uint64_t started(std::int32_t pid) const override;
+  bool interface_alive(const std::string& netns, const std::string& name) const override;
+  std::int32_t parent(std::int32_t pid) const override;
 
   // mooring0 up, with its addresses and the permanent neighbours that its routes go via. True if something was changed
   // (the link was made anew: its routes are gone). A kernel without IPv6 gets the IPv4 half alone, and no IPv6 routes.

@@ -72,7 +72,9 @@ Json Views::status() const {
         {"superseded_total", state.counters.superseded},
         {"reconcile_passes_total", state.counters.reconcile_passes},
         {"reconciled_total", state.counters.reconciled},
-        {"holds_total", state.counters.holds}}},
+        {"holds_total", state.counters.holds},
+        {"gc_removed_total", state.counters.gc_removed},
+        {"gc_refused_total", state.counters.gc_refused}}},
   };
 }
 

@@ -54,41 +54,25 @@ asio::awaitable<Result<void>> Attachments::wait_until_ready(Deadline deadline) {
 asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::AttachRequest request, Caller caller) {
   NodeState& state = parts_.state;
   ++state.counters.adds;
+  const auto begun = begin_add(request, caller);
+  if (!begun) {
+    ++state.counters.add_failures;
+    co_return begun.error();
+  }
   const auto ready = co_await wait_until_ready(after(ready_deadline));
   if (!ready) {
     ++state.counters.add_failures;
     co_return ready.error();
   }
-  AddBegun begun;
-  begun.attachment = request.attachment;
-  begun.pid = caller.pid;
-  begun.started = parts_.kernel.started(caller.pid);
-  begun.boot_id = state.boot_id;
-  if (const auto noted = parts_.journal.note(begun); !noted) {
-    ++state.counters.add_failures;
-    co_return noted.error();
-  }
-  parts_.releases.attachment_is_used_again(request.attachment);
-  parts_.notes.forget(request.attachment);
-
-  ipam_api::AllocateRequest wish;
-  wish.node = state.node;
-  wish.attachment = request.attachment;
-  wish.pod_uid = request.pod_uid;
-  wish.namespace_ = request.namespace_;
-  wish.hostname = request.hostname;
-  wish.interface_ordinal = request.interface_ordinal;
-  wish.wishes = request.wishes;
-  wish.configured = request.configured;
+  auto wish = allocate_request(request);
   const auto allocation = co_await parts_.controller.allocate(std::move(wish), after(allocate_deadline));
   if (!allocation) {
     ++state.counters.add_failures;
-    end_add(request.attachment);
     co_return allocation.error();
   }
   const auto& in_flight = parts_.journal.state().in_flight;
   const auto mine = in_flight.find(request.attachment);
-  if (mine == in_flight.end() || !(mine->second == begun)) {
+  if (mine == in_flight.end() || !(mine->second == *begun)) {
     // Its DEL overtook it while the controller was asked: what it was given goes back.
     ++state.counters.add_failures;
     give_back(request.attachment, *allocation, "cni-del");
@@ -100,14 +84,13 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   using Applied = directory::Directory::Applied;
   if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;
-    end_add(request.attachment);
     co_return Error(Errc::superseded,
                     fmt::format("attaching {}: {} was bound again (after generation {}) while the answer was under way",
                                 request.attachment.str(), allocation->addresses(), allocation->generation),
                     "another ADD of this hostname won");
   }
-  const auto port =
-      parts_.table.expect(record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id));
+  const auto port = parts_.table.expect(
+      record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network));
   parts_.table.directory_changed(state.directory.take_changes());
   if (!port) {
     ++state.counters.add_failures;
@@ -122,6 +105,74 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   answer.external_ids = external_ids_of((*port)->record);
   answer.disable_tx_checksum = state.userspace_datapath;
   co_return answer;
+}
+
+Result<AddBegun> Attachments::begin_add(const agent_api::AttachRequest& request, Caller caller) {
+  if (const auto is_new = require_new(request.attachment, caller); !is_new) {
+    return is_new.error();
+  }
+  // In flight from now until it is confirmed or detached, also when it fails: the plugin makes its link meanwhile, and
+  // if it is killed, this record is what the link is found by.
+  AddBegun begun;
+  begun.attachment = request.attachment;
+  begun.pid = caller.pid;
+  begun.started = parts_.kernel.started(caller.pid);
+  begun.boot_id = parts_.state.boot_id;
+  begun.cni_network = request.cni_network;
+  if (const auto noted = parts_.journal.note(begun); !noted) {
+    return noted.error();
+  }
+  parts_.releases.attachment_is_used_again(request.attachment);
+  parts_.notes.forget(request.attachment);
+  return begun;
+}
+
+ipam_api::AllocateRequest Attachments::allocate_request(agent_api::AttachRequest request) const {
+  ipam_api::AllocateRequest wish;
+  wish.node = parts_.state.node;
+  wish.attachment = std::move(request.attachment);
+  wish.pod_uid = std::move(request.pod_uid);
+  wish.namespace_ = std::move(request.namespace_);
+  wish.hostname = std::move(request.hostname);
+  wish.interface_ordinal = request.interface_ordinal;
+  wish.wishes = std::move(request.wishes);
+  wish.configured = std::move(request.configured);
+  return wish;
+}
+
+asio::awaitable<std::string> Attachments::controllers_objection(Attachment attachment, Generation generation,
+                                                                Deadline deadline) {
+  if (!parts_.controller.connected()) {
+    co_return "";  // what the directory says of it has to do
+  }
+  ipam_api::ConfirmRequest request;
+  request.node = parts_.state.node;
+  request.attachment = std::move(attachment);
+  request.generation = generation;
+  const auto confirmed = co_await parts_.controller.confirm(std::move(request), deadline);
+  co_return confirmed || confirmed.error().info().retryable ? std::string()
+                                                            : "the controller's record: " + confirmed.error().message();
+}
+
+Result<void> Attachments::require_new(const Attachment& attachment, Caller caller) const {
+  const auto& in_flight = parts_.journal.state().in_flight;
+  const auto begun = in_flight.find(attachment);
+  if (begun != in_flight.end() && begun->second.pid != caller.pid && parts_.kernel.alive(begun->second)) {
+    return Error(
+        Errc::already_exists,
+        fmt::format("attaching {}: another ADD of it is under way (process {})", attachment.str(), begun->second.pid),
+        "a runtime calls one ADD of an attachment at a time");
+  }
+  const auto* port = parts_.state.ports.find(attachment);
+  if (begun != in_flight.end() || port == nullptr || port->leaving || !port->confirmed) {
+    return ok();
+  }
+  const auto links = parts_.kernel.links();
+  if (links && links->contains(port->interface)) {
+    return Error(Errc::already_exists, fmt::format("attaching {}: it is attached already", attachment.str()),
+                 "CNI DEL of the earlier ADD first");
+  }
+  return ok();
 }
 
 void Attachments::give_back(const Attachment& attachment, const ipam_api::Allocation& allocation,
@@ -225,6 +276,10 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
     release.generation = port->record.generation;
     keys = port->record.keys();
   }
+  const bool delegated = parts_.journal.state().delegated.contains(request.attachment);
+  if (delegated) {
+    release.generation = parts_.journal.state().delegated.at(request.attachment).generation;
+  }
   const Generation generation = release.generation;
   const auto outcome = co_await parts_.releases.release(std::move(release), after(release_deadline));
   for (const PortKey key : outcome ? keys : std::vector<PortKey>{}) {
@@ -242,6 +297,9 @@ asio::awaitable<Result<agent_api::DetachAnswer>> Attachments::detach(agent_api::
   parts_.kernel.sweep_retired_links();
   if (!outcome) {
     co_return outcome.error();
+  }
+  if (delegated) {
+    forget_delegated(request.attachment);
   }
   agent_api::DetachAnswer answer;
   answer.released = outcome->released;
@@ -265,6 +323,7 @@ Result<void> Attachments::take_notes() {
       }
     }
     parts_.table.drop(note.attachment, generation);
+    forget_delegated(note.attachment);
     end_add(note.attachment);
     parts_.notes.forget(note.attachment);
     ++parts_.state.counters.dels;
@@ -313,26 +372,34 @@ asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::Ch
     problem("the switch does not tell its flows: " + read.error().message());
   }
   for (const auto& flow : parts_.flows.missing(request.attachment)) {
-    problem("a flow is not in place: " + flow);
+    problem("a flow was not in place: " + flow);
+  }
+  answer.mtu_bytes = port->record.mtu_bytes;
+  const auto objection =
+      co_await controllers_objection(request.attachment, port->record.generation, after(check_deadline));
+  if (!objection.empty()) {
+    problem(objection);
   }
   co_return answer;
 }
 
-std::set<Attachment> Attachments::in_flight() {
+std::set<Attachment> Attachments::in_flight() const {
   std::set<Attachment> alive;
-  std::vector<Attachment> dead;
   for (const auto& [attachment, begun] : parts_.journal.state().in_flight) {
     if (parts_.kernel.alive(begun)) {
       alive.insert(attachment);
-    } else {
-      dead.push_back(attachment);
     }
   }
-  for (const auto& attachment : dead) {
-    spdlog::info("the plugin that was adding {} has ended without a word", attachment.str());
-    end_add(attachment);
-  }
   return alive;
+}
+
+void Attachments::forget_delegated(const Attachment& attachment) {
+  if (!parts_.journal.state().delegated.contains(attachment)) {
+    return;
+  }
+  if (const auto noted = parts_.journal.note(DelegatedEnded{attachment}); !noted) {
+    spdlog::error("{}", noted.error().text());
+  }
 }
 
 void Attachments::end_add(const Attachment& attachment) {

@@ -38,19 +38,30 @@ class Attachments {
   // The plugin's notes of DELs that nobody heard: each becomes a release that is owed, and is gone then.
   Result<void> take_notes();
 
+  // The first and the last step of an ADD, whoever makes the interface.
+  // begin_add: journals it; already_exists if another ADD of it is under way, or it is attached.
+  Result<AddBegun> begin_add(const agent_api::AttachRequest& request, Caller caller);
+  ipam_api::AllocateRequest allocate_request(agent_api::AttachRequest request) const;
+  // What the controller has given to an ADD that cannot use it.
+  void give_back(const Attachment& attachment, const ipam_api::Allocation& allocation, const std::string& reason);
+  // "" if the controller has the attachment with this generation, or cannot be asked now.
+  asio::awaitable<std::string> controllers_objection(Attachment attachment, Generation generation, Deadline deadline);
+
   // Empty: an ADD can be served. Else one sentence each.
   std::vector<std::string> not_ready() const;
-  // Attachments whose ADD is in flight and whose plugin lives; forgets the others.
-  std::set<Attachment> in_flight();
+  // Attachments whose ADD is in flight and whose plugin lives. (What the others left: app/leftovers.hpp.)
+  std::set<Attachment> in_flight() const;
+  // The ADD is over, one way or the other.
+  void end_add(const Attachment& attachment);
+  // It has no delegated address any more (app/delegated_ports.hpp); fine if it had none.
+  void forget_delegated(const Attachment& attachment);
 
  private:
   asio::awaitable<Result<void>> wait_until_ready(Deadline deadline);
   asio::awaitable<Result<std::uint32_t>> wait_for_ofport(Attachment attachment, Generation generation,
                                                          Deadline deadline);
   Result<LocalPort> open_port(const Attachment& attachment, Generation generation) const;
-  // What the controller has given to an ADD that cannot use it.
-  void give_back(const Attachment& attachment, const ipam_api::Allocation& allocation, const std::string& reason);
-  void end_add(const Attachment& attachment);
+  Result<void> require_new(const Attachment& attachment, Caller caller) const;
 
   Parts parts_;
 };

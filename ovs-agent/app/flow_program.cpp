@@ -200,7 +200,7 @@ std::vector<std::string> FlowProgram::missing(const Attachment& attachment) cons
   const auto look = [&](const char* bridge, const std::vector<ovs::Flow>& flows, const ovs::FlowSync& sync) {
     for (const auto& flow : flows) {
       const auto* actual = sync.actual().find(flow.key);
-      if (actual == nullptr || !(*actual == flow)) {
+      if (actual == nullptr || !(*actual == flow) || sync.amiss().contains(flow.key)) {
         lines.push_back(std::string(bridge) + ": " + flow.key.str());
       }
     }

@@ -29,7 +29,10 @@ class FlowProgram {
   asio::awaitable<Result<void>> settled(const Attachment& attachment, std::chrono::milliseconds deadline);
   // Asks both switches what they really hold; done when it is known and what differed was repaired.
   asio::awaitable<Result<void>> read_back(std::chrono::milliseconds deadline);
-  // Flows that the port should have and the switch was not seen to hold; "br-int: table=…", one each.
+  // Both switches answer.
+  bool connected() const { return br_int_.connected() && br_tun_.connected(); }
+  // Flows that the port should have and the switch did not hold when it was last read back, or does not hold now;
+  // "br-int: table=…", one each.
   std::vector<std::string> missing(const Attachment& attachment) const;
 
   const FlowPlan& plan() const { return plan_; }

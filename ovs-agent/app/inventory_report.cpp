@@ -34,6 +34,26 @@ InventoryPort port_of(const PortRecord& record) {
   return port;
 }
 
+InventoryPort port_of(const DelegatedGiven& given, bool netns_alive) {
+  InventoryPort port;
+  port.attachment = given.attachment;
+  const auto slash = given.pod.find('/');
+  port.namespace_ = given.pod.substr(0, slash);
+  port.hostname = slash == std::string::npos ? "" : given.pod.substr(slash + 1);
+  port.vni = given.vni;
+  for (const auto& text : split_addresses(given.addresses)) {
+    if (const auto address = net::IpInterfaceAddress::parse(text)) {
+      port.addresses.set(address->address);
+    }
+  }
+  port.mac = given.mac;
+  port.generation = given.generation;
+  port.boot_id = given.boot_id;
+  port.delegated = true;
+  port.netns_alive = netns_alive;
+  return port;
+}
+
 }  // namespace
 
 NodeInventory InventoryReport::take() {
@@ -68,6 +88,9 @@ NodeInventory InventoryReport::take() {
     ports[attachment].journal = port.leaving                     ? JournalMark::deleting
                                 : in_flight.contains(attachment) ? JournalMark::adding
                                                                  : JournalMark::none;
+  }
+  for (const auto& [attachment, given] : parts_.journal.state().delegated) {
+    ports.insert_or_assign(attachment, port_of(given, parts_.kernel.namespace_alive(given.netns)));
   }
   for (const auto& [id, owed] : parts_.journal.state().owed) {
     InventoryPort& port = ports[owed.attachment];

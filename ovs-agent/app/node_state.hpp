@@ -44,6 +44,7 @@ struct NodeState {
 
   struct Counters {
     std::uint64_t adds = 0, add_failures = 0, dels = 0, superseded = 0, reconcile_passes = 0, reconciled = 0, holds = 0;
+    std::uint64_t gc_removed = 0, gc_refused = 0;
     std::size_t held_now = 0;
   } counters;
 };

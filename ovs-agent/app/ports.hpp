@@ -21,6 +21,8 @@ class ControllerPort {
   virtual ~ControllerPort() = default;
   virtual asio::awaitable<Result<ipam_api::Allocation>> allocate(ipam_api::AllocateRequest request,
                                                                  Deadline deadline) = 0;
+  // Would allocate() give something? Nothing is written.
+  virtual asio::awaitable<Result<void>> try_allocate(ipam_api::AllocateRequest request, Deadline deadline) = 0;
   virtual asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) = 0;
   virtual asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                                    Deadline deadline) = 0;
@@ -54,10 +56,14 @@ class KernelPort {
   virtual Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) = 0;
   // Does the path lead to a network namespace that lives?
   virtual bool namespace_alive(const std::string& path) const = 0;
+  // Does the namespace have an interface of that name?
+  virtual bool interface_alive(const std::string& netns, const std::string& name) const = 0;
   // Is the process that began the ADD still the same one, and alive?
   virtual bool alive(const AddBegun& add) const = 0;
   // Of a live process, for AddBegun; 0 if there is none.
   virtual std::uint64_t started(std::int32_t pid) const = 0;
+  // Of a process; 0 if there is none.
+  virtual std::int32_t parent(std::int32_t pid) const = 0;
 };
 
 // What the CNI plugin deleted while the agent was away.

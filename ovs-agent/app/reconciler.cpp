@@ -38,7 +38,8 @@ Result<Inventory> Reconciler::inventory() {
       return;
     }
     const auto attachment = ipam_api::parse_attachment(entry.attachment);
-    if (attachment && !parts_.releases.owes(*attachment, entry.generation)) {
+    if (attachment && !parts_.releases.owes(*attachment, entry.generation) &&
+        !parts_.journal.state().delegated.contains(*attachment)) {
       inventory.own_entries.push_back({entry.key, entry.generation, *attachment});
     }
   });
@@ -108,6 +109,10 @@ asio::awaitable<Result<void>> Reconciler::pass() {
       }
     }
   }
+  auto taken_back = co_await leftovers_.take_back_abandoned();
+  if (const auto looked = delegated_.pass(); !looked) {
+    taken_back = looked;
+  }
   auto found = inventory();
   if (!found) {
     co_return found.error();
@@ -125,7 +130,7 @@ asio::awaitable<Result<void>> Reconciler::pass() {
   before_ = std::move(decision.removals);
   const auto done = co_await carry_out(std::move(sure));
   parts_.table.look_again();
-  co_return done;
+  co_return done ? taken_back : done;
 }
 
 asio::awaitable<void> Reconciler::run() {

@@ -4,14 +4,20 @@
 #pragma once
 
 #include "ovs-agent/app/attachments.hpp"
+#include "ovs-agent/app/leftovers.hpp"
 #include "ovs-agent/domain/reconcile.hpp"
 
 namespace mooring::agent {
 
 class Reconciler {
  public:
-  Reconciler(Attachments::Parts parts, Attachments& attachments, SwitchPort& bridge)
-      : parts_(std::move(parts)), attachments_(attachments), switch_(bridge) {}
+  Reconciler(Attachments::Parts parts, Attachments& attachments, Leftovers& leftovers, DelegatedPorts& delegated,
+             SwitchPort& bridge)
+      : parts_(std::move(parts)),
+        attachments_(attachments),
+        leftovers_(leftovers),
+        delegated_(delegated),
+        switch_(bridge) {}
 
   // Removes the ports of an earlier boot as soon as OVSDB was read, then passes for ever.
   asio::awaitable<void> run();
@@ -27,6 +33,8 @@ class Reconciler {
 
   Attachments::Parts parts_;
   Attachments& attachments_;
+  Leftovers& leftovers_;
+  DelegatedPorts& delegated_;
   SwitchPort& switch_;
   std::vector<Removal> before_;
   std::string last_problem_;

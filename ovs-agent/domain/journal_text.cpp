@@ -24,11 +24,9 @@ std::uint32_t crc32(std::string_view text) {  // IEEE 802.3
 }
 
 Json json_of(const AddBegun& record) {
-  return {{"type", "add-begun"},
-          {"attachment", record.attachment.str()},
-          {"pid", record.pid},
-          {"started", record.started},
-          {"boot", record.boot_id}};
+  return {{"type", "add-begun"},    {"attachment", record.attachment.str()},
+          {"pid", record.pid},      {"started", record.started},
+          {"boot", record.boot_id}, {"cni", record.cni_network}};
 }
 Json json_of(const AddEnded& record) {
   return {{"type", "add-ended"}, {"attachment", record.attachment.str()}};
@@ -49,6 +47,40 @@ Json json_of(const ReleaseDone& record) {
   return {{"type", "release-done"}, {"id", record.id}};
 }
 
+Json json_of(const DelegatedGiven& record) {
+  return {{"type", "delegated-given"},
+          {"attachment", record.attachment.str()},
+          {"addresses", record.addresses},
+          {"pod", record.pod},
+          {"vni", record.vni.value()},
+          {"mac", record.mac.str()},
+          {"generation", record.generation},
+          {"netns", record.netns},
+          {"cni", record.cni_network},
+          {"boot", record.boot_id},
+          {"pid", record.pid},
+          {"started", record.started}};
+}
+Json json_of(const DelegatedEnded& record) {
+  return {{"type", "delegated-ended"}, {"attachment", record.attachment.str()}};
+}
+
+DelegatedGiven given_from(Fields& fields) {
+  DelegatedGiven given;
+  given.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
+  given.addresses = fields.string("addresses");
+  given.pod = fields.string("pod", "");
+  given.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
+  given.mac = fields.parsed("mac", &net::MacAddress::parse);
+  given.generation = fields.number("generation");
+  given.netns = fields.string("netns", "");
+  given.cni_network = fields.string("cni", "");
+  given.boot_id = fields.string("boot", "");
+  given.pid = static_cast<std::int32_t>(fields.number("pid"));
+  given.started = fields.number("started");
+  return given;
+}
+
 Result<JournalRecord> record_from(const Json& json) {
   Fields fields(json, "journal", Fields::Unknown::ignore);
   const std::string type = fields.string("type");
@@ -59,6 +91,7 @@ Result<JournalRecord> record_from(const Json& json) {
     begun.pid = static_cast<std::int32_t>(fields.number("pid"));
     begun.started = fields.number("started");
     begun.boot_id = fields.string("boot", "");
+    begun.cni_network = fields.string("cni", "");
     record = begun;
   } else if (type == "add-ended") {
     record = AddEnded{fields.parsed("attachment", &ipam_api::parse_attachment)};
@@ -75,6 +108,10 @@ Result<JournalRecord> record_from(const Json& json) {
     record = owed;
   } else if (type == "release-done") {
     record = ReleaseDone{fields.number("id")};
+  } else if (type == "delegated-given") {
+    record = given_from(fields);
+  } else if (type == "delegated-ended") {
+    record = DelegatedEnded{fields.parsed("attachment", &ipam_api::parse_attachment)};
   } else {
     return Error(Errc::unsupported, fmt::format("reading the journal: record type '{}' is not known", type));
   }
@@ -119,7 +156,21 @@ void JournalState::apply(const JournalRecord& record) {
   } else if (const auto* done = std::get_if<ReleaseDone>(&record)) {
     owed.erase(done->id);
     last_id = std::max(last_id, done->id);
+  } else if (const auto* given = std::get_if<DelegatedGiven>(&record)) {
+    delegated.insert_or_assign(given->attachment, *given);
+  } else if (const auto* gone = std::get_if<DelegatedEnded>(&record)) {
+    delegated.erase(gone->attachment);
   }
+}
+
+std::vector<std::string> split_addresses(std::string_view addresses) {
+  std::vector<std::string> parts;
+  while (!addresses.empty()) {
+    const auto comma = addresses.find(", ");
+    parts.emplace_back(addresses.substr(0, comma));
+    addresses.remove_prefix(comma == std::string_view::npos ? addresses.size() : comma + 2);
+  }
+  return parts;
 }
 
 std::string JournalState::text() const {
@@ -129,6 +180,9 @@ std::string JournalState::text() const {
   }
   for (const auto& [id, release] : owed) {
     text += write_record(release);
+  }
+  for (const auto& [attachment, given] : delegated) {
+    text += write_record(given);
   }
   return text;
 }

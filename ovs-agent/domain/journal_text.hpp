@@ -22,6 +22,7 @@ struct AddBegun {
   std::int32_t pid = 0;
   std::uint64_t started = 0;  // of the process, in the kernel's clock ticks since boot: pids are used again
   std::string boot_id;
+  std::string cni_network;
   bool operator==(const AddBegun&) const = default;
 };
 struct AddEnded {
@@ -41,7 +42,29 @@ struct ReleaseDone {
   std::uint64_t id = 0;
   bool operator==(const ReleaseDone&) const = default;
 };
-using JournalRecord = std::variant<AddBegun, AddEnded, ReleaseOwed, ReleaseDone>;
+// An address for an interface that another main plugin makes. The journal is the only record of it on this node.
+struct DelegatedGiven {
+  Attachment attachment;
+  std::string addresses;  // "10.0.0.5/24, fd00::5/64"
+  std::string pod;        // "namespace/hostname"
+  net::Vni vni;
+  net::MacAddress mac;
+  Generation generation = 0;
+  std::string netns;  // path of the namespace
+  std::string cni_network;
+  std::string boot_id;
+  std::int32_t pid = 0;  // of the main plugin, which goes on when it has the address
+  std::uint64_t started = 0;
+  bool operator==(const DelegatedGiven&) const = default;
+};
+struct DelegatedEnded {
+  Attachment attachment;
+  bool operator==(const DelegatedEnded&) const = default;
+};
+using JournalRecord = std::variant<AddBegun, AddEnded, ReleaseOwed, ReleaseDone, DelegatedGiven, DelegatedEnded>;
+
+// "10.0.0.5/24, fd00::5/64" -> its parts.
+std::vector<std::string> split_addresses(std::string_view addresses);
 
 std::string write_record(const JournalRecord& record);
 
@@ -49,6 +72,7 @@ std::string write_record(const JournalRecord& record);
 struct JournalState {
   std::map<Attachment, AddBegun> in_flight;
   std::map<std::uint64_t, ReleaseOwed> owed;
+  std::map<Attachment, DelegatedGiven> delegated;
   std::uint64_t last_id = 0;
   std::size_t bad_lines = 0;
   void apply(const JournalRecord& record);

@@ -73,7 +73,7 @@ std::string PortRecord::addresses_text() const {
 }
 
 PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& attachment, const std::string& pod_uid,
-                     const std::string& netns, const std::string& boot_id) {
+                     const std::string& netns, const std::string& boot_id, const std::string& cni_network) {
   PortRecord record;
   record.attachment = attachment;
   record.pod = allocation.namespace_ + "/" + allocation.hostname;
@@ -90,6 +90,8 @@ PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& a
   record.generation = allocation.generation;
   record.boot_id = boot_id;
   record.netns = netns;
+  record.cni_network = cni_network;
+  record.mtu_bytes = allocation.mtu_bytes;
   return record;
 }
 
@@ -107,6 +109,12 @@ std::map<std::string, std::string> external_ids_of(const PortRecord& record) {
   }
   if (!record.uid.empty()) {
     ids["mooring.uid"] = record.uid;
+  }
+  if (record.mtu_bytes != 0) {
+    ids["mooring.mtu"] = std::to_string(record.mtu_bytes);
+  }
+  if (!record.cni_network.empty()) {
+    ids["mooring.cni"] = record.cni_network;
   }
   return ids;
 }
@@ -142,6 +150,10 @@ Result<PortRecord> record_from(const ExternalIds& external_ids) {
   record.generation = reading.required("mooring.generation", &decimal);
   record.boot_id = reading.optional("mooring.boot");
   record.netns = reading.optional("mooring.netns");
+  record.cni_network = reading.optional("mooring.cni");
+  if (const auto mtu = decimal(reading.optional("mooring.mtu")); mtu && *mtu <= 65'535) {
+    record.mtu_bytes = static_cast<std::uint32_t>(*mtu);
+  }
   if (reading.error()) {
     return *reading.error();
   }

@@ -30,8 +30,10 @@ struct PortRecord {
   std::vector<net::IpInterfaceAddress> addresses;
   net::MacAddress mac;
   Generation generation = 0;
-  std::string boot_id;  // the kernel's, when the port was made
-  std::string netns;    // path of the namespace
+  std::string boot_id;          // the kernel's, when the port was made
+  std::string netns;            // path of the namespace
+  std::uint32_t mtu_bytes = 0;  // of both ends; 0 = not known
+  std::string cni_network;      // name of the CNI network that made it; "" = not known
 
   // The first address' key: names the port to the controller, which takes any of them.
   PortKey key() const { return {vni, addresses.front().address}; }
@@ -44,7 +46,7 @@ struct PortRecord {
 using ExternalIds = std::map<std::string, std::string, std::less<>>;
 
 PortRecord record_of(const ipam_api::Allocation& allocation, const Attachment& attachment, const std::string& pod_uid,
-                     const std::string& netns, const std::string& boot_id);
+                     const std::string& netns, const std::string& boot_id, const std::string& cni_network = {});
 std::map<std::string, std::string> external_ids_of(const PortRecord& record);
 // not_found: not one of our ports (no mooring.attachment). invalid_argument: ours, and a value cannot be read.
 Result<PortRecord> record_from(const ExternalIds& external_ids);

@@ -176,6 +176,8 @@ class Lab:
         target = f"{root}{cni.PLUGIN_DIR}/mooring"
         shutil.copy2(program(self.options["build"], "mooring"), target + ".new")
         os.replace(target + ".new", target)
+        if not os.path.lexists(target + "-ipam"):
+            os.symlink("mooring", target + "-ipam")
         self.install_conflist(host, conflist or CONFLIST)
 
     def install_conflist(self, host, conflist):

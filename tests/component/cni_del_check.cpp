@@ -231,13 +231,19 @@ TEST_CASE("CHECK refuses what it cannot check") {
 TEST_CASE("STATUS asks the agent") {
   CniStage stage;
   Json conf = stage.conf("1.1.0");
+  conf["pool"] = "web";
+  const auto answer_with = [&](const char* answer) {
+    stage.agent.reply("/v1/ready", [answer](const Json&) { return Answer{200, answer, false, false, {}}; });
+  };
+  answer_with(R"({"ready":true})");
   CHECK(stage.run("STATUS", conf).exit_code == 0);
-  stage.agent.reply("/v1/status", [](const Json&) {
-    return Answer{200, R"({"ready":false,"reasons":["no bridges","no controller"]})", false, false, {}};
-  });
+  CHECK(stage.agent.calls().back().body == Json::parse(R"({"namespace":"default","configured":{"pools":["web"]}})"));
+  answer_with(R"({"ready":false,"reasons":["no address","no controller"]})");
   const Json error = stage.run("STATUS", conf).json();
   CHECK(error["code"] == 50);
-  CHECK(error["msg"].get<std::string>().find("not ready: no bridges; no controller (") != std::string::npos);
+  CHECK(error["msg"].get<std::string>().find("cannot be served: no address; no controller (") != std::string::npos);
+  answer_with(R"({"ready":false,"limited":true,"reasons":["no bridges"]})");
+  CHECK(stage.run("STATUS", conf).json()["code"] == 51);
   conf["agentSocket"] = stage.directory + "/no.sock";
   CHECK(stage.run("STATUS", conf).json()["code"] == 50);
 }
@@ -248,13 +254,14 @@ TEST_CASE("VERSION needs nothing and touches nothing") {
                                             {{"CNI_CONTAINERID", ""}, {"CNI_IFNAME", "dummy"}, {"CNI_NETNS", "dummy"}});
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.json()["cniVersion"] == "1.0.0");
-  CHECK(outcome.json()["supportedVersions"].size() == 5);
+  CHECK(outcome.json()["supportedVersions"].size() == 7);
   CHECK(stage.run_with_input("VERSION", "").exit_code == 0);
   CHECK(stage.agent.calls().empty());
 }
 
 TEST_CASE("commands that this version does not have are errors, not silence") {
   CniStage stage;
-  CHECK(stage.run("GC", stage.conf("1.1.0")).json()["code"] == 2);
+  CHECK(stage.run("GC", stage.conf("1.0.0")).json()["code"] == 1);
+  CHECK(stage.run("STATUS", stage.conf("0.4.0")).json()["code"] == 1);
   CHECK(stage.run("DESTROY", stage.conf()).json()["code"] == 4);
 }

@@ -144,10 +144,10 @@ class OnANode(LabCase):
         self.assertEqual(0, code, said)
         self.assertEqual(["10-mooring.conflist"], os.listdir(self.path("net.d")))
         code, said = self.run_cni("status")
-        self.assertEqual((0, 2), (code, said.count("as ")), said)
+        self.assertEqual((0, 3), (code, said.count("as ")), said)
         before = os.stat(self.path("bin/mooring"))
         code, said = self.run_cni("install")
-        self.assertEqual((0, 2), (code, said.count("is there already")), said)
+        self.assertEqual((0, 3), (code, said.count("is there already")), said)
         self.assertEqual(before.st_ino, os.stat(self.path("bin/mooring")).st_ino)
 
     def test_it_works_while_the_old_plugin_runs(self):
@@ -173,7 +173,7 @@ class OnANode(LabCase):
         self.assertEqual(0, code, said)
         self.assertEqual(([], []), (os.listdir(self.path("net.d")), os.listdir(self.path("bin"))))
         code, said = self.run_cni("uninstall", "--force")
-        self.assertEqual((0, 2), (code, said.count("was not there")), said)
+        self.assertEqual((0, 3), (code, said.count("was not there")), said)
         self.assertEqual(1, self.run_cni("status")[0])
 
     def test_a_bad_conflist_is_refused_and_nothing_done(self):

@@ -132,7 +132,7 @@ TEST_CASE("reconcile: what is gone must be seen twice") {
 }
 
 TEST_CASE("journal: adds up, and shrinks") {
-  const AddBegun begun{{"c1", "eth0"}, 12, 345, "boot-1"};
+  const AddBegun begun{{"c1", "eth0"}, 12, 345, "boot-1", "pods"};
   const ReleaseOwed owed{3, {"c2", "eth0"}, key(100, "10.0.0.5"), 41, "cni-del"};
   const ReleaseOwed by_attachment{4, {"c3", "eth0"}, std::nullopt, 0, "cni-del"};
   std::string text = write_record(begun) + write_record(owed) + write_record(by_attachment);
@@ -148,6 +148,28 @@ TEST_CASE("journal: adds up, and shrinks") {
   REQUIRE(state.owed.size() == 1);
   REQUIRE(read_journal(state.text()) == state);
   REQUIRE(state.text() == write_record(by_attachment));
+}
+
+TEST_CASE("journal: addresses of other main plugins are kept until they end") {
+  DelegatedGiven given;
+  given.attachment = {"c1", "eth0"};
+  given.addresses = "10.0.0.5/24, fd00::5/64";
+  given.pod = "shop/web-0";
+  given.vni = key(100, "10.0.0.5").vni;
+  given.mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
+  given.generation = 41;
+  given.netns = "/run/netns/x";
+  given.cni_network = "lan";
+  given.boot_id = "boot-1";
+  given.pid = 12;
+  given.started = 345;
+  auto state = read_journal(write_record(given));
+  REQUIRE(state.delegated.at({"c1", "eth0"}) == given);
+  REQUIRE(read_journal(state.text()) == state);
+  REQUIRE(split_addresses(given.addresses) == std::vector<std::string>{"10.0.0.5/24", "fd00::5/64"});
+  REQUIRE(split_addresses("").empty());
+  state.apply(DelegatedEnded{{"c1", "eth0"}});
+  REQUIRE(state.text().empty());
 }
 
 TEST_CASE("journal: a crash at any byte of a record loses that record alone") {

@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "mooring/agent_api/delegated.hpp"
 #include "mooring/agent_api/deleted_note.hpp"
+#include "mooring/agent_api/garbage.hpp"
 #include "mooring/agent_api/messages.hpp"
+#include "mooring/agent_api/readiness.hpp"
 #include "support/catch_result.hpp"
 
 using namespace mooring;
@@ -16,6 +19,7 @@ AttachRequest attach_request() {
   AttachRequest request;
   request.attachment = {"abc", "net1"};
   request.netns = "/run/netns/x";
+  request.cni_network = "pods";
   request.pod_uid = "u-1";
   request.namespace_ = "shop";
   request.hostname = "db-0";
@@ -86,6 +90,27 @@ TEST_CASE("of an agent that carries IPv4 only, the IPv6 half is left out") {
 TEST_CASE("the link-local address is that of the MAC") {
   const auto mac = net::MacAddress::parse("0a:58:0a:00:00:05").value();
   CHECK(link_local_address(mac).str() == "fe80::858:aff:fe00:5");
+}
+
+TEST_CASE("GC, STATUS and delegated addresses come back as they were, and say what is wrong") {
+  const GcRequest gc{"pods", {{"abc", "eth0"}, {"abc", "net1"}}, true};
+  CHECK(gc_request_from(to_json(gc)).value() == gc);
+  const GcAnswer answer{{{"a", "eth0"}}, {{"b", "eth0"}}, {{"c", "eth0"}}, {"d/eth0: why"}};
+  CHECK(gc_answer_from(to_json(answer)).value() == answer);
+  CHECK(gc_request_from({{"cni_network", "pods"}, {"strict", true}}).error().message().find("valid") !=
+        std::string::npos);
+  CHECK(gc_request_from({{"cni_network", "pods"}, {"valid", {"../x"}}}).has_error());
+  ReadyRequest ready{"shop", {}};
+  ready.configured.pools = {"web"};
+  CHECK(ready_request_from(to_json(ready)).value().configured == ready.configured);
+  CHECK(ready_request_from({{"namespace", "shop"}, {"surprise", 1}}).has_error());
+  const auto status = ready_answer_from(to_json(ReadyAnswer{false, true, {"why"}})).value();
+  CHECK((!status.ready && status.limited && status.reasons == std::vector<std::string>{"why"}));
+  CHECK(delegated_answer_from(to_json(DelegatedAnswer{attach_answer().allocation})).value().allocation.generation ==
+        attach_answer().allocation.generation);
+  CHECK(delegated_answer_from(Json::object()).has_error());
+  const DelegatedCheckRequest check{{"abc", "eth0"}, {"10.0.0.5/24"}};
+  CHECK(delegated_check_request_from(to_json(check)).value().addresses == check.addresses);
 }
 
 TEST_CASE("requests with anything wrong are refused and the field named") {

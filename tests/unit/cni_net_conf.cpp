@@ -71,7 +71,7 @@ TEST_CASE("bad configurations are refused with the right code and the key named"
       {R"({"cniVersion":"1.0.0","name":""})", Errc::invalid_config, "name"},
       {R"({"cniVersion":"1.0.0","name":"../x"})", Errc::invalid_config, "name"},
       {R"({"cniVersion":"1.0.0","name":7})", Errc::invalid_config, "name"},
-      {R"({"name":"pods"})", Errc::incompatible_version, "0.1.0"},
+      {R"({"cniVersion":"1.0.0","name":"pods","gc":"always"})", Errc::invalid_config, "gc"},
       {R"({"cniVersion":"9.9.9","name":"pods"})", Errc::incompatible_version, "9.9.9"},
       {R"({"cniVersion":1,"name":"pods"})", Errc::invalid_config, "cniVersion"},
       {R"({"cniVersion":"1.0.0","name":"pods","agentSocket":"run/x"})", Errc::invalid_config, "agentSocket"},
@@ -110,5 +110,6 @@ TEST_CASE("versions are ordered") {
   CHECK(is_before("0.4.0", "1.0.0"));
   CHECK_FALSE(is_before("1.0.0", "1.0.0"));
   CHECK_FALSE(is_before("1.1.0", "0.3.1"));
-  CHECK_FALSE(is_supported("0.2.0"));
+  CHECK_FALSE(is_supported("0.5.0"));
+  CHECK(read(R"({"name":"pods"})").value().cni_version == "0.1.0");  // as the specification says
 }

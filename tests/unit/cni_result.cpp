@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "cni-plugin/commands.hpp"
+#include "cni-plugin/first_result.hpp"
 #include "cni-plugin/net_conf.hpp"
 #include "cni-plugin/skel.hpp"
 #include "support/catch_result.hpp"
@@ -53,6 +54,24 @@ TEST_CASE("the result has the shape of the caller's version") {
   CHECK(result_for(version, attached(), Json()).dump(2) + "\n" == golden("cni_result_" + version + ".json"));
 }
 
+TEST_CASE("the first versions have one address of each family and no interfaces") {
+  const std::string version = GENERATE("0.1.0", "0.2.0");
+  Json result = result_for("1.0.0", attached(), Json());
+  const Json first = first_shape_of(version, result);
+  CHECK(first ==
+        Json::parse(R"({"cniVersion":")" + version + R"(","ip4":{"ip":"10.0.0.5/24","gateway":"10.0.0.1","routes":[
+    {"dst":"0.0.0.0/0","gw":"10.0.0.1"},{"dst":"192.168.0.0/16","gw":"10.0.0.254"},{"dst":"172.16.0.0/12","gw":"10.0.0.1"}]},
+    "dns":{"nameservers":["10.0.0.53"],"search":["shop.example"]}})"));
+  result["ips"].push_back({{"address", "fd00::5/64"}, {"gateway", "fd00::1"}, {"interface", 1}});
+  result["routes"].push_back({{"dst", "::/0"}, {"gw", "fd00::1"}, {"priority", 5}});
+  const Json both = first_shape_of(version, result);
+  CHECK(both["ip4"] == first["ip4"]);
+  CHECK(both["ip6"] ==
+        Json::parse(R"({"ip":"fd00::5/64","gateway":"fd00::1","routes":[{"dst":"::/0","gw":"fd00::1"}]})"));
+  CHECK(has_first_shape("0.2.0"));
+  CHECK_FALSE(has_first_shape("0.3.0"));
+}
+
 TEST_CASE("ours is added to the result of plugins before us") {
   const Json before = Json::parse(R"({"cniVersion":"1.0.0","interfaces":[{"name":"lo","sandbox":"/run/netns/db-0"}],
     "ips":[{"address":"127.0.0.1/8","interface":0}],"dns":{"nameservers":["9.9.9.9"]},"routes":null,"x":"kept"})");
@@ -68,7 +87,8 @@ TEST_CASE("an error is one object with code, message, way out and id") {
 TEST_CASE("VERSION echoes the version it was asked in") {
   CHECK(version("0.4.0")["cniVersion"] == "0.4.0");
   CHECK(version("")["cniVersion"] == "1.1.0");
-  CHECK(version("")["supportedVersions"] == Json::parse(R"(["0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"])"));
+  CHECK(version("")["supportedVersions"] ==
+        Json::parse(R"(["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"])"));
 }
 
 TEST_CASE("what ADD told is read back for CHECK") {

@@ -44,6 +44,7 @@ Result<InventoryPort> port_from(const Json& json) {
   port.ofport = static_cast<std::uint32_t>(fields.number("ofport", 0));
   port.ovs_port = fields.boolean("ovs_port", false);
   port.link = fields.boolean("link", false);
+  port.delegated = fields.boolean("delegated", false);
   port.netns_alive = fields.boolean("netns_alive", false);
   port.boot_id = fields.string("boot_id", "");
   port.journal = fields.take("journal", parse_journal_mark(fields.string("journal", "")));
@@ -84,6 +85,9 @@ Json to_json(const InventoryPort& value) {
   put_unless_empty(json, "network", value.network);
   put_unless_empty(json, "boot_id", value.boot_id);
   put_unless_empty(json, "journal", to_string(value.journal));
+  if (value.delegated) {
+    json["delegated"] = true;
+  }
   if (value.vni) {
     json["vni"] = value.vni->value();
   }

@@ -39,6 +39,7 @@ struct InventoryPort {
   std::uint32_t ofport = 0;
   bool ovs_port = false;     // its row is in Open vSwitch's database
   bool link = false;         // the host end of its veth pair is there
+  bool delegated = false;    // another main plugin made its interface: it has no row and no link of ours
   bool netns_alive = false;  // the path of its namespace leads to one
   std::string boot_id;       // the kernel's when it was made
   JournalMark journal = JournalMark::none;

@@ -87,6 +87,7 @@ Json to_json(const AttachRequest& value) {
                {"hostname", value.hostname},
                {"interface_ordinal", value.interface_ordinal},
                {"wishes", to_json(value.wishes)}};
+  put_unless_empty(json, "cni_network", value.cni_network);
   put_unless_empty(json, "pod_uid", value.pod_uid);
   put_unless_empty(json, "trace_parent", value.trace_parent);
   if (Json configured = to_json(value.configured); !configured.empty()) {
@@ -100,6 +101,7 @@ Result<AttachRequest> attach_request_from(const Json& json) {
   AttachRequest value;
   value.attachment = nested(fields, "attachment", &ipam_api::attachment_from, true);
   value.netns = fields.string("netns");
+  value.cni_network = fields.string("cni_network", "");
   value.pod_uid = fields.string("pod_uid", "");
   value.namespace_ = fields.take("namespace", ipam_api::parse_name("namespace", fields.string("namespace")));
   value.hostname = fields.take("hostname", ipam_api::parse_hostname("hostname", fields.string("hostname")));
@@ -225,13 +227,14 @@ Result<CheckRequest> check_request_from(const Json& json) {
 }
 
 Json to_json(const CheckAnswer& value) {
-  return {{"problems", value.problems}};
+  return {{"problems", value.problems}, {"mtu_bytes", value.mtu_bytes}};
 }
 
 Result<CheckAnswer> check_answer_from(const Json& json) {
   Fields fields(json, "check answer", tolerant);
   CheckAnswer value;
   value.problems = fields.strings("problems");
+  value.mtu_bytes = small_number(fields, "mtu_bytes", 0);
   if (auto bad = fields.finish()) {
     return *bad;
   }

@@ -27,7 +27,8 @@ net::IpAddress link_local_address(const net::MacAddress& mac);
 // POST /v1/attach
 struct AttachRequest {
   Attachment attachment;
-  std::string netns;  // path, for the record
+  std::string netns;        // path, for the record
+  std::string cni_network;  // name of the network configuration, for GC; "" from an older plugin
   std::string pod_uid, namespace_, hostname;
   std::uint32_t interface_ordinal = 0;
   ipam_api::Wishes wishes;      // of the pod
@@ -73,6 +74,7 @@ struct CheckRequest {
 // `problems` empty: everything is as it should be.
 struct CheckAnswer {
   std::vector<std::string> problems;
+  std::uint32_t mtu_bytes = 0;  // that the port was made with; 0 = the agent does not know
 };
 
 Result<AttachRequest> attach_request_from(const Json& json);

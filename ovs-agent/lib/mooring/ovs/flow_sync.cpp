@@ -124,6 +124,7 @@ void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries) {
       dirty_.insert(key);
     }
   }
+  amiss_ = dirty_;
   for (const auto& [key, flow] : actual_) {
     if (desired_.find(key) == nullptr) {
       dirty_.insert(key);

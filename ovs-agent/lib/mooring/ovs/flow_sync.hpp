@@ -63,6 +63,9 @@ class FlowSync {
   // What the switch was last known to hold; empty until the first read-back.
   const DesiredFlows& actual() const { return actual_; }
 
+  // Of the desired flows, those that the last read-back did not find as they should be (they are put right at once).
+  const std::unordered_set<FlowKey>& amiss() const { return amiss_; }
+
   // Asks may_delete again about the flows that were held.
   void reconsider();
   // Reads the switch back and repairs what somebody else changed.
@@ -108,6 +111,7 @@ class FlowSync {
   DesiredFlows actual_;
   std::unordered_set<FlowKey> dirty_;  // touched since the plan was made
   std::vector<FlowKey> plan_;          // still to be looked at, last one first; additions come before deletions
+  std::unordered_set<FlowKey> amiss_;
   std::unordered_set<FlowKey> held_;
   std::unordered_map<FlowKey, Error> refused_;
   std::vector<Waiter> waiters_;
