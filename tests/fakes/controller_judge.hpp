@@ -156,6 +156,7 @@ class Judge {
     }
     for (const auto& [key, rest] : rests_) {
       if (!after.held.contains(key)) {
+        INFO(key.address.str() << " is to rest until " << rest.until_ms << ", it is " << now_);
         REQUIRE(after.resting.contains(key));
         REQUIRE(after.resting.at(key).until_ms >= rest.until_ms);
         REQUIRE(after.resting.at(key).owner == rest.owner);

@@ -38,6 +38,7 @@ std::vector<ipam_api::Entry> everything() {
             R"({"node":"h1","mac":"0a:58:0a:00:00:02","state":"active","attachment":"c1/eth0","network":"default"})"),
       entry("port", 100, "10.0.0.3/32", 8,
             R"({"node":"h2","mac":"0a:58:0a:00:00:03","state":"pending","attachment":"c2/eth0","network":"default"})"),
+      entry("extra", 100, "10.0.0.7/32", 8, R"({"node":"h1","mac":"0a:58:0a:00:00:02","attachment":"c1/eth0"})"),
       entry("port6", 100, "fd00::3/128", 8,
             R"({"node":"h2","mac":"0a:58:0a:00:00:03","state":"pending","attachment":"c2/eth0","network":"default"})"),
   };
@@ -78,7 +79,9 @@ TEST_CASE("what a checkpoint holds comes back, and the stream goes on from there
   CHECK(after.incarnation() == "inc-1");
   CHECK(after.sums().total() == before.sums().total());
   CHECK(after.sums().shards() == before.sums().shards());
-  CHECK(after.port_count() == 3);
+  CHECK(after.port_count() == 4);
+  CHECK(after.find(key("10.0.0.7"))->extra);
+  CHECK(after.extras_of("c1/eth0").size() == 1);
   CHECK(after.find(key("10.0.0.2"))->attachment == "c1/eth0");
   CHECK(after.find(key("10.0.0.2"))->own);
   CHECK(after.find(key("fd00::3"))->node == "h2");
@@ -90,7 +93,7 @@ TEST_CASE("what a checkpoint holds comes back, and the stream goes on from there
   CHECK(after.known_absent(key("10.0.0.4"), 9));
   CHECK_FALSE(after.known_absent(key("10.0.0.4"), 10));
   const auto changes = after.take_changes();
-  CHECK(changes.ports.size() == 3);
+  CHECK(changes.ports.size() == 4);
   CHECK(changes.layout);
   // Deltas: a newer port, a tombstone, a change of the kind that only a later version knows.
   for (Directory* each : {&before, &after}) {
@@ -101,11 +104,16 @@ TEST_CASE("what a checkpoint holds comes back, and the stream goes on from there
     gone.generation = 7;
     gone.deleted = true;
     each->apply(gone);
+    auto let_go = entry("extra", 100, "10.0.0.7/32", 12, "null");
+    let_go.generation = 8;
+    let_go.deleted = true;
+    each->apply(let_go);
     each->apply(entry("tomorrow", 0, "x", 12, R"({"what":2})"));
     each->advance(12);
   }
   CHECK(after.find(key("10.0.0.3"))->own);
   CHECK_FALSE(after.find(key("10.0.0.2")));
+  CHECK_FALSE(after.find(key("10.0.0.7")));
   CHECK(after.sums().total() == before.sums().total());
   CHECK(directory::write_image(after.image().value()) == directory::write_image(before.image().value()));
 }
@@ -168,7 +176,7 @@ TEST_CASE("a file is whole or not there") {
   Directory directory("h1");
   fill(directory);
   REQUIRE(directory::save_checkpoint(path, directory.image().value()));
-  CHECK(directory::load_checkpoint(path)->ports.size() == 3);
+  CHECK(directory::load_checkpoint(path)->ports.size() == 4);
   CHECK_FALSE(std::filesystem::exists(path + ".new"));
   std::filesystem::resize_file(path, 100);
   CHECK(directory::load_checkpoint(path).error().code() == Errc::undecodable);

@@ -17,7 +17,7 @@ namespace {
 using ipam_api::Json;
 
 constexpr int format = 1;
-constexpr std::size_t port_fields = 10;
+constexpr std::size_t port_fields = 11;
 constexpr std::size_t largest_file = std::size_t{1} << 30;
 
 std::uint64_t checksum_of(std::string_view bytes) {
@@ -79,7 +79,7 @@ bool unsigned_at(const Json& line, std::size_t at) {
 // What the array holds, with its names as numbers of `names`.
 std::optional<PortRecord> port_from(const Json& line, Names& names, std::string& attachment) {
   if (!line.is_array() || line.size() != port_fields || !unsigned_at(line, 1) || !unsigned_at(line, 2) ||
-      !unsigned_at(line, 3)) {
+      !unsigned_at(line, 3) || !line[10].is_boolean()) {
     return std::nullopt;
   }
   for (const std::size_t text : {0U, 4U, 5U, 6U, 7U, 8U, 9U}) {
@@ -104,6 +104,7 @@ std::optional<PortRecord> port_from(const Json& line, Names& names, std::string&
   record.network = names.number_of(text(6));
   record.mac = mac->octets();
   record.state = text(8) == "active" ? PortState::active : PortState::pending;
+  record.extra = line[10].get<bool>();
   attachment = text(9);
   return record;
 }
@@ -169,11 +170,11 @@ std::string write_image(const Image& image) {
   }
   for (const PortRecord& port : image.ports) {
     const auto attachment = image.own_attachments.find(port.key);
-    fmt::format_to(std::back_inserter(text), "[\"{}\",{},{},{},\"{}\",{},{},\"{}\",\"{}\",{}]\n",
-                   port.key.address.str(), port.key.vni.value(), port.generation, port.revision,
-                   ipam_api::digest_text(port.hash), names[port.node], names[port.network],
-                   net::MacAddress(port.mac).str(), port.state == PortState::active ? "active" : "pending",
-                   attachment == image.own_attachments.end() ? std::string("\"\"") : json_text(attachment->second));
+    fmt::format_to(
+        std::back_inserter(text), "[\"{}\",{},{},{},\"{}\",{},{},\"{}\",\"{}\",{},{}]\n", port.key.address.str(),
+        port.key.vni.value(), port.generation, port.revision, ipam_api::digest_text(port.hash), names[port.node],
+        names[port.network], net::MacAddress(port.mac).str(), port.state == PortState::active ? "active" : "pending",
+        attachment == image.own_attachments.end() ? std::string("\"\"") : json_text(attachment->second), port.extra);
   }
   for (const Image::Object& object : image.objects) {
     fmt::format_to(
