@@ -269,6 +269,7 @@ class OpenApi(unittest.TestCase):
         explained = {**request, "attachment": {"container_id": "c7", "ifname": "eth0"}}
         must("POST", "/v1/ports:explain", {**explained, "hostname": "new-0"})
         must("POST", "/v1/ports:explain", {**explained, "node": "h77"})
+        must("POST", "/v1/ports:try", {**explained, "hostname": "new-0"})
         self.assertEqual(404, self.ask("POST", "/v1/ports:allocate", {**explained, "hostname": "new-0", "wishes": {"pools": ["none"]}})[0])
         must("GET", "/v1/refusals/shop/new-0")
         must("POST", "/v1/webhooks/w:test")

@@ -2,9 +2,9 @@
 // one that starts with it hears only what changed since.
 //
 // Format: text, a JSON value a line. First {"mooring_directory":1,"incarnation","revision","digest","ports","objects"};
-// then a port a line, as an array [address, VNI, generation, revision, hash, node, network, MAC, state, attachment];
-// then an object a line, as an object; last {"checksum":"16 hexadecimal digits"}: FNV-1a 64 of all bytes before that
-// line. A file of another format number is refused: the stream will send everything.
+// then a port a line, as an array [address, VNI, generation, revision, hash, node, network, MAC, state, attachment, is
+// it an extra address]; then an object a line, as an object; last {"checksum":"16 hexadecimal digits"}: FNV-1a 64 of
+// all bytes before that line. A file of another format number is refused: the stream will send everything.
 //
 // Errors of reading: Errc::not_found (no file), undecodable (damaged, or not ours; says where), io. Of writing:
 // storage. Threading: functions of their arguments; Checkpoint as said there. 100,000 ports are some 12 MB.
