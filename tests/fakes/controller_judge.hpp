@@ -152,6 +152,10 @@ class Judge {
         // Taken over: the address rests from now, unless the new pod comes into use.
         used_[key] = false;
         owe_rest(key, is->second.owner);
+      } else if (is->second.how == Holder::How::port && after.resting.contains(key) && !before_.resting.contains(key)) {
+        // Unbound while a new pod is on its way: what the binding's last pod is owed begins now.
+        used_[key] = false;
+        owe_rest(key, is->second.owner);
       }
     }
     for (const auto& [key, rest] : rests_) {
