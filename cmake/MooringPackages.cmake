@@ -49,7 +49,7 @@ add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/packaging/mooringctl.bash"
   COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_BINARY_DIR}/packaging"
   COMMAND mooringctl completion bash > "${CMAKE_BINARY_DIR}/packaging/mooringctl.bash"
   DEPENDS mooringctl VERBATIM)
-add_custom_target(mooringctl-completion DEPENDS "${CMAKE_BINARY_DIR}/packaging/mooringctl.bash")
+add_custom_target(mooringctl-completion ALL DEPENDS "${CMAKE_BINARY_DIR}/packaging/mooringctl.bash")
 add_dependencies(programs mooringctl-completion)
 install(FILES "${CMAKE_BINARY_DIR}/packaging/mooringctl.bash" DESTINATION share/bash-completion/completions
   RENAME mooringctl COMPONENT ctl)
