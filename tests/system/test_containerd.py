@@ -29,7 +29,7 @@ class Containerd(LabCase):
             pod.sandbox = None
 
     def pings(self, pod, address):
-        return self.cri[pod.host].execute(pod, "ping", "-c", "1", "-W", "1", address)[0] == 0
+        return any(self.cri[pod.host].execute(pod, "ping", "-c", "1", "-W", "1", address)[0] == 0 for _ in range(3))
 
     def mac(self, pod):
         return self.cri[pod.host].execute(pod, "cat", "/sys/class/net/eth0/address")[1].strip()
