@@ -61,8 +61,17 @@ class LabCase(unittest.TestCase):
         return self.lab.layout.machines[who].address("eth0")
 
     def expect_ping(self, source, target, count=2):
+        self.wait_for_retired_links()
         self.assertTrue(traffic.reaches(self.place(source), self.address(target), count),
                         f"pings from {self._name(source)} to {self._name(target)} answered")
+
+    def wait_for_retired_links(self):
+        """Until the agents have deleted what DELs left for them: each link that goes makes vswitchd read the routes anew, and
+        the userspace datapath may lose a packet meanwhile (CHANGELOG)."""
+        def gone():
+            return not any(name.startswith("gone-mo") for machine in self.lab.layout.of_role("host")
+                           for name in os.listdir(f"{self.lab.places[machine.name].root}/sys/class/net"))
+        eventually(gone, 10, "the links of deleted pods to be gone")
 
     @staticmethod
     def _name(who):

@@ -71,7 +71,8 @@ class PodmanAndCtr(Callers):
         return re.search(r"inet ([\d.]+)", self.podman("exec", name, "ip", "addr", "show", "eth0").stdout).group(1)
 
     def pings(self, name, address):
-        return any(self.podman("exec", name, "ping", "-c", "1", "-W", "2", address, check=False).returncode == 0 for _ in range(3))
+        self.wait_for_retired_links()
+        return self.podman("exec", name, "ping", "-c", "1", "-W", "2", address, check=False).returncode == 0
 
     def test_a_name_of_podmans_own_and_a_fixed_address(self):
         self.run_container("blissful_satoshi")
