@@ -100,6 +100,30 @@ TEST_CASE("flows are replayed after kill -9 and restart of the switch, with no o
   CHECK_THAT(stage.sandbox.ofctl("dump-aggregate", "br0"), Catch::Contains("flow_count=2500"));
 }
 
+TEST_CASE("meters are replayed before the flows that name them, and foreign ones go", "[ovs][sync]") {
+  Stage stage;
+  stage.sandbox.ofctl("add-meter", "br0", "meter=9,pktps,stats,bands=type=drop,rate=5");
+  stage.sync->change_meters({{4, Meter::Unit::kbps, 2000, 400}});
+  stage.sync->replace(flows({"table=0,priority=5,ip,actions=meter:4,output:1"}));
+  REQUIRE(stage.settled());
+  const std::string meters = stage.sandbox.ofctl("dump-meters", "br0");
+  CHECK_THAT(meters, Catch::Contains("meter=4 kbps burst bands=") && Catch::Contains("rate=2000 burst_size=400") &&
+                         !Catch::Contains("meter=9"));
+
+  stage.sandbox.kill_vswitchd();
+  REQUIRE(stage.loop.run_until([&] { return !stage.sync->connected(); }, 2s));
+  stage.sandbox.start_vswitchd();
+  REQUIRE(stage.loop.run_until([&] { return stage.sync->in_line(); }, 5s));
+  CHECK(stage.sandbox.ofctl("dump-meters", "br0") == meters);
+  CHECK(stage.in_switch() == " priority=5,ip actions=meter:4,output:1\n");
+
+  stage.sandbox.ofctl("del-meters", "br0");  // and the flow with it
+  stage.sync->read_back();
+  REQUIRE(stage.loop.run_until([&] { return stage.sync->in_line(); }));
+  CHECK(stage.in_switch() == " priority=5,ip actions=meter:4,output:1\n");
+  CHECK(stage.refused.empty());
+}
+
 TEST_CASE("what somebody else changed is repaired at the next read-back", "[ovs][sync]") {
   Stage stage;
   stage.sync->replace(flows({"table=0,priority=5,ip,actions=output:1", "table=0,priority=1,actions=drop"}));

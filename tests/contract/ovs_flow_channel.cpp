@@ -106,6 +106,35 @@ std::string held(Bridge& bridge) {
   return set.text();
 }
 
+template <class Bridge>
+ApplyOutcome apply_meters(Bridge& bridge, std::vector<MeterChange> changes) {
+  std::optional<ApplyOutcome> outcome;
+  bridge.channel->apply_meters(std::move(changes), 5s, [&](ApplyOutcome o) { outcome = std::move(o); });
+  REQUIRE(bridge.until([&] { return outcome.has_value(); }));
+  return *outcome;
+}
+
+template <class Bridge>
+std::string held_meters(Bridge& bridge) {
+  std::optional<Result<std::vector<Meter>>> meters;
+  bridge.channel->dump_meters(5s, [&](Result<std::vector<Meter>> m) { meters = std::move(m); });
+  REQUIRE(bridge.until([&] { return meters.has_value(); }));
+  REQUIRE(meters->has_value());
+  std::map<std::uint32_t, std::string> lines;
+  for (const Meter& meter : **meters) {
+    lines[meter.id] = meter.str() + '\n';
+  }
+  std::string text;
+  for (const auto& [id, line] : lines) {
+    text += line;
+  }
+  return text;
+}
+
+Meter kbps(std::uint32_t id, std::uint32_t rate, std::uint32_t burst) {
+  return {id, Meter::Unit::kbps, rate, burst};
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) {
@@ -146,6 +175,32 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
     bridge.resume();
     REQUIRE(bridge.until([&] { return bridge.connects == 2; }));
     CHECK(apply(bridge, {add("table=0,priority=1,actions=drop")}).result);
+  }
+
+  SECTION("adds, modifies, reads and removes meters; what is refused stops nothing") {
+    using Kind = MeterChange::Kind;
+    REQUIRE(
+        apply_meters(bridge, {{Kind::add, kbps(2, 1000, 500)}, {Kind::add, {7, Meter::Unit::pktps, 100, 20}}}).result);
+    CHECK(held_meters(bridge) ==
+          "meter=2,kbps,burst,bands=type=drop,rate=1000,burst_size=500\n"
+          "meter=7,pktps,burst,bands=type=drop,rate=100,burst_size=20\n");
+    const ApplyOutcome outcome = apply_meters(
+        bridge, {{Kind::add, kbps(2, 1, 1)}, {Kind::modify, kbps(2, 3000, 9)}, {Kind::remove, kbps(7, 1, 1)}});
+    REQUIRE(outcome.result.has_error());
+    CHECK(outcome.refused == std::vector<std::size_t>{0});
+    CHECK_THAT(outcome.result.error().message(), Catch::Contains("meter=2,kbps,burst,bands=type=drop,rate=1,"));
+    CHECK(held_meters(bridge) == "meter=2,kbps,burst,bands=type=drop,rate=3000,burst_size=9\n");
+    CHECK(apply_meters(bridge, {{Kind::remove, kbps(99, 1, 1)}}).result);  // what is not there is fine
+  }
+
+  SECTION("refuses a flow whose meter is not there, and deletes flows with their meter") {
+    const auto metered = add("table=0,priority=1,ip,actions=meter:3,output:1");
+    CHECK(apply(bridge, {metered}).refused == std::vector<std::size_t>{0});
+    REQUIRE(apply_meters(bridge, {{MeterChange::Kind::add, kbps(3, 1000, 500)}}).result);
+    REQUIRE(apply(bridge, {metered}).result);
+    CHECK(held(bridge) == "table=0,priority=1,ip cookie=0x0 actions=meter:3,output:1\n");
+    REQUIRE(apply_meters(bridge, {{MeterChange::Kind::remove, kbps(3, 1000, 500)}}).result);
+    CHECK(held(bridge).empty());
   }
 
   SECTION("an empty bundle is a barrier") {

@@ -19,9 +19,11 @@ class FakeSwitch {
   using Flow = ovs::Flow;
 
   ovs::DesiredFlows flows;                         // what it holds
+  ovs::Meters meters;                              // the same
   std::function<bool(const Flow&)> refuses;        // additions that it says no to
   bool answers = true;                             // false: it hangs
   std::vector<std::vector<ovs::FlowChange>> seen;  // bundles, also refused ones
+  std::vector<ovs::MeterChange> meters_seen;
   int dumps = 0;
 
   ovs::FlowSync::Dial dial() {
@@ -78,6 +80,18 @@ class FakeSwitch {
       owner_.request(
           {owner_.now_ + deadline, [this, done] { done(owner_.all()); }, [done](const Error& why) { done(why); }});
     }
+    void apply_meters(std::vector<ovs::MeterChange> changes, std::chrono::milliseconds deadline,
+                      Applied done) override {
+      owner_.request({owner_.now_ + deadline,
+                      [this, changes = std::move(changes), done] { done(owner_.carry_out(changes)); },
+                      [done](const Error& why) {
+                        done(ovs::ApplyOutcome{why, {}});
+                      }});
+    }
+    void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override {
+      owner_.request({owner_.now_ + deadline, [this, done] { done(owner_.all_meters()); },
+                      [done](const Error& why) { done(why); }});
+    }
     void after(std::chrono::milliseconds delay, std::function<void()> f) override {
       owner_.timers_.emplace(owner_.now_ + delay, std::move(f));
     }
@@ -128,7 +142,10 @@ class FakeSwitch {
     seen.push_back(changes);
     ovs::ApplyOutcome outcome;
     for (std::size_t i = 0; i < changes.size(); ++i) {
-      if (changes[i].kind == ovs::FlowChange::Kind::add && refuses && refuses(changes[i].flow)) {
+      const Flow& flow = changes[i].flow;
+      const std::uint32_t meter = ovs::meter_of(flow.actions);
+      if (changes[i].kind == ovs::FlowChange::Kind::add &&
+          ((refuses && refuses(flow)) || (meter != 0 && !meters.contains(meter)))) {
         outcome.refused.push_back(i);
       }
     }
@@ -145,6 +162,40 @@ class FakeSwitch {
       }
     }
     return outcome;
+  }
+
+  ovs::ApplyOutcome carry_out(const std::vector<ovs::MeterChange>& changes) {
+    ovs::ApplyOutcome outcome;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const auto& [kind, meter] = changes[i];
+      meters_seen.push_back(changes[i]);
+      if (kind == ovs::MeterChange::Kind::remove) {
+        meters.erase(meter.id);
+        std::vector<ovs::FlowKey> gone;
+        for (const auto& [key, flow] : flows) {
+          if (ovs::meter_of(flow.actions) == meter.id) {
+            gone.push_back(key);
+          }
+        }
+        for (const auto& key : gone) {
+          flows.erase(key);
+        }
+      } else if (meter.rate == 0 || meters.contains(meter.id) != (kind == ovs::MeterChange::Kind::modify)) {
+        outcome.refused.push_back(i);
+        outcome.result = Error(Errc::internal, "programming the fake switch: it refused \"" + meter.str() + "\"");
+      } else {
+        meters.insert_or_assign(meter.id, meter);
+      }
+    }
+    return outcome;
+  }
+
+  std::vector<ovs::Meter> all_meters() const {
+    std::vector<ovs::Meter> all;
+    for (const auto& [id, meter] : meters) {
+      all.push_back(meter);
+    }
+    return all;
   }
 
   std::vector<ovs::FlowEntry> all() {

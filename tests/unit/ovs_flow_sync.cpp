@@ -220,6 +220,60 @@ TEST_CASE("may_delete is asked at the moment of deletion", "[ovs][sync]") {
   CHECK(stage.sync->counters().held == 2);
 }
 
+TEST_CASE("a meter comes before its flows and goes after them", "[ovs][sync]") {
+  using Kind = MeterChange::Kind;
+  bool may = false;
+  FlowSync::Options options;
+  options.may_delete = [&may](const Flow&) { return may; };
+  Stage stage(std::move(options));
+  Flow metered = flow(1);
+  metered.actions = "meter:5,output:2";
+  const Meter meter{5, Meter::Unit::kbps, 1000, 100};
+  stage.device.connect();
+  stage.sync->change_meters({meter});
+  stage.sync->change({{FlowChange::Kind::add, metered}});
+  stage.device.run();
+  CHECK(stage.sync->in_line());
+  CHECK(stage.device.flows.find(metered.key) != nullptr);
+  CHECK(stage.sync->counters().meters == 1);
+
+  const Meter faster{5, Meter::Unit::kbps, 2000, 100};
+  stage.sync->change_meters({faster});
+  stage.device.run();
+  CHECK(stage.device.meters_seen == std::vector<MeterChange>{{Kind::add, meter}, {Kind::modify, faster}});
+
+  stage.sync->change_meters({}, {5});
+  stage.sync->change({{FlowChange::Kind::remove, metered}});
+  stage.device.run();
+  CHECK(stage.device.meters.contains(5));  // the flow is held, and would go with it
+  may = true;
+  stage.sync->reconsider();
+  const auto settled = stage.settled();
+  stage.device.run();
+  CHECK(settled->has_value());
+  CHECK(stage.device.flows.empty());
+  CHECK(stage.device.meters.empty());
+  CHECK(stage.device.meters_seen.back() == MeterChange{Kind::remove, faster});
+}
+
+TEST_CASE("a refused meter is reported, and tried again after a look at the switch", "[ovs][sync]") {
+  std::vector<Meter> refused;
+  FlowSync::Options options;
+  options.meter_refused = [&](const Meter& meter, const Error&) { refused.push_back(meter); };
+  Stage stage(std::move(options));
+  stage.device.connect();
+  const Meter bad{5, Meter::Unit::kbps, 0, 0};  // the fake says no to a rate of 0
+  stage.sync->change_meters({bad, {6, Meter::Unit::pktps, 10, 1}});
+  stage.device.run();
+  CHECK(refused == std::vector<Meter>{bad});
+  CHECK(stage.sync->in_line());
+  CHECK(stage.sync->counters().refused == 1);
+  CHECK(stage.device.meters.size() == 1);
+  stage.sync->read_back();
+  stage.device.run();
+  CHECK(refused.size() == 2);
+}
+
 TEST_CASE("in line is told when it begins and when it ends", "[ovs][sync]") {
   std::vector<bool> told;
   FlowSync::Options options;

@@ -46,6 +46,17 @@ void FlowSync::change(const std::vector<FlowChange>& changes) {
   pump();
 }
 
+void FlowSync::change_meters(const std::vector<Meter>& add, const std::vector<std::uint32_t>& remove) {
+  ++given_;
+  for (const Meter& meter : add) {
+    meters_.want(meter);
+  }
+  for (const std::uint32_t id : remove) {
+    meters_.drop(id);
+  }
+  pump();
+}
+
 void FlowSync::reconsider() {
   ++given_;
   dirty_.insert(held_.begin(), held_.end());
@@ -76,7 +87,8 @@ FlowSync::Counters FlowSync::counters() const {
   now.desired = desired_.size();
   now.actual = actual_.size();
   now.held = held_.size();
-  now.refused = refused_.size();
+  now.refused = refused_.size() + meters_.refused();
+  now.meters = meters_.actual().size();
   return now;
 }
 
@@ -96,17 +108,25 @@ void FlowSync::on_disconnected() {
 void FlowSync::start_read_back() {
   read_back_wanted_ = false;
   busy_ = true;
-  channel_->dump(options_.request_deadline,
-                 [this](const Result<std::vector<FlowEntry>>& entries) { on_dump(entries); });
+  channel_->dump(options_.request_deadline, [this](Result<std::vector<FlowEntry>> entries) {
+    if (!entries) {
+      on_dump(entries, entries.error());
+      return;
+    }
+    channel_->dump_meters(
+        options_.request_deadline,
+        [this, entries = std::move(entries)](const Result<std::vector<Meter>>& meters) { on_dump(entries, meters); });
+  });
 }
 
-void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries) {
+void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters) {
   busy_ = false;
-  if (!entries) {
+  if (!entries || !meters) {
     distrust();
     return;
   }
   ++counters_.read_backs;
+  meters_.found(*meters);
   actual_.clear();
   for (const FlowEntry& entry : *entries) {
     actual_.put(entry.flow);
@@ -143,9 +163,15 @@ void FlowSync::pump() {
     start_read_back();
   }
   while (connected_ && known_ && !busy_) {
+    if (send_meters(meters_.additions())) {
+      break;
+    }
     if (plan_.empty()) {
       carried_out_ = std::max(carried_out_, plan_covers_);
       make_plan();
+      if (plan_.empty() && send_meters(meters_.removals(actual_))) {
+        break;
+      }
       if (plan_.empty()) {
         carried_out_ = given_;
         break;
@@ -165,6 +191,29 @@ void FlowSync::pump() {
   }
   answer_waiters();
   tell_in_line();
+}
+
+// False if there is nothing to send.
+bool FlowSync::send_meters(const std::vector<MeterChange>& changes) {
+  if (changes.empty()) {
+    return false;
+  }
+  busy_ = true;
+  channel_->apply_meters(changes, options_.request_deadline, [this, changes](const ApplyOutcome& outcome) {
+    busy_ = false;
+    if (!outcome.result && outcome.refused.empty()) {
+      distrust();
+      return;
+    }
+    meters_.sent(changes, outcome);
+    for (const std::size_t index : outcome.refused) {
+      if (options_.meter_refused) {
+        options_.meter_refused(changes[index].meter, outcome.result.error());
+      }
+    }
+    pump();
+  });
+  return true;
 }
 
 void FlowSync::make_plan() {

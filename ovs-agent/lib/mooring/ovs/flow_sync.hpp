@@ -1,9 +1,10 @@
-// Keeps one bridge's flows in line with what its owner desires.
+// Keeps one bridge's flows and meters in line with what its owner desires.
 //
 // On every (re)connect the switch is read back and the difference sent, additions before deletions, in bundles of at
 // most 1,000. Later changes are sent as they are given. A flow is deleted only if `may_delete` agrees, whoever made it.
 // A flow that the switch refuses is left out, reported and tried again when it changes or after the next read-back; it
-// never stops the others.
+// never stops the others. Meters go into the switch before the flows and out of it after them, once no flow in it names
+// them.
 //
 // Threading: one thread, the owner's; callbacks come on it too.
 #pragma once
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/meter_sync.hpp"
 #include "mooring/ovs/openflow.hpp"
 
 namespace mooring::ovs {
@@ -37,7 +39,8 @@ class FlowSync {
     MayDelete may_delete;  // none = everything may go
     std::chrono::milliseconds request_deadline{5000};
     std::function<void(const Flow&, const Error&)> refused;  // the switch said no; log it here
-    std::function<void(bool in_line)> in_line_changed;       // true: the switch holds exactly what is desired
+    std::function<void(const Meter&, const Error&)> meter_refused;
+    std::function<void(bool in_line)> in_line_changed;  // true: the switch holds exactly what is desired
   };
 
   struct Counters {
@@ -47,6 +50,7 @@ class FlowSync {
     std::size_t desired = 0, actual = 0;   // flows now
     std::size_t held = 0;                  // in the switch, not desired, may_delete said no
     std::size_t refused = 0;               // desired, refused by the switch
+    std::size_t meters = 0;                // in the switch now
   };
 
   FlowSync(const Dial& dial, Options options);
@@ -59,12 +63,18 @@ class FlowSync {
   // A part of it: `add` desires the flow, `remove` no longer desires its key. Sent in the order "adds, then removes"
   // of all that is pending.
   void change(const std::vector<FlowChange>& changes);
+  // Desires these meters, and no longer those. A flow that names a meter is given after it: a flow whose meter is not
+  // there is refused.
+  void change_meters(const std::vector<Meter>& add, const std::vector<std::uint32_t>& remove = {});
+  const Meters& desired_meters() const { return meters_.desired(); }
   const DesiredFlows& desired() const { return desired_; }
   // What the switch was last known to hold; empty until the first read-back.
   const DesiredFlows& actual() const { return actual_; }
 
   // Of the desired flows, those that the last read-back did not find as they should be (they are put right at once).
   const std::unordered_set<FlowKey>& amiss() const { return amiss_; }
+  const Meters& actual_meters() const { return meters_.actual(); }
+  const std::set<std::uint32_t>& amiss_meters() const { return meters_.amiss(); }
 
   // Asks may_delete again about the flows that were held.
   void reconsider();
@@ -91,9 +101,10 @@ class FlowSync {
   void on_connected();
   void on_disconnected();
   void start_read_back();
-  void on_dump(const Result<std::vector<FlowEntry>>& entries);
+  void on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters);
   void touch(const FlowKey& key);
   void pump();
+  bool send_meters(const std::vector<MeterChange>& changes);
   void make_plan();
   std::vector<FlowChange> next_bundle();
   std::optional<FlowChange> step_for(const FlowKey& key);
@@ -107,6 +118,7 @@ class FlowSync {
   void expire(std::uint64_t waiter, std::chrono::milliseconds deadline);
 
   Options options_;
+  MeterSync meters_;
   DesiredFlows desired_;
   DesiredFlows actual_;
   std::unordered_set<FlowKey> dirty_;  // touched since the plan was made

@@ -279,6 +279,22 @@ void OpenFlow::dump(std::chrono::milliseconds deadline, Dumped done) {
   connection_->submit(OpenFlowRequest{DumpRequest{std::move(done)}, Clock::now() + deadline});
 }
 
+void OpenFlow::apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) {
+  const std::size_t size = changes.size();
+  OpenFlowRequest request{MeterRequest{std::move(changes), std::move(done)}, Clock::now() + deadline};
+  if (size > max_bundle) {
+    connection_->refuse(
+        std::move(request),
+        Error(Errc::too_large, fmt::format("programming {} meters at once: at most {} are allowed", size, max_bundle)));
+    return;
+  }
+  connection_->submit(std::move(request));
+}
+
+void OpenFlow::dump_meters(std::chrono::milliseconds deadline, MetersDumped done) {
+  connection_->submit(OpenFlowRequest{DumpMetersRequest{std::move(done)}, Clock::now() + deadline});
+}
+
 void OpenFlow::after(std::chrono::milliseconds delay, std::function<void()> f) {
   connection_->after(Clock::now() + delay, std::move(f));
 }

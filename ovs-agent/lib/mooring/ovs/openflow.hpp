@@ -1,4 +1,4 @@
-// One OpenFlow 1.5 connection to a bridge's management socket, for programming flows.
+// One OpenFlow 1.5 connection to a bridge's management socket, for programming flows and meters.
 //
 // API: asynchronous; nothing here blocks the owner. Every request has a deadline and its callback runs exactly once
 // (not at all once the object is gone), through Post. Requests are carried out one after the other in the order given.
@@ -7,7 +7,7 @@
 // Failures: a request that misses its deadline makes the connection suspect (the switch may hang, what it did is not
 // known): it is dropped and dialled again, and the owner must read back (dump) after `connected`. FlowSync does.
 // Redials for ever, at intervals of 20 to 200 ms.
-// Source: OpenFlow 1.5.1, 7.3.9 (bundles), 7.3.5.2 (flow descriptions); ovs-vswitchd(8).
+// Source: OpenFlow 1.5.1, 7.3.9 (bundles), 7.3.5.2 (flow descriptions), 7.3.4.5 (meters); ovs-vswitchd(8).
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@
 #include "mooring/base/error.hpp"
 #include "mooring/ovs/flow_table.hpp"
 #include "mooring/ovs/library.hpp"
+#include "mooring/ovs/meter.hpp"
 
 namespace mooring::ovs {
 
@@ -43,6 +44,7 @@ class FlowChannel {
  public:
   using Applied = std::function<void(ApplyOutcome)>;
   using Dumped = std::function<void(Result<std::vector<FlowEntry>>)>;
+  using MetersDumped = std::function<void(Result<std::vector<Meter>>)>;
   struct Callbacks {
     std::function<void()> connected;
     std::function<void(const Error& why)> disconnected;  // only after `connected`
@@ -54,6 +56,10 @@ class FlowChannel {
   virtual void apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) = 0;
   // All flows of all tables.
   virtual void dump(std::chrono::milliseconds deadline, Dumped done) = 0;
+  // One after the other, each by itself: OVS takes no meters in a bundle. What was not refused is carried out. Done =
+  // behind a barrier. Deleting a meter deletes the flows that name it. At most max_bundle changes, else too_large.
+  virtual void apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) = 0;
+  virtual void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) = 0;
   // Runs `f` on the owner's thread after `delay`.
   virtual void after(std::chrono::milliseconds delay, std::function<void()> f) = 0;
 
@@ -70,6 +76,8 @@ class OpenFlow final : public FlowChannel {
 
   void apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override;
   void dump(std::chrono::milliseconds deadline, Dumped done) override;
+  void apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) override;
+  void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override;
   void after(std::chrono::milliseconds delay, std::function<void()> f) override;
 
  private:

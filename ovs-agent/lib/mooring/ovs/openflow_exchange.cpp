@@ -13,13 +13,33 @@ std::string wire_text(const FlowChange& change) {
   return change.kind == FlowChange::Kind::add ? change.flow.str() : change.flow.key.str();
 }
 
+mo_meter_step step_of(MeterChange::Kind kind) {
+  return kind == MeterChange::Kind::add      ? MO_METER_ADD
+         : kind == MeterChange::Kind::modify ? MO_METER_MODIFY
+                                             : MO_METER_REMOVE;
+}
+
+// Tells the owner of each kind of request what became of it when nothing became of it.
+struct Failure {
+  Error error;
+  std::function<void()> operator()(ApplyRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(ApplyOutcome{error, {}}); };
+  }
+  std::function<void()> operator()(MeterRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(ApplyOutcome{error, {}}); };
+  }
+  std::function<void()> operator()(DumpRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(error); };
+  }
+  std::function<void()> operator()(DumpMetersRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(error); };
+  }
+};
+
 }  // namespace
 
 std::function<void()> failure_of(OpenFlowRequest request, const Error& error) {
-  if (auto* apply = std::get_if<ApplyRequest>(&request.what)) {
-    return [done = std::move(apply->done), error] { done(ApplyOutcome{error, {}}); };
-  }
-  return [done = std::move(std::get<DumpRequest>(request.what).done), error] { done(error); };
+  return std::visit(Failure{error}, request.what);
 }
 
 OpenFlowExchange::OpenFlowExchange(OpenFlowRequest request, mo_of* of, std::uint32_t bundle, std::string target)
@@ -27,10 +47,22 @@ OpenFlowExchange::OpenFlowExchange(OpenFlowRequest request, mo_of* of, std::uint
   if (const auto* apply = std::get_if<ApplyRequest>(&request_.what)) {
     phase_ = Phase::adding;
     begin_bundle(of, *apply);
+  } else if (const auto* meters = std::get_if<MeterRequest>(&request_.what)) {
+    phase_ = Phase::metering;
+    begin_meters(of, *meters);
   } else {
     phase_ = Phase::reading;
-    dump_xid_ = mo_of_dump_flows(of);
+    dump_xid_ = std::holds_alternative<DumpRequest>(request_.what) ? mo_of_dump_flows(of) : mo_of_dump_meters(of);
   }
+}
+
+void OpenFlowExchange::begin_meters(mo_of* of, const MeterRequest& meters) {
+  for (std::size_t i = 0; i < meters.changes.size(); ++i) {
+    const auto& [kind, meter] = meters.changes[i];
+    const mo_meter raw{meter.id, meter.unit == Meter::Unit::pktps ? 1 : 0, meter.rate, meter.burst};
+    index_by_xid_.emplace(mo_of_meter(of, step_of(kind), &raw), i);
+  }
+  barrier_xid_ = mo_of_barrier(of);
 }
 
 void OpenFlowExchange::begin_bundle(mo_of* of, const ApplyRequest& apply) {
@@ -60,10 +92,15 @@ OpenFlowExchange::Answer OpenFlowExchange::on_message(mo_of* of, const mo_messag
       if (phase_ == Phase::closing) {
         return finish_bundle();
       }
+      if (phase_ == Phase::metering) {
+        return finish_meters();
+      }
       close_bundle(of);
       return std::nullopt;
     case MO_FLOWS:
       return phase_ == Phase::reading && message.xid == dump_xid_ ? collect(message) : std::nullopt;
+    case MO_METERS:
+      return phase_ == Phase::reading && message.xid == dump_xid_ ? collect_meters(message) : std::nullopt;
     case MO_BUNDLE_REPLY:
     case MO_NOTHING:
       break;
@@ -76,7 +113,7 @@ OpenFlowExchange::Answer OpenFlowExchange::on_error(const mo_message& message) {
     if (message.xid != dump_xid_) {
       return std::nullopt;
     }
-    return fail(Error(Errc::internal, fmt::format("reading the flows of {}: {}", target_, message.error)));
+    return fail(Error(Errc::internal, fmt::format("reading the tables of {}: {}", target_, message.error)));
   }
   if (const auto flow = index_by_xid_.find(message.xid); flow != index_by_xid_.end()) {
     refused_.emplace(flow->second, message.error);
@@ -108,6 +145,35 @@ OpenFlowExchange::Answer OpenFlowExchange::finish_bundle() {
     outcome.result = Error(Errc::internal, fmt::format("{}: the switch refused the bundle: {}", doing, failure_));
   }
   return [done = std::move(apply.done), outcome = std::move(outcome)] { done(outcome); };
+}
+
+OpenFlowExchange::Answer OpenFlowExchange::finish_meters() {
+  auto& meters = std::get<MeterRequest>(request_.what);
+  ApplyOutcome outcome;
+  for (const auto& [index, reason] : refused_) {
+    if (outcome.result) {
+      outcome.result = Error(Errc::internal, fmt::format("programming meters at {}: the switch refused \"{}\": {}",
+                                                         target_, meters.changes[index].meter.str(), reason));
+    }
+    outcome.refused.push_back(index);
+  }
+  return [done = std::move(meters.done), outcome = std::move(outcome)] { done(outcome); };
+}
+
+OpenFlowExchange::Answer OpenFlowExchange::collect_meters(const mo_message& message) {
+  for (std::size_t i = 0; i < message.n_meters; ++i) {
+    const mo_meter& raw = message.meters[i];
+    meters_.push_back({raw.id, raw.packets ? Meter::Unit::pktps : Meter::Unit::kbps, raw.rate, raw.burst});
+  }
+  if (message.error != nullptr) {
+    return fail(Error(Errc::internal, fmt::format("reading the meters of {}: {}", target_, message.error)));
+  }
+  if (message.more) {
+    return std::nullopt;
+  }
+  return [done = std::move(std::get<DumpMetersRequest>(request_.what).done), meters = std::move(meters_)] {
+    done(meters);
+  };
 }
 
 OpenFlowExchange::Answer OpenFlowExchange::collect(const mo_message& message) {

@@ -1,5 +1,6 @@
-// One request to the switch and its conversation: a bundle (open, add …, barrier, commit or discard, barrier) or a
-// dump. Knows nothing of connections, threads and clocks. Internal to mooring::ovs.
+// One request to the switch and its conversation: a bundle (open, add …, barrier, commit or discard, barrier), changes
+// of meters (each, then a barrier), or a dump. Knows nothing of connections, threads and clocks. Internal to
+// mooring::ovs.
 #pragma once
 
 #include <chrono>
@@ -24,8 +25,15 @@ struct ApplyRequest {
 struct DumpRequest {
   FlowChannel::Dumped done;
 };
+struct MeterRequest {
+  std::vector<MeterChange> changes;
+  FlowChannel::Applied done;
+};
+struct DumpMetersRequest {
+  FlowChannel::MetersDumped done;
+};
 struct OpenFlowRequest {
-  std::variant<ApplyRequest, DumpRequest> what;
+  std::variant<ApplyRequest, DumpRequest, MeterRequest, DumpMetersRequest> what;
   std::chrono::steady_clock::time_point deadline;
 };
 
@@ -44,24 +52,28 @@ class OpenFlowExchange {
   std::function<void()> fail(const Error& error) { return failure_of(std::move(request_), error); }
 
  private:
-  enum class Phase { adding, closing, reading };
+  enum class Phase { adding, closing, metering, reading };
   using Answer = std::optional<std::function<void()>>;
 
   void begin_bundle(mo_of* of, const ApplyRequest& apply);
+  void begin_meters(mo_of* of, const MeterRequest& meters);
   Answer on_error(const mo_message& message);
   void close_bundle(mo_of* of);
   Answer finish_bundle();
+  Answer finish_meters();
   Answer collect(const mo_message& message);
+  Answer collect_meters(const mo_message& message);
 
   OpenFlowRequest request_;
   const std::string target_;
   const std::uint32_t bundle_;
   Phase phase_;
   std::uint32_t open_xid_ = 0, close_xid_ = 0, barrier_xid_ = 0, dump_xid_ = 0;
-  std::unordered_map<std::uint32_t, std::size_t> index_by_xid_;  // of the flows in the bundle
+  std::unordered_map<std::uint32_t, std::size_t> index_by_xid_;  // of the flows in the bundle, or of the meters
   std::map<std::size_t, std::string> refused_;                   // reason by index
   std::string failure_;                                          // of the bundle as a whole
   std::vector<FlowEntry> flows_;
+  std::vector<Meter> meters_;
 };
 
 }  // namespace mooring::ovs

@@ -11,6 +11,7 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
@@ -141,6 +142,57 @@ char* mo_of_bundle_flow(mo_of* of, uint32_t bundle_id, int remove, const char* f
   return NULL;
 }
 
+uint32_t mo_of_meter(mo_of* of, mo_meter_step step, const mo_meter* meter) {
+  struct ofputil_meter_band band = {.type = OFPMBT13_DROP, .rate = meter->rate, .burst_size = meter->burst};
+  struct ofputil_meter_mod mod = {
+      .command = step == MO_METER_ADD      ? OFPMC13_ADD
+                 : step == MO_METER_MODIFY ? OFPMC13_MODIFY
+                                           : OFPMC13_DELETE,
+      .meter = {.meter_id = meter->id,
+                .flags = (meter->packets ? OFPMF13_PKTPS : OFPMF13_KBPS) | OFPMF13_BURST,
+                .n_bands = step == MO_METER_REMOVE ? 0 : 1,
+                .bands = &band},
+  };
+  return queue(of, ofputil_encode_meter_mod(OF_VERSION, &mod));
+}
+
+uint32_t mo_of_dump_meters(mo_of* of) {
+  return queue(of, ofputil_encode_meter_request(OF_VERSION, OFPUTIL_METER_CONFIG, OFPM13_ALL));
+}
+
+static mo_meter meter_from(const struct ofputil_meter_config* config) {
+  const int unit = config->flags & (OFPMF13_KBPS | OFPMF13_PKTPS);
+  mo_meter meter = {.id = config->meter_id, .packets = unit == OFPMF13_PKTPS};
+  if (config->flags == (unit | OFPMF13_BURST) && config->n_bands == 1 && config->bands[0].type == OFPMBT13_DROP) {
+    meter.rate = config->bands[0].rate;
+    meter.burst = config->bands[0].burst_size;
+  }
+  return meter;
+}
+
+static void receive_meters(struct ofpbuf* message, mo_message* out) {
+  out->kind = MO_METERS;
+  out->more = ofpmp_more(message->data);
+  size_t room = 0;
+  uint64_t stub[256 / 8];
+  struct ofpbuf bands = OFPBUF_STUB_INITIALIZER(stub);
+  for (;;) {
+    struct ofputil_meter_config config;
+    int error = ofputil_decode_meter_config(message, &config, &bands);
+    if (error) {
+      if (error != EOF) {
+        out->error = xstrdup("a meter in the switch's answer could not be decoded");
+      }
+      break;
+    }
+    if (out->n_meters == room) {
+      out->meters = x2nrealloc(out->meters, &room, sizeof *out->meters);
+    }
+    out->meters[out->n_meters++] = meter_from(&config);
+  }
+  ofpbuf_uninit(&bands);
+}
+
 static void receive_flows(struct ofpbuf* message, mo_message* out) {
   out->kind = MO_FLOWS;
   out->more = ofpmp_more(message->data);
@@ -192,6 +244,9 @@ void mo_of_receive(mo_of* of, mo_message* out) {
         case OFPTYPE_FLOW_STATS_REPLY:
           receive_flows(message, out);
           break;
+        case OFPTYPE_METER_CONFIG_STATS_REPLY:
+          receive_meters(message, out);
+          break;
         case OFPTYPE_ERROR: {
           enum ofperr code = ofperr_decode_msg(header, NULL);
           out->kind = MO_ERROR;
@@ -211,6 +266,7 @@ void mo_message_clear(mo_message* message) {
     mo_flow_clear(&message->flows[i]);
   }
   free(message->flows);
+  free(message->meters);
   free(message->error);
   memset(message, 0, sizeof *message);
 }

@@ -29,14 +29,27 @@ uint32_t mo_of_bundle(mo_of*, mo_bundle_step, uint32_t bundle_id);
 /* Adds a flow ("table=…,priority=…,…,actions=…") or, with `remove`, a strict deletion to the open bundle. */
 char* mo_of_bundle_flow(mo_of*, uint32_t bundle_id, int remove, const char* flow, uint32_t* xid);
 
-typedef enum { MO_NOTHING, MO_BARRIER_REPLY, MO_BUNDLE_REPLY, MO_FLOWS, MO_ERROR } mo_message_kind;
+/* A meter with one band that drops; a meter of the switch's that is of another form has rate 0. */
+typedef struct {
+  uint32_t id;
+  int packets; /* of `rate` and `burst`: packets, else kilobits */
+  uint32_t rate, burst;
+} mo_meter;
+/* Not part of a bundle: OVS takes no meters there. */
+typedef enum { MO_METER_ADD, MO_METER_MODIFY, MO_METER_REMOVE } mo_meter_step;
+uint32_t mo_of_meter(mo_of*, mo_meter_step, const mo_meter*);
+uint32_t mo_of_dump_meters(mo_of*);
+
+typedef enum { MO_NOTHING, MO_BARRIER_REPLY, MO_BUNDLE_REPLY, MO_FLOWS, MO_METERS, MO_ERROR } mo_message_kind;
 typedef struct {
   mo_message_kind kind;
   uint32_t xid;
   mo_flow* flows; /* MO_FLOWS */
   size_t n_flows;
-  int more;    /* MO_FLOWS: not the last message of this reply */
-  char* error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS: what could not be decoded */
+  mo_meter* meters; /* MO_METERS */
+  size_t n_meters;
+  int more;    /* MO_FLOWS, MO_METERS: not the last message of this reply */
+  char* error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS, MO_METERS: what could not be decoded */
 } mo_message;
 /* Takes the next message that matters; MO_NOTHING when there is none. Echo requests are answered inside. */
 void mo_of_receive(mo_of*, mo_message*);
