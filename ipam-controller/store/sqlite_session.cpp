@@ -22,7 +22,8 @@ SchemaChange prepare(SqliteConnection& db, const SqliteOptions& options) {
     throw std::runtime_error(fmt::format("the file system has no shared memory for WAL (journal mode {})", mode));
   }
   db.execute("PRAGMA synchronous = FULL");
-  db.execute("PRAGMA wal_autocheckpoint = 0");
+  // No "PRAGMA wal_autocheckpoint": even = 0 takes away the hook by which the connection counts the WAL's pages, and
+  // the hook alone keeps SQLite from moving the WAL by itself.
   db.execute("PRAGMA journal_size_limit = 67108864");
   db.execute("PRAGMA cache_size = -65536");
   db.execute("PRAGMA temp_store = MEMORY");

@@ -309,3 +309,21 @@ TEST_CASE("150,000 bindings and ports are loaded as they were", "[sqlite]") {
   CHECK(engine.allocate(Ask("h1", "c1", "a").pool("big")).value().address.address ==
         net::Ipv4Address(0x0a400010 + count));
 }
+
+TEST_CASE("a store that is written to for long does not grow its WAL for ever") {
+  const Folder folder;
+  SqliteOptions options = folder.options();
+  options.wal_pages_when_idle = 50;
+  options.wal_pages_at_most = 200;
+  Loop loop;
+  const auto store = open(options, loop);
+  Engine engine(loop, *store);
+  engine.usual();
+  for (int i = 0; i < 300; ++i) {  // a commit each, of several pages
+    engine.allocate(Ask("h1", fmt::format("c{}", i % 8), fmt::format("web-{}", i % 8)).kind(Kind::stateful)).value();
+    CHECK(engine.del("h1", fmt::format("c{}", i % 8)));
+  }
+  constexpr std::uintmax_t frame_bytes = 4096 + 24;
+  CHECK(std::filesystem::file_size(options.path + "-wal") < 400 * frame_bytes);
+  CHECK(std::filesystem::file_size(options.path) > 4096);
+}
