@@ -14,6 +14,10 @@
 namespace mooring::controller {
 namespace {
 
+// A batch begins so many rounds of the loop after the one before: its answers go out first, and what their readers and
+// others ask next comes in. A batch of all that wait is worth more than an early one: they share its fsync.
+constexpr int rounds_between_batches = 2;
+
 // Bounds the time until the first of a batch is answered (a few milliseconds of SQLite).
 constexpr std::size_t max_requests_a_batch = 512;
 
@@ -80,11 +84,21 @@ void Ipam::schedule() {
     return;
   }
   scheduled_ = true;
-  post_([weak = std::weak_ptr<Ipam*>(self_)] {
-    if (const auto self = weak.lock()) {
-      (*self)->scheduled_ = false;
-      (*self)->drain();
+  drain_in(rounds_between_batches);
+}
+
+void Ipam::drain_in(int rounds) {
+  post_([weak = std::weak_ptr<Ipam*>(self_), rounds] {
+    const auto self = weak.lock();
+    if (!self) {
+      return;
     }
+    if (rounds > 0) {
+      (*self)->drain_in(rounds - 1);
+      return;
+    }
+    (*self)->scheduled_ = false;
+    (*self)->drain();
   });
 }
 

@@ -179,6 +179,7 @@ class Ipam {
   void apply(Request& request, Batch& batch);
   void expire_due(Batch& batch);
   void schedule();
+  void drain_in(int rounds);
   void drain();
   void landed(Result<void> outcome);
   void count_batch(bool durable);
