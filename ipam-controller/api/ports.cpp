@@ -1,6 +1,8 @@
 // /v1/ports: what nodes ask for on behalf of containers, and what admins see of it.
 #include <algorithm>
+#include <charconv>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -160,28 +162,104 @@ asio::awaitable<Answered> release(Services& services, const Call& call) {
   co_return answered(200, to_json(*released));
 }
 
+// Which ports a list shall have; what can be told from a packed port is asked first, for there may be a million.
+class PortFilter {
+ public:
+  PortFilter(const Filters& filters, const PortTable& ports)
+      : filters_(filters),
+        ports_(ports),
+        network_(of(filters.network)),
+        namespace_(of(filters.namespace_)),
+        node_(of(filters.node)) {}
+
+  bool fits(const PackedPort& port) const {
+    return network_.fits(port.network()) && namespace_.fits(port.namespace_id()) && node_.fits(port.node()) &&
+           (filters_.hostname.empty() || filters_.hostname_fits(port.hostname())) && rest_fits(port);
+  }
+
+ private:
+  struct Name {
+    bool any = true;
+    std::optional<NameTable::Id> id;  // none: no port has it
+    bool fits(NameTable::Id other) const { return any || id == other; }
+  };
+  Name of(const std::string& wanted) const { return {wanted.empty(), ports_.names().find(wanted)}; }
+  bool rest_fits(const PackedPort& packed) const {
+    if (filters_.subnet.empty() && filters_.pool.empty() && filters_.labels.empty()) {
+      return true;
+    }
+    const Port port = ports_.unpack(packed);
+    return filters_.subnet_fits(port.subnet) && filters_.pool_fits(port.pool) && filters_.labels_fit(port.labels);
+  }
+
+  const Filters& filters_;
+  const PortTable& ports_;
+  Name network_, namespace_, node_;
+};
+
+PortAddress key_of(const PackedPort& port) {
+  return {port.vni(), port.primary()};
+}
+
+std::string page_key_of(const PackedPort& port) {
+  return fmt::format("{}/{}", port.vni().value(), port.primary().str());
+}
+
+// "100/10.0.0.7", the last of the page before.
+Result<std::optional<PortAddress>> page_began_after(const std::string& text) {
+  if (text.empty()) {
+    return std::optional<PortAddress>();
+  }
+  std::uint32_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, number);
+  const bool whole = error == std::errc() && slash != end && *slash == '/';
+  const auto vni = net::Vni::from(number);
+  const auto address = net::IpAddress::parse(whole ? std::string_view(slash + 1, end) : std::string_view());
+  if (!vni || !address) {
+    return Error(Errc::invalid_argument, fmt::format("continue '{}' is not of a list of ports", text),
+                 "give what the page before had in \"continue\", and the same filters");
+  }
+  return std::optional<PortAddress>({*vni, *address});
+}
+
+// The first ports behind `after`, one more than the page takes.
+std::vector<const PackedPort*> first_of(const PortTable& ports, const PortFilter& filter,
+                                        const std::optional<PortAddress>& after, std::size_t count) {
+  const auto before = [](const PackedPort* a, const PackedPort* b) { return key_of(*a) < key_of(*b); };
+  std::vector<const PackedPort*> first;  // a heap: its greatest goes when there are too many
+  ports.each([&](const PackedPort& port) {
+    const bool behind = !after || *after < key_of(port);
+    if (!behind || (first.size() == count && !before(&port, first.front())) || !filter.fits(port)) {
+      return;
+    }
+    if (first.size() == count) {
+      std::pop_heap(first.begin(), first.end(), before);
+      first.pop_back();
+    }
+    first.push_back(&port);
+    std::push_heap(first.begin(), first.end(), before);
+  });
+  std::sort_heap(first.begin(), first.end(), before);
+  return first;
+}
+
+// In the order of (VNI, address).
 asio::awaitable<Answered> list(Services& services, const Call& call) {
-  const Result<Filters> filters =
-      filters_of(call, {"network", "namespace", "node", "subnet", "pool", "hostname", "label"});
+  Result<Filters> filters = filters_of(call, {"network", "namespace", "node", "subnet", "pool", "hostname", "label"});
   if (!filters) {
     co_return filters.error();
   }
-  const LookAtAll look = [&filters](const State& state) {
-    std::vector<std::pair<std::string, const PackedPort*>> fitting;
-    state.ports().each([&](const PackedPort& packed) {
-      const Port port = state.ports().unpack(packed);
-      if (filters->network_fits(port.owner.network) && filters->namespace_fits(port.owner.namespace_) &&
-          filters->node_fits(port.node) && filters->subnet_fits(port.subnet) && filters->pool_fits(port.pool) &&
-          filters->hostname_fits(port.owner.hostname) && filters->labels_fit(port.labels)) {
-        fitting.emplace_back(fmt::format("{}/{}/{}/{}", port.owner.network, port.owner.namespace_, port.owner.hostname,
-                                         port.owner.interface_ordinal),
-                             &packed);
-      }
-    });
-    std::sort(fitting.begin(), fitting.end());
+  const Result<std::optional<PortAddress>> after = page_began_after(filters->paging.after);
+  if (!after) {
+    co_return after.error();
+  }
+  filters->paging.after.clear();  // the page's keys are not in the order of their texts
+  const LookAtAll look = [&filters, &after](const State& state) {
     Page page(filters->paging);
-    for (const auto& [path, port] : fitting) {
-      if (page.takes(path)) {
+    const PortFilter filter(*filters, state.ports());
+    for (const PackedPort* port : first_of(state.ports(), filter, *after, filters->paging.limit + 1)) {
+      if (page.takes(page_key_of(*port))) {
         page.add(view_of(state.ports().unpack(*port)));
       }
     }

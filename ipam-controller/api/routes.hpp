@@ -104,8 +104,8 @@ using Look = std::function<Result<ipam_api::Json>(const State& state)>;
 asio::awaitable<Answered> look_at(Services& services, Look look);
 // A part of a list, in the order of keys.
 struct Paging {
-  std::size_t limit = 0;  // 0: all
-  std::string after;      // the key of the last item of the page before
+  std::size_t limit = 5000;  // of a request that says none: a list of everything would keep all others waiting
+  std::string after;         // the key of the last item of the page before
 };
 class Page {
  public:
@@ -115,7 +115,7 @@ class Page {
     if (!paging_.after.empty() && key <= paging_.after) {
       return false;
     }
-    if (paging_.limit != 0 && items_.size() >= paging_.limit) {
+    if (items_.size() >= paging_.limit) {
       more_ = true;
       return false;
     }

@@ -211,4 +211,11 @@ TEST_CASE("api: pages join to the whole list") {
   }
   CHECK(pages == 3);
   CHECK(joined == whole["items"]);
+  for (const char* wrong : {"web-3", "100", "100/", "x/10.0.0.7", "100/10.0.0"}) {
+    const auto refused = ask(client, "GET", std::string("/v1/ports?continue=") + wrong);
+    CHECK(refused.status == 400);
+    CHECK(refused.body["detail"].get<std::string>().find(wrong) != std::string::npos);
+  }
+  CHECK(ask(client, "GET", "/v1/ports?hostname=web-1*").body["items"].size() == 11);
+  CHECK(ask(client, "GET", "/v1/ports?node=nobody").body["items"].empty());
 }
