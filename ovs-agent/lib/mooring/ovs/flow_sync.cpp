@@ -120,8 +120,8 @@ void FlowSync::start_read_back() {
 }
 
 void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters) {
-  busy_ = false;
   if (!entries || !meters) {
+    busy_ = false;
     distrust();
     return;
   }
@@ -131,6 +131,10 @@ void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Resu
   for (const FlowEntry& entry : *entries) {
     actual_.put(entry.flow);
   }
+  if (options_.found) {
+    options_.found(actual_);  // still busy: what it changes is part of the difference below
+  }
+  busy_ = false;
   known_ = true;
   // Everything is open again: what was refused or held may have become possible.
   refused_.clear();

@@ -41,6 +41,9 @@ class FlowSync {
     std::function<void(const Flow&, const Error&)> refused;  // the switch said no; log it here
     std::function<void(const Meter&, const Error&)> meter_refused;
     std::function<void(bool in_line)> in_line_changed;  // true: the switch holds exactly what is desired
+    // What a read-back found, before the difference is made: here the owner may take up (change()) flows that it would
+    // desire if it remembered them.
+    std::function<void(const DesiredFlows& actual)> found;
   };
 
   struct Counters {

@@ -102,6 +102,7 @@ OpenFlowExchange::Answer OpenFlowExchange::on_message(mo_of* of, const mo_messag
     case MO_METERS:
       return phase_ == Phase::reading && message.xid == dump_xid_ ? collect_meters(message) : std::nullopt;
     case MO_BUNDLE_REPLY:
+    case MO_PACKET_IN:
     case MO_NOTHING:
       break;
   }

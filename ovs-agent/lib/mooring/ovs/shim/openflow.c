@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "openflow.h"
+#include "openflow_internal.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-bundle.h"
@@ -107,6 +108,10 @@ static uint32_t queue(mo_of* of, struct ofpbuf* message) {
   uint32_t xid = ntohl(header->xid);
   ovs_list_push_back(&of->unsent, &message->list_node);
   return xid;
+}
+
+uint32_t mo_of_queue(mo_of* of, struct ofpbuf* request) {
+  return queue(of, request);
 }
 
 uint32_t mo_of_barrier(mo_of* of) {
@@ -247,6 +252,9 @@ void mo_of_receive(mo_of* of, mo_message* out) {
         case OFPTYPE_METER_CONFIG_STATS_REPLY:
           receive_meters(message, out);
           break;
+        case OFPTYPE_PACKET_IN:
+          mo_packet_in_decode(header, out);
+          break;
         case OFPTYPE_ERROR: {
           enum ofperr code = ofperr_decode_msg(header, NULL);
           out->kind = MO_ERROR;
@@ -267,6 +275,11 @@ void mo_message_clear(mo_message* message) {
   }
   free(message->flows);
   free(message->meters);
+  if (message->packet) {
+    free(message->packet->data);
+    free(message->packet->userdata);
+    free(message->packet);
+  }
   free(message->error);
   memset(message, 0, sizeof *message);
 }

@@ -40,7 +40,24 @@ typedef enum { MO_METER_ADD, MO_METER_MODIFY, MO_METER_REMOVE } mo_meter_step;
 uint32_t mo_of_meter(mo_of*, mo_meter_step, const mo_meter*);
 uint32_t mo_of_dump_meters(mo_of*);
 
-typedef enum { MO_NOTHING, MO_BARRIER_REPLY, MO_BUNDLE_REPLY, MO_FLOWS, MO_METERS, MO_ERROR } mo_message_kind;
+/* A packet that a `controller` action sent us; what it did not cut off of it. */
+typedef struct {
+  uint8_t table;
+  uint32_t in_port, pkt_mark;
+  size_t total_size; /* of the whole packet */
+  uint8_t *data, *userdata;
+  size_t size, userdata_size;
+} mo_packet_in;
+
+typedef enum {
+  MO_NOTHING,
+  MO_BARRIER_REPLY,
+  MO_BUNDLE_REPLY,
+  MO_FLOWS,
+  MO_METERS,
+  MO_PACKET_IN,
+  MO_ERROR,
+} mo_message_kind;
 typedef struct {
   mo_message_kind kind;
   uint32_t xid;
@@ -48,8 +65,9 @@ typedef struct {
   size_t n_flows;
   mo_meter* meters; /* MO_METERS */
   size_t n_meters;
-  int more;    /* MO_FLOWS, MO_METERS: not the last message of this reply */
-  char* error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS, MO_METERS: what could not be decoded */
+  int more;             /* MO_FLOWS, MO_METERS: not the last message of this reply */
+  mo_packet_in* packet; /* MO_PACKET_IN */
+  char* error;          /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS, MO_METERS: what could not be decoded */
 } mo_message;
 /* Takes the next message that matters; MO_NOTHING when there is none. Echo requests are answered inside. */
 void mo_of_receive(mo_of*, mo_message*);
