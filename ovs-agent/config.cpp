@@ -133,6 +133,18 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
                  "addresses of the host that pods may open connections to; can be repeated");
   app.add_option("--zone", options.zone, "where the node stands, for selectors of pools and rules");
   app.add_option("--label", options.labels, "NAME=VALUE, for selectors of pools and rules; can be repeated");
+  app.add_option("--max-destinations", config.max_destinations,
+                 "flows of br-tun for ports of other nodes at most; what does not fit is relayed by a gateway")
+      ->default_val(4096)
+      ->check(CLI::Range(16, 1'000'000));
+  app.add_option("--destination-idle-seconds", config.destination_idle_seconds,
+                 "such a flow goes when it was not used for so long, give or take a tenth")
+      ->default_val(300)
+      ->check(CLI::Range(1, 86'400));
+  app.add_option("--relay-packets-per-second", config.relay_packets_per_second,
+                 "what gateways relay of one container at most, to ports that have no flow yet")
+      ->default_val(5000)
+      ->check(CLI::Range(1, 10'000'000));
   app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")
       ->default_val("info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));

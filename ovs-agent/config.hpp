@@ -1,6 +1,7 @@
 // The options of mooring-agent: command line, --config FILE, defaults.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct Config {
   std::vector<net::IpCidr> allow_host_cidrs;
   std::string zone;
   ipam_api::Labels labels;
+  std::size_t max_destinations = 0;
+  std::uint32_t destination_idle_seconds = 0;
+  std::uint32_t relay_packets_per_second = 0;
   std::string log_level;
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }

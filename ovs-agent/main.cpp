@@ -20,6 +20,7 @@
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
 #include "ovs-agent/adapters/views.hpp"
+#include "ovs-agent/app/destinations.hpp"
 #include "ovs-agent/app/inventory_report.hpp"
 #include "ovs-agent/app/reconciler.hpp"
 #include "ovs-agent/app/repairs.hpp"
@@ -34,7 +35,7 @@ using namespace mooring::agent;
 class Agent {
  public:
   Agent(asio::io_context& io, const Config& config)
-      : state_(io.get_executor(), config.name, kernel_boot_id()),
+      : state_(io.get_executor(), config.name, kernel_boot_id(), destination_settings(config)),
         journal_(config.state_dir + "/journal"),
         notes_(config.state_dir),
         switch_(state_,
@@ -44,8 +45,11 @@ class Agent {
                 [this](const ovs::Flow& flow) { return may_delete(flow, state_.directory, state_.ovsdb_read); }),
         flows_(
             state_.executor,
-            FlowPlan(state_.directory, state_.ports, HostSettings{config.name, config.vtep, config.allow_host_cidrs}),
+            FlowPlan(state_.directory, state_.ports,
+                     HostSettings{config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second},
+                     state_.destinations),
             switch_.br_int(), switch_.br_tun()),
+        destinations_(state_, flows_, switch_.packets(), [this] { return watch_.status().connected; }),
         table_(state_, flows_, kernel_),
         checkpoint_(state_.executor, state_.directory, config.checkpoint()),
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
@@ -60,15 +64,17 @@ class Agent {
         inventory_(parts_, attachments_),
         repairs_(parts_, attachments_, switch_),
         reconciler_(parts_, attachments_, leftovers_, delegated_, switch_),
-        views_(parts_, attachments_, ViewSources{config, switch_, watch_}),
+        views_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}),
         socket_(state_.executor, AgentSocket::Calls{attachments_, delegated_, leftovers_, readiness_},
                 AgentSocket::Views{[this] { return views_.status(); }, [this] { return views_.ports(); },
                                    [this] { return views_.flows(); }}) {
     for (const auto& [id, release] : journal_.state().owed) {  // promised by an earlier life: not ports again
       state_.detached[release.attachment] = release.generation == 0 ? std::nullopt : std::optional(release.generation);
     }
-    switch_.on(
-        {[this](auto ovsdb) { table_.ovsdb_changed(std::move(ovsdb)); }, [this] { table_.sync_host_routes(true); }});
+    switch_.on({[this](auto ovsdb) { table_.ovsdb_changed(std::move(ovsdb)); },
+                [this] { table_.sync_host_routes(true); },
+                [this](const ovs::DesiredFlows& actual) { destinations_.take_up(actual); },
+                [this](std::vector<ovs::PacketIn> packets) { destinations_.received(packets); }});
   }
 
   Result<void> start(const Config& config) {
@@ -81,6 +87,7 @@ class Agent {
     flows_.refresh_all();
     asio::co_spawn(state_.executor, checkpoint_.run(), asio::detached);
     asio::co_spawn(state_.executor, switch_.run(), asio::detached);
+    asio::co_spawn(state_.executor, destinations_.run(), asio::detached);
     asio::co_spawn(state_.executor, watch_.run(), asio::detached);
     asio::co_spawn(state_.executor, releases_.run(), asio::detached);
     asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
@@ -91,6 +98,13 @@ class Agent {
   void stop() { socket_.stop(); }
 
  private:
+  static WorkingSet::Settings destination_settings(const Config& config) {
+    WorkingSet::Settings settings;
+    settings.capacity = config.max_destinations;
+    settings.idle = std::chrono::seconds(config.destination_idle_seconds);
+    settings.protect = std::min(settings.protect, settings.idle / 2);
+    return settings;
+  }
   static directory::WatchClientSettings watch_settings(const Config& config) {
     directory::WatchClientSettings settings;
     settings.role = ipam_api::Role::node;
@@ -131,7 +145,11 @@ class Agent {
     co_return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
   }
   void directory_changed(const directory::Changes& changes) {
+    if (switch_.br_tun().counters().held != 0) {
+      destinations_.take_up(switch_.br_tun().actual());  // what was kept until the directory knew
+    }
     table_.directory_changed(changes);
+    destinations_.directory_changed(changes);
     if (!changes.nodes.empty() || !changes.gateways.empty()) {
       std::vector<net::Ipv4Address> peers;
       for (const auto& [name, node] : state_.directory.nodes()) {
@@ -152,6 +170,7 @@ class Agent {
   DeletedNotes notes_;
   NodeSwitch switch_;
   FlowProgram flows_;
+  Destinations destinations_;
   PortTable table_;
   directory::Checkpoint checkpoint_;
   directory::WatchClient watch_;

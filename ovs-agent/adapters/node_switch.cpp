@@ -20,20 +20,29 @@ ovs::Post post_to(const asio::any_io_executor& executor) {
   return [executor](std::function<void()> work) { asio::post(executor, std::move(work)); };
 }
 
+std::string management_of(const SwitchSettings& settings, const char* bridge) {
+  return fmt::format("unix:{}/{}.mgmt", settings.run_dir, bridge);
+}
+
 std::unique_ptr<ovs::FlowSync> flow_sync(const SwitchSettings& settings, NodeState& state, const char* bridge,
-                                         ovs::MayDelete may_delete) {
+                                         ovs::MayDelete may_delete,
+                                         std::function<void(const ovs::DesiredFlows&)> found) {
   ovs::FlowSync::Options options;
+  options.found = std::move(found);
   options.bridge = bridge;
   options.may_delete = std::move(may_delete);
   options.refused = [bridge](const ovs::Flow& flow, const Error& error) {
     spdlog::error("programming {}: '{}' was refused: {}", bridge, flow.str(), error.text());
   };
+  options.meter_refused = [bridge](const ovs::Meter& meter, const Error& error) {
+    spdlog::error("programming {}: '{}' was refused: {}", bridge, meter.str(), error.text());
+  };
   options.in_line_changed = [bridge, &state](bool in_line) {
     spdlog::debug("flows of {} are {}", bridge, in_line ? "in line" : "being changed");
     state.changed.notify();
   };
-  const auto target = fmt::format("unix:{}/{}.mgmt", settings.run_dir, bridge);
-  return std::make_unique<ovs::FlowSync>(ovs::dial_openflow(target, post_to(state.executor)), std::move(options));
+  return std::make_unique<ovs::FlowSync>(ovs::dial_openflow(management_of(settings, bridge), post_to(state.executor)),
+                                         std::move(options));
 }
 
 ovs::AddPort patch(const char* bridge, const char* name, const char* peer, std::uint32_t ofport) {
@@ -86,8 +95,18 @@ bool holds(const ovs::OvsdbState& state, const std::vector<ovs::OvsdbOperation>&
 
 NodeSwitch::NodeSwitch(NodeState& state, SwitchSettings settings, Kernel& kernel, ovs::MayDelete may_delete)
     : state_(state), settings_(std::move(settings)), kernel_(kernel) {
-  br_int_ = flow_sync(settings_, state_, integration_bridge, may_delete);
-  br_tun_ = flow_sync(settings_, state_, tunnel_bridge, may_delete);
+  br_int_ = flow_sync(settings_, state_, integration_bridge, may_delete, {});
+  br_tun_ = flow_sync(settings_, state_, tunnel_bridge, may_delete, [this](const ovs::DesiredFlows& actual) {
+    if (callbacks_.tunnel_flows_found) {
+      callbacks_.tunnel_flows_found(actual);
+    }
+  });
+  packets_ = std::make_unique<ovs::OpenFlowPackets>(management_of(settings_, tunnel_bridge), post_to(state_.executor),
+                                                    [this](std::vector<ovs::PacketIn> packets) {
+                                                      if (callbacks_.packets) {
+                                                        callbacks_.packets(std::move(packets));
+                                                      }
+                                                    });
   ovsdb_ = std::make_unique<ovs::Ovsdb>(settings_.ovsdb, post_to(state_.executor),
                                         [this](std::shared_ptr<const ovs::OvsdbState> now) {
                                           if (callbacks_.ovsdb_changed) {

@@ -1,6 +1,6 @@
 // The node's Open vSwitch: makes br-int, br-tun, their ports, mooring0 and, with the userspace datapath, br-phy, and
 // keeps making them whenever OVSDB, vswitchd or the kernel have lost them. Forwards OVSDB's states, and owns the two
-// FlowSyncs. Threading: the agent's one thread; libopenvswitch's threads post into it.
+// FlowSyncs and the packets of br-tun. Threading: the agent's one thread; libopenvswitch's threads post into it.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 
 #include "mooring/ovs/flow_sync.hpp"
 #include "mooring/ovs/ovsdb.hpp"
+#include "mooring/ovs/packet_channel.hpp"
 #include "mooring/underlay/peer_warmup.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
@@ -31,7 +32,9 @@ class NodeSwitch final : public SwitchPort {
  public:
   struct Callbacks {
     std::function<void(std::shared_ptr<const ovs::OvsdbState>)> ovsdb_changed;
-    std::function<void()> host_interface_made;  // mooring0 is new: its routes are gone
+    std::function<void()> host_interface_made;                         // mooring0 is new: its routes are gone
+    std::function<void(const ovs::DesiredFlows&)> tunnel_flows_found;  // FlowSync::Options::found of br-tun
+    std::function<void(std::vector<ovs::PacketIn>)> packets;           // of br-tun
   };
   NodeSwitch(NodeState& state, SwitchSettings settings, Kernel& kernel, ovs::MayDelete may_delete);
 
@@ -46,6 +49,7 @@ class NodeSwitch final : public SwitchPort {
 
   ovs::FlowSync& br_int() { return *br_int_; }
   ovs::FlowSync& br_tun() { return *br_tun_; }
+  ovs::PacketChannel& packets() { return *packets_; }
   std::optional<underlay::Datapath> datapath() const { return datapath_; }
 
  private:
@@ -65,6 +69,7 @@ class NodeSwitch final : public SwitchPort {
   std::vector<net::Ipv4Address> warming_;  // those that the next round asks: new ones, or all
   underlay::WarmupSchedule warmup_;
   std::unique_ptr<ovs::FlowSync> br_int_, br_tun_;
+  std::unique_ptr<ovs::PacketChannel> packets_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
 };
 

@@ -65,6 +65,7 @@ Json Views::status() const {
         {"nodes", state.directory.nodes().size()},
         {"gateways", state.directory.gateways().size()}}},
       {"flows", {{"br-int", flow_view(sources_.bridges.br_int())}, {"br-tun", flow_view(sources_.bridges.br_tun())}}},
+      {"destinations", destinations_view()},
       {"counters",
        {{"adds_total", state.counters.adds},
         {"add_failures_total", state.counters.add_failures},
@@ -76,6 +77,28 @@ Json Views::status() const {
         {"gc_removed_total", state.counters.gc_removed},
         {"gc_refused_total", state.counters.gc_refused}}},
   };
+}
+
+Json Views::destinations_view() const {
+  const auto& counters = sources_.destinations.counters();
+  const auto packets = sources_.bridges.packets().counters();
+  const WorkingSet& in_use = parts_.state.destinations;
+  return {{"in_use", in_use.size()},
+          {"at_most", in_use.settings().capacity},
+          {"listening", sources_.bridges.packets().connected()},
+          {"copies_total", counters.copies},
+          {"whole_total", counters.whole},
+          {"unreadable_total", counters.unreadable},
+          {"dropped_total", packets.dropped},
+          {"installed_total", counters.installed},
+          {"taken_up_total", counters.taken_up},
+          {"evicted_total", counters.evicted},
+          {"expired_total", counters.expired},
+          {"full_total", counters.full},
+          {"reinjected_total", counters.reinjected},
+          {"not_sent_total", packets.not_sent},
+          {"unknown_total", counters.unknown},
+          {"refused_total", counters.refused}};
 }
 
 Json Views::ports() const {

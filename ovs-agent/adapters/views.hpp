@@ -5,6 +5,7 @@
 #include "mooring/directory/watch_client.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
 #include "ovs-agent/app/attachments.hpp"
+#include "ovs-agent/app/destinations.hpp"
 #include "ovs-agent/config.hpp"
 
 namespace mooring::agent {
@@ -13,6 +14,7 @@ struct ViewSources {
   Config config;
   NodeSwitch& bridges;
   const directory::WatchClient& watch;
+  const Destinations& destinations;
 };
 
 class Views {
@@ -25,6 +27,8 @@ class Views {
   std::string flows() const;
 
  private:
+  ipam_api::Json destinations_view() const;
+
   Attachments::Parts parts_;
   Attachments& attachments_;
   ViewSources sources_;

@@ -31,7 +31,14 @@ class Difference {
       come_.insert_or_assign(flow.key, flow);
     }
   }
+  void from(const std::vector<ovs::Meter>& before, const std::vector<ovs::Meter>& now) {
+    gone_meters_.insert(gone_meters_.end(), before.begin(), before.end());
+    for (const auto& meter : now) {
+      come_meters_.insert_or_assign(meter.id, meter);
+    }
+  }
   void hand_to(ovs::FlowSync& sync) const {
+    hand_meters_to(sync);  // flows name them; a meter that goes stays until its flows have gone
     std::vector<ovs::FlowChange> changes;
     for (const auto& flow : gone_) {
       // Another group may have taken the key over meanwhile: two ports that met on one ofport.
@@ -52,6 +59,25 @@ class Difference {
   }
 
  private:
+  void hand_meters_to(ovs::FlowSync& sync) const {
+    std::vector<ovs::Meter> add;
+    std::vector<std::uint32_t> remove;
+    for (const auto& meter : gone_meters_) {
+      const auto desired = sync.desired_meters().find(meter.id);
+      if (!come_meters_.contains(meter.id) && desired != sync.desired_meters().end() && desired->second == meter) {
+        remove.push_back(meter.id);
+      }
+    }
+    for (const auto& [id, meter] : come_meters_) {
+      add.push_back(meter);
+    }
+    if (!add.empty() || !remove.empty()) {
+      sync.change_meters(add, remove);
+    }
+  }
+
+  std::vector<ovs::Meter> gone_meters_;
+  ovs::Meters come_meters_;
   std::vector<ovs::Flow> gone_;
   std::map<ovs::FlowKey, ovs::Flow> come_;
 };
@@ -90,6 +116,7 @@ void FlowProgram::refresh(const FlowGroups& groups) {
     const Programmed& before = was_there ? former->second : none;
     in_int.from(before.br_int, programmed.br_int);
     in_tun.from(before.br_tun, programmed.br_tun);
+    in_tun.from(before.lines.br_tun_meters, programmed.lines.br_tun_meters);
     if (programmed.lines == FlowLines{}) {
       groups_.erase(former);
     } else {
@@ -110,6 +137,13 @@ void FlowProgram::refresh_all() {
 
 void FlowProgram::directory_changed(const directory::Changes& changes) {
   FlowGroups groups = plan_.affected_by(changes);
+  for (const auto& key : changes.ports) {  // what is programmed may have to go
+    for (auto& group : groups_of_entry(key)) {
+      if (groups_.contains(group)) {
+        groups.insert(std::move(group));
+      }
+    }
+  }
   if (changes.layout || !changes.nodes.empty() || !changes.gateways.empty()) {
     for (const auto& [group, programmed] : groups_) {
       if (is_layout(group)) {  // one that is no longer there has to go

@@ -12,15 +12,18 @@
 #include "ovs-agent/app/waiting.hpp"
 #include "ovs-agent/domain/local_ports.hpp"
 #include "ovs-agent/domain/ofports.hpp"
+#include "ovs-agent/domain/working_set.hpp"
 
 namespace mooring::agent {
 
 struct NodeState {
-  NodeState(asio::any_io_executor executor_, std::string node_, std::string boot_id_)
+  NodeState(asio::any_io_executor executor_, std::string node_, std::string boot_id_,
+            WorkingSet::Settings destinations_ = {})
       : executor(executor_),
         node(std::move(node_)),
         boot_id(std::move(boot_id_)),
         directory(node),
+        destinations(destinations_),
         changed(executor_) {}
 
   asio::any_io_executor executor;
@@ -30,6 +33,7 @@ struct NodeState {
   directory::Directory directory;
   LocalPorts ports;
   Ofports ofports;
+  WorkingSet destinations;  // of br-tun
   // DEL is done, its row is still in OVSDB: not to be taken for a port again. -> its generation; none: any.
   std::map<Attachment, std::optional<Generation>> detached;
 

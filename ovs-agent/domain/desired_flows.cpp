@@ -5,17 +5,12 @@
 #include <fmt/format.h>
 
 #include "ovs-agent/domain/flow_lines.hpp"
+#include "ovs-agent/domain/miss.hpp"
 
 namespace mooring::agent {
 namespace {
 
 using Kind = FlowGroup::Kind;
-
-std::string to_peer(net::Vni vni, net::Ipv4Address vtep) {
-  // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
-  return fmt::format("set_field:0->pkt_mark,set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep.str(),
-                     vni.value(), port::vxlan);
-}
 
 FlowGroup group(Kind kind, PortKey key) {
   FlowGroup value;
@@ -44,8 +39,17 @@ FlowGroup port_group(const Attachment& attachment) {
 
 }  // namespace
 
-FlowPlan::FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings)
-    : directory_(directory), ports_(ports), settings_(std::move(settings)) {}
+FlowGroup destination_group(PortKey key) {
+  return group(Kind::destination, key);
+}
+
+std::vector<FlowGroup> groups_of_entry(PortKey key) {
+  return {group(Kind::destination, key), group(Kind::extra, key), group(Kind::hairpin, key)};
+}
+
+FlowPlan::FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings,
+                   const WorkingSet& in_use)
+    : directory_(directory), ports_(ports), settings_(std::move(settings)), in_use_(in_use) {}
 
 FlowLines FlowPlan::lines(const FlowGroup& group) const {
   switch (group.kind) {
@@ -107,12 +111,30 @@ FlowLines FlowPlan::segment_lines(net::Vni vni) const {
       add_routes(lines, vni, network, family);
     }
   }
-  const auto gateways = directory_.gateways_of(network);
-  if (const auto* gateway = gateway_for(settings_.node, gateways)) {  // gateways carry IPv4
-    lines.br_tun.push_back(
-        layout(tun_table::to_tunnel, 10, fmt::format("ip,pkt_mark={}", vni.value()), to_peer(vni, gateway->vtep)));
-  }
+  add_ways_out(lines, vni, network);
   return lines;
+}
+
+// For what has no flow of its own. An address of a subnet is a container's: a gateway relays the packet and we are
+// told, or, without a gateway, we get it. Any other address is on the physical side, for good.
+void FlowPlan::add_ways_out(FlowLines& lines, net::Vni vni, const std::string& network) const {
+  const auto gateways = directory_.gateways_of(network);
+  const auto* gateway = gateway_for(settings_.node, gateways);
+  const auto mark = fmt::format("pkt_mark={}", vni.value());
+  if (gateway != nullptr) {  // gateways carry IPv4
+    lines.br_tun.push_back(
+        layout(tun_table::to_tunnel, 10, "ip," + mark, fmt::format("goto_table:{}", tun_table::relay)));
+    lines.br_tun.push_back(layout(tun_table::relay, 100, "ip," + mark, to_peer(vni, gateway->vtep)));
+  }
+  for (const net::Family family : {net::Family::v4, net::Family::v6}) {
+    const bool relayed = gateway != nullptr && family == net::Family::v4;
+    for (const auto& [name, subnet] : directory_.subnets(family)) {
+      if (subnet.vni == vni) {
+        lines.br_tun.push_back(layout(tun_table::to_tunnel, 20, fmt::format("{},{}", mark, to_block(subnet.cidr)),
+                                      fmt::format("goto_table:{}", relayed ? tun_table::miss : tun_table::ask)));
+      }
+    }
+  }
 }
 
 void FlowPlan::add_routes(FlowLines& lines, net::Vni vni, const std::string& network, net::Family family) const {
@@ -159,40 +181,24 @@ FlowLines FlowPlan::from_host_lines(net::IpAddress address) const {
 
 FlowLines FlowPlan::destination_lines(PortKey key) const {
   FlowLines lines;
-  const auto entry = directory_.find(key);
-  if (!entry || entry->own) {
-    return lines;
-  }
-  // Our own port of that address may be newer than what the directory has heard.
-  for (const LocalPort* port : ports_.at(key)) {
-    if (gate_of(*port, directory_).open) {
-      return lines;
-    }
-  }
-  if (const auto vtep = directory_.vtep_of(entry->node); vtep && *vtep != settings_.vtep) {
-    lines.br_tun.push_back(flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, entry->generation,
-                                     fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)),
-                                     to_peer(key.vni, *vtep)));
+  const auto vtep = in_use_.contains(key) ? way_to(key, directory_, ports_, settings_.vtep) : std::nullopt;
+  if (vtep) {
+    lines.br_tun.push_back(
+        flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, directory_.find(key)->generation,
+                  fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)), to_peer(key.vni, *vtep)));
   }
   return lines;
 }
 
 FlowLines FlowPlan::hairpin_lines(PortKey key) const {
   FlowLines lines;
-  const auto entry = directory_.find(key);
-  const auto here = ports_.at(key);
-  if (!entry || entry->own || (here.empty() && !ports_.departed(key))) {
+  if (ports_.at(key).empty() && !ports_.departed(key)) {
     return lines;
   }
-  for (const LocalPort* port : here) {
-    if (gate_of(*port, directory_).open) {
-      return lines;
-    }
-  }
-  if (const auto vtep = directory_.vtep_of(entry->node); vtep && *vtep != settings_.vtep) {
+  if (const auto vtep = way_to(key, directory_, ports_, settings_.vtep)) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
     lines.br_tun.push_back(flow_line(
-        tun_table::from_tunnel, 100, FlowOwner::destination, entry->generation,
+        tun_table::from_tunnel, 100, FlowOwner::destination, directory_.find(key)->generation,
         fmt::format("tun_id={},{}", key.vni.value(), to_address(key.address)),
         fmt::format("set_field:{}->eth_dst,set_field:{}->tun_dst,set_field:{}->tun_id,load:0->NXM_OF_IN_PORT[],"
                     "output:{}",
@@ -247,14 +253,12 @@ FlowGroups FlowPlan::all_groups() const {
   for (const auto& [attachment, port] : ports_.all()) {
     groups.merge(affected_by_port(port));
   }
-  directory_.for_each_port([&](const directory::Port& entry) {
-    if (!entry.own) {
-      groups.insert(group(Kind::destination, entry.key));
-      if (ports_.departed(entry.key)) {
-        groups.insert(group(Kind::hairpin, entry.key));
-      }
-    }
-  });
+  for (const PortKey key : in_use_.keys()) {
+    groups.insert(destination_group(key));
+  }
+  for (const PortKey key : ports_.departed()) {
+    groups.insert(group(Kind::hairpin, key));
+  }
   return groups;
 }
 
@@ -277,10 +281,16 @@ FlowGroups FlowPlan::affected_by_port(const LocalPort& port) const {
 
 FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   FlowGroups groups;
-  for (const auto& key : changes.ports) {
-    groups.insert(group(Kind::destination, key));
-    groups.insert(group(Kind::extra, key));
-    groups.insert(group(Kind::hairpin, key));
+  for (const auto& key : changes.ports) {  // a snapshot names them all: only those that concern this node
+    if (in_use_.contains(key)) {
+      groups.insert(destination_group(key));
+    }
+    if (ports_.departed(key)) {
+      groups.insert(group(Kind::hairpin, key));
+    }
+    if (const auto entry = directory_.find(key); entry && entry->own && entry->extra) {
+      groups.insert(group(Kind::extra, key));
+    }
     for (const LocalPort* port : ports_.at(key)) {
       groups.merge(affected_by_port(*port));
     }
@@ -296,12 +306,27 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
     }
   }
   if (!changes.nodes.empty()) {
-    directory_.for_each_port([&](const directory::Port& entry) {
-      if (changes.nodes.contains(std::string(entry.node))) {
-        groups.insert(group(Kind::destination, entry.key));
-        groups.insert(group(Kind::hairpin, entry.key));
+    const auto moves = [&](PortKey key) {
+      const auto entry = directory_.find(key);
+      return entry && changes.nodes.contains(std::string(entry->node));
+    };
+    for (const PortKey key : in_use_.keys()) {
+      if (moves(key)) {
+        groups.insert(destination_group(key));
       }
-    });
+    }
+    for (const PortKey key : ports_.departed()) {
+      if (moves(key)) {
+        groups.insert(group(Kind::hairpin, key));
+      }
+    }
+    for (const auto& [attachment, port] : ports_.all()) {  // a shut one whose address lives there
+      for (const PortKey key : port.record.keys()) {
+        if (moves(key)) {
+          groups.insert(group(Kind::hairpin, key));
+        }
+      }
+    }
   }
   if (changes.layout || !changes.gateways.empty()) {
     groups.merge(segment_groups());

@@ -2,8 +2,9 @@
 // this host. docs/ovs-pipeline.md describes the tables; tests/golden/agent_* show the text.
 //
 // The flows come in groups that change together (all of one port, one remote destination, one peer …), so that a change
-// of one entry costs the flows of that entry and not of the whole directory.
-// Pure. Threading: one thread; a plan refers to directory and ports and asks them anew at each call.
+// of one entry costs the flows of that entry and not of the whole directory. Of the ports elsewhere only those in use
+// (working_set.hpp) have flows.
+// Pure. Threading: one thread; a plan refers to directory, ports and working set and asks them anew at each call.
 #pragma once
 
 #include <compare>
@@ -12,22 +13,26 @@
 #include <vector>
 
 #include "mooring/directory/directory.hpp"
+#include "mooring/ovs/meter.hpp"
 #include "ovs-agent/domain/gate.hpp"
 #include "ovs-agent/domain/local_ports.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
+#include "ovs-agent/domain/working_set.hpp"
 
 namespace mooring::agent {
 
 struct HostSettings {
   std::string node;
   net::Ipv4Address vtep;
-  std::vector<net::IpCidr> allow_host_cidrs;  // what of the host pods may open connections to
+  std::vector<net::IpCidr> allow_host_cidrs;      // what of the host pods may open connections to
+  std::uint32_t relay_packets_per_second = 5000;  // of one container, through gateways to destinations without a flow
 };
 
 // As ovs-ofctl add-flow reads them.
 struct FlowLines {
   std::vector<std::string> br_int;
   std::vector<std::string> br_tun;
+  std::vector<ovs::Meter> br_tun_meters;  // that flows of br_tun name
   bool operator==(const FlowLines&) const = default;
 };
 
@@ -39,7 +44,7 @@ struct FlowGroup {
     port,         // `attachment` of an own port
     extra,        // `key`: an address that an own port may use beside its own
     from_host,    // `key.address`: the host's way to a local pod
-    destination,  // `key`: a port elsewhere
+    destination,  // `key`: a port elsewhere that is in use
     hairpin,      // `key`: a port that was here
   };
   Kind kind = Kind::fixed;
@@ -52,13 +57,15 @@ using FlowGroups = std::set<FlowGroup>;
 
 class FlowPlan {
  public:
-  FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings);
+  FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings,
+           const WorkingSet& in_use);
 
   // The flows of a group now; none if it has no object (any more).
   FlowLines lines(const FlowGroup& group) const;
 
   FlowGroups all_groups() const;
-  // Those that may differ after a change of the directory. `nodes` moves all destinations of a node.
+  // Those that may have come or differ after a change of the directory; those that are programmed and of a key that
+  // changed may have gone (FlowProgram knows them). `nodes` moves all destinations of a node.
   FlowGroups affected_by(const directory::Changes& changes) const;
   // … after a change of the local ports at `key`; `segments` when LocalPorts::segments() changed.
   FlowGroups affected_by_port(const LocalPort& port) const;
@@ -78,6 +85,7 @@ class FlowPlan {
   void add_address(FlowLines& lines, const LocalPort& port, net::IpAddress address, Generation generation) const;
   void add_discovery(FlowLines& lines, const LocalPort& port, net::IpAddress source, Generation generation) const;
   FlowLines from_host_lines(net::IpAddress address) const;
+  void add_ways_out(FlowLines& lines, net::Vni vni, const std::string& network) const;
   FlowLines destination_lines(PortKey key) const;
   FlowLines hairpin_lines(PortKey key) const;
   std::set<net::Vni> vnis_in_use() const;
@@ -86,7 +94,12 @@ class FlowPlan {
   const directory::Directory& directory_;
   const LocalPorts& ports_;
   HostSettings settings_;
+  const WorkingSet& in_use_;
 };
+
+FlowGroup destination_group(PortKey key);
+// All groups that an entry of that key may have.
+std::vector<FlowGroup> groups_of_entry(PortKey key);
 
 // The gateway that `node` uses of those of a network: each node picks one by a hash, so that the load spreads and one
 // gateway more or less moves few nodes. Null if there is none.

@@ -95,6 +95,9 @@ FlowLines FlowPlan::fixed_lines() const {
   tun.push_back(fixed(u::from_tunnel, 150, fmt::format("dl_dst={}", hop_mac), "drop"));
   tun.push_back(fixed(u::from_tunnel, 0, "", "drop"));
   tun.push_back(fixed(u::to_tunnel, 0, "", "drop"));
+  tun.push_back(fixed(u::miss, 0, "", fmt::format("goto_table:{}", u::relay)));
+  tun.push_back(fixed(u::relay, 0, "", "drop"));
+  tun.push_back(fixed(u::ask, 0, "", "drop"));
   return lines;
 }
 

@@ -26,6 +26,12 @@ std::string to_block(const net::IpCidr& block) {
   return (block.family() == net::Family::v4 ? "ip,nw_dst=" : "ipv6,ipv6_dst=") + block.str();
 }
 
+std::string to_peer(net::Vni vni, net::Ipv4Address vtep) {
+  // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
+  return fmt::format("set_field:0->pkt_mark,set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep.str(),
+                     vni.value(), port::vxlan);
+}
+
 std::string arp_answer() {
   return fmt::format(
       "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{0}->eth_src,set_field:2->arp_op,"

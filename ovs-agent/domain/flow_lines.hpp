@@ -21,6 +21,9 @@ std::string to_address(net::IpAddress address);
 std::string from_address(net::IpAddress address);
 std::string to_block(const net::IpCidr& block);
 
+// Of br-tun: into the tunnel, as the segment's, to a node or gateway.
+std::string to_peer(net::Vni vni, net::Ipv4Address vtep);
+
 // The question in the packet becomes its answer: VMAC is the MAC of whatever was asked for.
 std::string arp_answer();
 // The same for IPv6, in two steps: the fields of an answer can be set only where the packet is known to be one.

@@ -36,6 +36,7 @@ class LocalPorts {
 
   // (VNI, IP) of ports that left this node: senders that have not heard of it are hairpinned.
   bool departed(PortKey key) const { return departed_.contains(key); }
+  const std::set<PortKey>& departed() const { return departed_; }
   static constexpr std::size_t most_departed = 4096;
 
   const Map& all() const { return ports_; }

@@ -36,7 +36,10 @@ bool destination_may_go(const ovs::Flow& flow, const directory::Directory& direc
     return true;
   }
   const auto entry = directory.find(*key);
-  return entry && (entry->generation > made_from || (entry->generation == made_from && directory.complete()));
+  // On demand: while the directory has the very entry, the next packet brings the flow back.
+  const bool on_demand = flow.key.table == tun_table::to_tunnel;
+  return entry &&
+         (entry->generation > made_from || (entry->generation == made_from && (on_demand || directory.complete())));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Which flows of the switch may go although nothing desires them: only those whose object is *known* to be absent at or
 // after the revision that they were made from. Not because a timer ran out, a cookie looks old or a stream is behind.
+// A destination of br-tun may go, too, while the directory has the entry that it was made from: it comes on demand.
 // Pure. Threading: one thread.
 #pragma once
 

@@ -2,6 +2,7 @@
 // Pure. Threading: constants.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace mooring::agent {
@@ -11,6 +12,7 @@ inline constexpr const char* tunnel_bridge = "br-tun";
 
 // Answers every ARP and ND question, is the source of every delivered packet and the gateway address' MAC.
 inline constexpr const char* virtual_mac = "0a:6d:6f:6f:72:01";
+inline constexpr std::array<std::uint8_t, 6> virtual_mac_bytes = {0x0a, 0x6d, 0x6f, 0x6f, 0x72, 0x01};
 // Inner destination of a packet that was relayed or hairpinned once: deliver or drop, never forward again.
 inline constexpr const char* hop_mac = "0a:6d:6f:6f:72:02";
 // Of mooring0: the host as its local pods see it. The same on every node, it never crosses a tunnel.
@@ -38,8 +40,16 @@ inline constexpr int classify = 0, spoof_guard = 10, arp_responder = 20, nd_resp
                      policy = 32, from_host = 35, to_host = 36, local_delivery = 40, to_tunnel_bridge = 50;
 }
 namespace tun_table {  // br-tun
-inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, to_tunnel = 20;
+inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, to_tunnel = 20, miss = 21, relay = 22,
+                     ask = 23;
 }
+
+// The first byte of a `controller` action's user data: what the packet means to the agent.
+namespace packet_kind {
+inline constexpr std::uint8_t relayed = 1;  // a copy, cut: a gateway has the packet
+inline constexpr std::uint8_t whole = 2;    // the packet itself: nobody else has it
+}  // namespace packet_kind
+inline constexpr int copied_bytes = 128;  // of a relayed packet: its headers
 
 // reg1 of br-int: where a packet came from. reg0 is its VNI.
 namespace origin {

@@ -4,6 +4,7 @@
 #include "mooring/agent_api/messages.hpp"
 #include "ovs-agent/domain/desired_flows.hpp"
 #include "ovs-agent/domain/flow_lines.hpp"
+#include "ovs-agent/domain/miss.hpp"
 
 namespace mooring::agent {
 
@@ -14,6 +15,7 @@ FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
     return lines;  // shut: what it sends meets no classifying flow, what is for it no delivery
   }
   const PortRecord& record = port->record;
+  lines.br_tun_meters = miss_meters(port->ofport, settings_.relay_packets_per_second);
   lines.br_int.push_back(flow_line(int_table::classify, 100, FlowOwner::local_port, record.generation,
                                    fmt::format("in_port={}", port->ofport),
                                    fmt::format("set_field:{}->reg0,set_field:{}->reg1,goto_table:{}",
@@ -70,6 +72,16 @@ void FlowPlan::add_address(FlowLines& lines, const LocalPort& port, net::IpAddre
       fmt::format("set_field:{}->eth_dst,output:{}", mac, port.ofport));
   add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("tun_id={},{}", vni, to_address(address)),
       fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
+  // br-tun does not see the port; the spoof guard has seen that the source is its own.
+  if (address.is_v4()) {
+    add(lines.br_tun, tun_table::miss, 100, from_address(address),
+        fmt::format("meter:{},controller(max_len={},userdata={:02x},meter_id={}),goto_table:{}",
+                    relay_meter(port.ofport), copied_bytes, packet_kind::relayed, told_meter(port.ofport),
+                    tun_table::relay));
+  }
+  add(lines.br_tun, tun_table::ask, 100, from_address(address),
+      fmt::format("controller(max_len=65535,userdata={:02x},meter_id={})", packet_kind::whole,
+                  told_meter(port.ofport)));
 }
 
 // Neighbour discovery in the name of an IPv6 address.

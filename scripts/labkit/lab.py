@@ -19,7 +19,7 @@ from .waiting import eventually
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 DEFAULTS = {"hosts": 2, "gateways": 1, "physical": 1, "runtime": "none", "bare": False, "objects": True, "tune": False,
-            "overlay": "10.100.0.0/16", "datapath": "auto"}
+            "overlay": "10.100.0.0/16", "datapath": "auto", "agent_options": []}
 CONFLIST = {"cniVersion": "1.0.0", "name": "mooring",
             "plugins": [{"type": "mooring", "capabilities": {"io.kubernetes.cri.pod-annotations": True}}]}
 SHAPE = ("hosts", "gateways", "physical", "runtime", "bare", "overlay")  # what a lab that is up cannot change

@@ -163,7 +163,7 @@ class Services:
             node += ["--vtep", machine.address("eth0"), "--underlay-interface", "eth0", "--controller",
                      self.lab.layout.controller_url, "--token-file", NODE_TOKEN, "--datapath", options["datapath"]]
         if component == "agent":
-            return [program(build, "mooring-agent"), *node]
+            return [program(build, "mooring-agent"), *node, *options.get("agent_options", [])]
         if component == "gateway":
             return [program(build, "mooring-gateway"), *node, "--network", "default", "--physical-interface", "phys0"]
         if component == "containerd":

@@ -111,9 +111,10 @@ class Faults(LabCase):
 
     def test_an_agent_restart_loses_no_packet(self):
         a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
-        flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
         self.expect_ping(a, b)
         self.expect_ping(a, c)
+        flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
+        self.assertTrue(any(f"nw_dst={c.address} " in flow for flow in flows), "the destination in use has a flow")
         pings = [self.place(a).popen(["ping", "-n", "-q", "-c", "150", "-i", "0.02", target.address], stdout=subprocess.PIPE, text=True)
                  for target in (b, c)]
         self.restart("h1", "agent")
@@ -126,6 +127,7 @@ class Faults(LabCase):
 
     def test_flows_are_replayed_after_a_vswitchd_restart(self):
         a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
+        self.expect_ping(a, c)
         flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
         self.restart("h1", "vswitchd")
         eventually(lambda: traffic.reaches(self.place(a), b.address, 1), 10, "same-host traffic after a vswitchd restart")

@@ -21,7 +21,9 @@ inline PortKey key(std::uint32_t segment, const char* address) {
 // Speaks as the controller's stream would.
 class World {
  public:
-  World() : directory("h1") {}
+  World() : directory(own_) {}
+  // Into another one's directory.
+  explicit World(directory::Directory& other) : directory(other) {}
 
   void object(const char* kind, const char* name, const char* value) {
     ipam_api::Entry entry;
@@ -29,6 +31,14 @@ class World {
     entry.key = name;
     entry.revision = ++revision;
     entry.value = ipam_api::Json::parse(value);
+    directory.apply(entry);
+  }
+  void gone(const char* kind, const char* name) {
+    ipam_api::Entry entry;
+    entry.kind = kind;
+    entry.key = name;
+    entry.revision = ++revision;
+    entry.deleted = true;
     directory.apply(entry);
   }
   void port(std::uint32_t segment, const std::string& address, const char* node, Generation generation,
@@ -84,7 +94,15 @@ class World {
            R"({"network":"default","vni":101,"cidr":"fd00:0:0:1::/64","gateway":"fd00:0:0:1::1","mtu_bytes":1450})");
   }
 
-  directory::Directory directory;
+  // A packet has asked for that destination.
+  void use(std::uint32_t segment, const char* address) { in_use.admit(key(segment, address), false, {}); }
+
+ private:
+  directory::Directory own_{"h1"};
+
+ public:
+  directory::Directory& directory;
+  WorkingSet in_use;
   ipam_api::Revision revision = 0;
 
  private:
