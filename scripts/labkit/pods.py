@@ -88,7 +88,7 @@ class Pods:
                                     conflist=cni.first_conflist(place))
         place.run(["ip", "netns", "add", os.path.basename(netns)])
         pod = Pod(host, namespace, name, uid, attachment)
-        self._save(pod)
+        self.save(pod)
         return pod
 
     def add(self, host, name, **options):
@@ -104,7 +104,7 @@ class Pods:
                 print(f"lab: the DEL after the failed ADD failed too: {also}", file=self.lab.narrator.stream)
             self.forget(pod)
             raise
-        self._save(pod)
+        self.save(pod)
         return pod
 
     def delete(self, pod):
@@ -127,6 +127,6 @@ class Pods:
     def _path(self, pod):
         return f"{self.folder}/{pod.host}.{pod.attachment.container_id}.json"
 
-    def _save(self, pod):
+    def save(self, pod):
         os.makedirs(self.folder, exist_ok=True)
         write_json(self._path(pod), pod.to_json())

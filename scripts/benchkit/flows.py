@@ -1,0 +1,145 @@
+"""On-demand destinations: what a first packet waits, what a scan costs, and what 100,000 entries weigh."""
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+
+from benchkit.common import BenchError, ROOT, build, machine, percentile, print_table, run, say
+from labkit import inventory, traffic
+from labkit.lab import Lab
+from labkit.narrator import Narrator
+from labkit.waiting import eventually
+
+TARGETS = ["mooring", "mooring-agent", "mooring-controller", "mooringctl", "mooring-gateway", "ipam_store"]
+ONE_BY_ONE = ["--destination-idle-seconds", "1"]
+_SCAN = f"{ROOT}/tests/support/scan.py"
+
+
+def destination_flows(place):
+    return sum("table=20" in flow and "priority=100," in flow for flow in inventory.flows(place, "br-tun"))
+
+
+def first_packets(options, build_folder, gateways):
+    """Pairs of pods on two hosts; no flow either way when a pair's first ping goes, so it waits for two misses."""
+    lab = Lab(options.lab, Narrator(quiet=True))
+    first, warm, lost = [], [], 0
+    try:
+        lab.up(hosts=3, gateways=gateways, physical=0, build=build_folder, agent_options=ONE_BY_ONE)
+        pairs = [(lab.pods.add("h1", f"a-{i}"), lab.pods.add("h2", f"b-{i}")) for i in range(options.pairs)]
+        for number in range(options.rounds):
+            say(f"first packets, {gateways} gateway(s): round {number + 1} of {options.rounds}")
+            eventually(lambda: not destination_flows(lab.places["h1"]) and not destination_flows(lab.places["h2"]), 20, "all flows to go")
+            for a, b in pairs:
+                received, times = traffic.ping(lab.pods.place(a), b.address, count=5, interval="0.02")
+                lost += 5 - received
+                if received == 5:
+                    first.append(times[0])
+                    warm += times[2:]
+    finally:
+        lab.down()
+    if not first:
+        raise BenchError("no first ping was answered")
+    return {"first_p50_ms": percentile(first, 50), "first_p99_ms": percentile(first, 99), "warm_p50_ms": percentile(warm, 50),
+            "warm_p99_ms": percentile(warm, 99), "first": len(first), "lost": lost}
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s*(\d+) kB", file.read()).group(1)) / 1024
+
+
+def scan(options, build_folder, gateways):
+    """A container sends to random addresses of the /16 while two others of its host talk to another host."""
+    lab = Lab(options.lab, Narrator(quiet=True))
+    try:
+        lab.up(hosts=2, gateways=gateways, physical=0, build=build_folder)
+        scanner, a, b = lab.pods.add("h1", "scan"), lab.pods.add("h1", "web-a"), lab.pods.add("h2", "web-b")
+        pid = lab.services.process(lab.layout.machines["h1"], "agent").pid
+        figures = {}
+        for rate in (0, options.scan_rate):
+            say(f"scan with {rate} packets a second, {gateways} gateway(s)")
+            process = lab.pods.place(scanner).popen(["/usr/bin/python3", _SCAN, str(rate), str(options.scan_seconds), "[]"])
+            before, begun = cpu_seconds(pid), time.monotonic()
+            count = int(options.scan_seconds * 50) - 50
+            received, times = traffic.ping(lab.pods.place(a), b.address, count=count, interval="0.02")
+            used = (cpu_seconds(pid) - before) / (time.monotonic() - begun)
+            process.wait()
+            figures["scan" if rate else "quiet"] = {
+                "p50_ms": percentile(times, 50), "p99_ms": percentile(times, 99), "lost": count - received, "agent_cpu": used,
+                "flows": destination_flows(lab.places["h1"])}
+        return figures
+    finally:
+        lab.down()
+
+
+def memory(options, build_folder):
+    """An agent whose directory has that many ports of other nodes."""
+    lab = Lab(options.lab, Narrator(quiet=True))
+    try:
+        lab.up(hosts=1, gateways=0, physical=0, build=build_folder, objects=False)
+        host, controller = lab.layout.machines["h1"], lab.layout.machines["controller"]
+        say(f"an agent with {options.entries:,} directory entries")
+        empty = memory_mib(lab.services.process(host, "agent").pid)
+        for which, component in ((host, "agent"), (controller, "controller")):
+            lab.services.stop(which, component)
+        folder = f"{lab.places['controller'].root}/var/lib/mooring/controller"
+        store = next((f"{path}/{name}" for path, _, names in os.walk(f"{lab.places['controller'].root}/var/lib/mooring")
+                      for name in names if name.endswith(".db")), None)
+        if not store:
+            raise BenchError(f"the controller has no store below {folder}")
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(store + suffix):
+                os.unlink(store + suffix)
+        with tempfile.TemporaryDirectory(prefix="mooring-bench-") as made:
+            run([f"{build_folder}/tests/ipam_store", "--store", f"{made}/store.db", "--ports", str(options.entries), "--nodes", "2000"])
+            for name in os.listdir(made):
+                shutil.copy(f"{made}/{name}", store + name[len("store.db"):])
+        shutil.rmtree(f"{lab.places['h1'].root}/var/lib/mooring/agent")
+        for which, component in ((controller, "controller"), (host, "agent")):
+            lab.services.start(which, component)
+        checkpoint = f"{lab.places['h1'].root}/var/lib/mooring/agent/directory"
+        eventually(lambda: os.path.exists(checkpoint), 90, "the directory to be whole and on the disk", interval=0.2)
+        pid = lab.services.process(host, "agent").pid
+        snapshot = memory_mib(pid)
+        lab.services.stop(host, "agent")
+        lab.services.start(host, "agent")
+        eventually(lambda: inventory.flows(lab.places["h1"], "br-tun"), 20, "the flows to be there")
+        return {"empty_mib": empty, "snapshot_mib": snapshot, "restarted_mib": memory_mib(lab.services.process(host, "agent").pid),
+                "flows": destination_flows(lab.places["h1"])}
+    finally:
+        lab.down()
+
+
+def bench_flows(options):
+    build_folder = os.path.realpath(options.build) if options.build else build(TARGETS)
+    figures = {"first": {}, "scan": {}}
+    for gateways in (1, 0):
+        figures["first"][gateways] = first_packets(options, build_folder, gateways)
+        figures["scan"][gateways] = scan(options, build_folder, gateways)
+    figures["memory"] = memory(options, build_folder)
+    print(f"{machine()}\n")
+    ways = {1: "relayed by a gateway", 0: "by the agent"}
+    print_table(["first ping of a pair", "lost", "first p50 ms", "p99", "warm p50 ms", "p99", "added p50", "added p99"],
+                [[ways[g], str(f["lost"]), *(f"{value:.2f}" for value in (
+                    f["first_p50_ms"], f["first_p99_ms"], f["warm_p50_ms"], f["warm_p99_ms"], f["first_p50_ms"] - f["warm_p50_ms"],
+                    f["first_p99_ms"] - f["warm_p99_ms"]))] for g, f in figures["first"].items()])
+    print()
+    print_table(["others while a container scans", "lost", "p50 ms", "p99 ms", "agent's share of a core", "flows"],
+                [[f"{ways[g]}: {which}", str(f["lost"]), f"{f['p50_ms']:.2f}", f"{f['p99_ms']:.2f}", f"{f['agent_cpu']:.0%}", str(f["flows"])]
+                 for g, both in figures["scan"].items() for which, f in both.items()])
+    print()
+    weights = figures["memory"]
+    print_table([f"agent's memory, {options.entries:,} entries", "MiB"],
+                [["empty directory", f"{weights['empty_mib']:.1f}"], ["after the snapshot", f"{weights['snapshot_mib']:.1f}"],
+                 ["started from the checkpoint", f"{weights['restarted_mib']:.1f}"], ["destination flows", str(weights["flows"])]])
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(figures, file, indent=2)

@@ -1,0 +1,73 @@
+"""A fixed address moves to another host while the old host is well, hangs, is dead, or is cut off and comes back: the new pod is
+reached, the old one neither serves nor sends once its host hears of it, and others do not notice."""
+import unittest
+
+from labkit import probes
+from labkit.moves import Mover
+
+from lab_case import LabCase, eventually, traffic
+
+
+class Moves(LabCase):
+    options = {"hosts": 3, "physical": 0}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mover = Mover(cls.lab)
+        cls.number = 0
+
+    def move(self, old_host):
+        number = type(self).number = type(self).number + 1
+        name, address = f"db-{number}", f"10.100.200.{number}"
+        self.mover.bind(name, address)
+        self.addCleanup(self.mover.end)
+        bystander = self.add("h2", f"bystander-{number}")
+        old, _ = self.mover.add("h1", name, f"old-{number}", "old")
+        self.addCleanup(self._delete_if_there, old)
+        probing = self.mover.probe(address, interval_us=5000)
+        self.expect_ping(self.mover.watcher, old)
+        self.mover.strike(old_host)
+        try:
+            new, returned = self.mover.add("h2", name, f"new-{number}", "new")
+            self.addCleanup(self._delete_if_there, new)
+            eventually(lambda: traffic.reaches(self.place(self.mover.watcher), address, 3), 10, "the new pod to be reached")
+            size = 1 << 20
+            self.assertEqual(2 * size, traffic.exchange(self.place(bystander), bystander.address, self.place(self.mover.watcher), size))
+        finally:
+            self.mover.heal(old_host)
+        eventually(lambda: self._is_off(old), 20, "the old pod to be off the network")
+        back = probes.begin(self.place(self.mover.watcher), address, 5000)
+        from_old = probes.begin(self.place(old), self.mover.watcher.address, 5000)
+        answers = probes.answer(self.place(self.mover.watcher), "watcher")
+        self.addCleanup(probes.end, answers)
+        self.expect_ping(self.mover.watcher, new, count=10)
+        after = probes.finish(back)
+        self.assertEqual(({"new"}, 0), (after.answered_by, after.lost), "after the old host was back")
+        self.assertEqual(set(), probes.finish(from_old).answered_by, "the old pod was heard")
+        log = probes.finish(probing)
+        self.assertEqual("new", log.rows[-1][2])
+        return log, returned
+
+    def _is_off(self, old):
+        """The agent of h1 has shut its port: no flow lets it speak."""
+        done = self.lab.places["h1"].run(["ovs-ofctl", "-O", "OpenFlow15", "dump-flows", "br-int", f"table=10,ip,nw_src={old.address}"],
+                                         check=False)
+        return done.returncode == 0 and "actions=" not in done.stdout
+
+    def test_the_old_host_is_well(self):
+        log, returned = self.move("alive")
+        self.assertIsNotNone(log.dark_ms(returned, "new"))
+
+    def test_the_old_host_hangs(self):
+        self.move("stopped")
+
+    def test_the_old_host_is_dead_and_comes_back(self):
+        self.move("killed")
+
+    def test_the_old_host_is_cut_off_and_comes_back(self):
+        self.move("cut off")
+
+
+if __name__ == "__main__":
+    unittest.main()
