@@ -228,6 +228,8 @@ class Ipv6(LabCase):
     def test_both_families_survive_restarts(self):
         a, b, c = self.pod("h1", "a"), self.pod("h1", "b"), self.pod("h2", "c")
         d = self.pod("h2", "d", pool="six")
+        self.expect_both(a, c)
+        self.assertTrue(traffic.reaches(self.place(d), self.six(a), 1))
         flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
         for component in ("agent", "vswitchd"):
             self.restart("h1", component)
