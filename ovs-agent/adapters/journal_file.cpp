@@ -40,7 +40,13 @@ JournalFile::JournalFile(std::string path) : path_(std::move(path)) {
                   path_, state_.bad_lines);
   }
   if (const auto rewritten = rewrite(); !rewritten) {
-    throw std::runtime_error(rewritten.error().text());
+    if (!file) {
+      throw std::runtime_error(rewritten.error().text());
+    }
+    // It was read whole. The node's pods need an agent more than it needs the disk: what must be on the disk is refused
+    // until it can be written, and each attempt tries to write all of it.
+    spdlog::error("{}; going on without", rewritten.error().text());
+    torn_ = true;
   }
 }
 

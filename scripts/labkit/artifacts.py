@@ -58,11 +58,14 @@ def _tool(argv):
 
 def pause_program():
     """A static program that waits, reaps and ends when asked to: process 1 of lab machines and of the lab's pods."""
-    source = f"{_HERE}/pause.c"
+    return compiled("pause", f"{_HERE}/pause.c")
 
+
+def compiled(name, source):
+    """A static program made of one C file."""
     def make(folder):
-        _tool(["gcc", "-static", "-Os", "-s", "-Wall", "-Werror", "-o", f"{folder}/pause", source])
-    return _made_once("pause", [source], make) + "/pause"
+        _tool(["gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", f"{folder}/{name}", source])
+    return _made_once(name, [source], make) + f"/{name}"
 
 
 def pause_image():

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from . import cni, state
+from . import cni, power, state
 from .cli_cri import add_cri_verbs
 from .errors import LabError
 from .lab import DEFAULTS, Lab, default_build
@@ -125,6 +125,9 @@ def build_parser():
         if name != "start":
             action.add_argument("--kill", action="store_true", help="by SIGKILL")
         action.set_defaults(action=name, kill=False)
+
+    reboot = verb("reboot", run_reboot, "cut a host's power and boot it: pods, /run and the boot id go, conf.db and /var stay")
+    reboot.add_argument("host", metavar="HOST")
 
     logs = verb("logs", run_logs, "the logs of a machine")
     logs.add_argument("host", metavar="HOST")
@@ -279,6 +282,12 @@ def run_service(options):
         lab.services.stop(machine, component, kill=options.kill)
     if options.action != "stop":
         lab.services.start(machine, component)
+
+
+def run_reboot(options):
+    lab = open_lab(options)
+    pods = power.reboot(lab, lab.machine(options.host, "host"))
+    lab.narrator.say(f"{options.host} is up again; gone with its power: {', '.join(pod.full_name for pod in pods) or 'no pods'}")
 
 
 def run_logs(options):

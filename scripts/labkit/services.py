@@ -124,8 +124,9 @@ class Services:
         return (self.lab.state.name + "/" + machine.name).encode().hex().ljust(32, "0")[-32:]
 
     def _make_database(self, place):
+        os.makedirs(f"{place.root}/run/openvswitch", exist_ok=True)  # gone after a reboot
         if not os.path.exists(f"{place.root}/etc/openvswitch/conf.db"):
-            place.run(["sh", "-c", "mkdir -p /run/openvswitch && ovsdb-tool create /etc/openvswitch/conf.db " + OVS_SCHEMA])
+            place.run(["ovsdb-tool", "create", "/etc/openvswitch/conf.db", OVS_SCHEMA])
 
     def _is_ready(self, place, component):
         root = place.root

@@ -1,0 +1,1 @@
+"""What scripts/drill is made of: faults on purpose, in a lab, under probes that count every packet."""
