@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "mooring/ipam_api/names.hpp"
+#include "mooring/metrics/door.hpp"
 
 namespace mooring::gateway {
 namespace {
@@ -51,6 +52,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   config.machine_id = first_word_of("/etc/machine-id");
   std::string controller = default_controller;
   std::string token_file;
+  std::string metrics_listen;
 
   CLI::App app(
       "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
@@ -76,6 +78,8 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--socket", config.socket, "Unix socket for status questions")->capture_default_str();
   app.add_option("--state-dir", config.state_dir, "Folder for what must survive a reboot")->capture_default_str();
+  app.add_option("--metrics-listen", metrics_listen,
+                 "ADDRESS:PORT or unix:PATH for GET /metrics alone, without a token: for Prometheus");
   app.add_option("--log-level", config.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -106,6 +110,13 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     return refuse(wrong_option("controller", resolved.error()));
   }
   config.controller = std::move(*resolved);
+  if (!metrics_listen.empty()) {
+    auto listen = metrics::parse_listen(metrics_listen);
+    if (!listen) {
+      return refuse(wrong_option("metrics-listen", listen.error()));
+    }
+    config.metrics_listen = std::move(*listen);
+  }
   if (!token_file.empty()) {
     config.token = first_word_of(token_file);
     if (config.token.empty()) {

@@ -23,6 +23,7 @@ struct Config {
   std::string datapath = "auto";
   std::string socket = "/run/mooring/gateway.sock";
   std::string state_dir = "/var/lib/mooring/gateway";
+  std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
   std::string log_level = "info";
 };
 

@@ -10,6 +10,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/metrics/door.hpp"
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/adapters/kernel_foot.hpp"
 #include "overlay-gateway/app/gateway.hpp"
@@ -54,8 +55,16 @@ int run(const Config& config) {
   KernelFoot foot(config.physical_interface);
   Gateway gateway(io, foot, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
+  metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
+  if (config.metrics_listen) {
+    if (const auto open = metrics_door.listen(*config.metrics_listen); !open) {
+      return refuse_to_start(open.error().within("option --metrics-listen"));
+    }
+    spdlog::info("metrics on {}", config.metrics_listen->str());
+  }
   int exit_code = 0;
   const auto stop = [&] {
+    metrics_door.stop();
     door.close();
     gateway.stop();
   };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "mooring/ipam_api/names.hpp"
+#include "mooring/metrics/door.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 
 namespace mooring::agent {
@@ -37,6 +38,7 @@ struct Options {
   std::vector<std::string> allow_host_cidrs;
   std::string zone;
   std::vector<std::string> labels;
+  std::string metrics_listen;
 };
 
 [[noreturn]] void refuse(const std::string& option, const std::string& value, const Error& error) {
@@ -104,6 +106,10 @@ void understand(const Options& options, Config& config) {
     config.zone = understood("--zone", options.zone, ipam_api::parse_name("zone", options.zone));
   }
   config.labels = labels_from(options.labels);
+  if (!options.metrics_listen.empty()) {
+    config.metrics_listen =
+        understood("--metrics-listen", options.metrics_listen, metrics::parse_listen(options.metrics_listen));
+  }
 }
 
 }  // namespace
@@ -145,6 +151,8 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
                  "what gateways relay of one container at most, to ports that have no flow yet")
       ->default_val(5000)
       ->check(CLI::Range(1, 10'000'000));
+  app.add_option("--metrics-listen", options.metrics_listen,
+                 "ADDRESS:PORT or unix:PATH for GET /metrics alone, without a token: for Prometheus");
   app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")
       ->default_val("info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));

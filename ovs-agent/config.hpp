@@ -30,6 +30,7 @@ struct Config {
   std::size_t max_destinations = 0;
   std::uint32_t destination_idle_seconds = 0;
   std::uint32_t relay_packets_per_second = 0;
+  std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
   std::string log_level;
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }

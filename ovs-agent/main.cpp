@@ -12,7 +12,9 @@
 
 #include "mooring/directory/checkpoint.hpp"
 #include "mooring/directory/watch_client.hpp"
+#include "mooring/metrics/door.hpp"
 #include "mooring/ovs/library.hpp"
+#include "ovs-agent/adapters/agent_metrics.hpp"
 #include "ovs-agent/adapters/agent_socket.hpp"
 #include "ovs-agent/adapters/controller.hpp"
 #include "ovs-agent/adapters/deleted_notes.hpp"
@@ -40,7 +42,8 @@ class Agent {
         notes_(config.state_dir),
         switch_(state_,
                 SwitchSettings{config.ovsdb, config.ovs_run_dir, config.datapath, config.underlay_interface,
-                               config.underlay_state(), config.vtep},
+                               config.underlay_state(), config.vtep,
+                               [this](std::chrono::nanoseconds took) { install_.observe(took); }},
                 kernel_,
                 [this](const ovs::Flow& flow) { return may_delete(flow, state_.directory, state_.ovsdb_read); }),
         flows_(
@@ -65,9 +68,11 @@ class Agent {
         repairs_(parts_, attachments_, switch_),
         reconciler_(parts_, attachments_, leftovers_, delegated_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}),
+        metrics_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}, kernel_, install_),
+        metrics_door_(state_.executor, collect_metrics()),
         socket_(state_.executor, AgentSocket::Calls{attachments_, delegated_, leftovers_, readiness_},
                 AgentSocket::Views{[this] { return views_.status(); }, [this] { return views_.ports(); },
-                                   [this] { return views_.flows(); }}) {
+                                   [this] { return views_.flows(); }, collect_metrics()}) {
     for (const auto& [id, release] : journal_.state().owed) {  // promised by an earlier life: not ports again
       state_.detached[release.attachment] = release.generation == 0 ? std::nullopt : std::optional(release.generation);
     }
@@ -79,7 +84,13 @@ class Agent {
 
   Result<void> start(const Config& config) {
     if (auto listening = socket_.listen(config.socket); !listening) {
-      return listening;
+      return listening.error().within("--socket");
+    }
+    if (config.metrics_listen) {
+      if (auto listening = metrics_door_.listen(*config.metrics_listen); !listening) {
+        return listening.error().within("--metrics-listen");
+      }
+      spdlog::info("metrics on {}", config.metrics_listen->str());
     }
     if (checkpoint_.restore()) {
       directory_changed(state_.directory.take_changes());
@@ -95,7 +106,10 @@ class Agent {
     return ok();
   }
 
-  void stop() { socket_.stop(); }
+  void stop() {
+    metrics_door_.stop();
+    socket_.stop();
+  }
 
  private:
   static WorkingSet::Settings destination_settings(const Config& config) {
@@ -104,6 +118,9 @@ class Agent {
     settings.idle = std::chrono::seconds(config.destination_idle_seconds);
     settings.protect = std::min(settings.protect, settings.idle / 2);
     return settings;
+  }
+  metrics::Collect collect_metrics() {
+    return [this](std::function<void(std::string)> done) { metrics_.collect(std::move(done)); };
   }
   static directory::WatchClientSettings watch_settings(const Config& config) {
     directory::WatchClientSettings settings;
@@ -165,6 +182,7 @@ class Agent {
   }
 
   NodeState state_;
+  metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   Kernel kernel_;
   JournalFile journal_;
   DeletedNotes notes_;
@@ -185,6 +203,8 @@ class Agent {
   Repairs repairs_;
   Reconciler reconciler_;
   Views views_;
+  AgentMetrics metrics_;
+  metrics::Door metrics_door_;
   AgentSocket socket_;
 };
 
@@ -194,7 +214,7 @@ int run(const Config& config) {
   asio::io_context io(1);
   Agent agent(io, config);
   if (const auto started = agent.start(config); !started) {
-    spdlog::critical("starting: --socket '{}': {}", config.socket, started.error().text());
+    spdlog::critical("starting: {}", started.error().text());
     return 1;
   }
   asio::signal_set signals(io, SIGINT, SIGTERM);

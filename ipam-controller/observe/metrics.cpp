@@ -8,7 +8,7 @@
 #include <sstream>
 #include <utility>
 
-#include "ipam-controller/observe/process_figures.hpp"
+#include "mooring/base/process_figures.hpp"
 
 namespace mooring::controller {
 namespace {

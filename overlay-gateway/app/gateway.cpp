@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/metrics/timed_channel.hpp"
 #include "overlay-gateway/app/switch_setup.hpp"
+#include "overlay-gateway/domain/flow_meaning.hpp"
 
 namespace mooring::gateway {
 namespace {
@@ -20,7 +22,7 @@ constexpr std::chrono::milliseconds healthy_interval{1000};
 constexpr std::chrono::milliseconds first_repair{50};  // doubles up to the healthy interval while nothing else happens
 constexpr std::chrono::milliseconds switch_deadline{5000};
 constexpr std::chrono::milliseconds commit_pause{1000};
-constexpr std::chrono::milliseconds connect_grace{1000};  // the first connection is not late before
+constexpr std::chrono::milliseconds connect_grace{1000};   // the first connection is not late before
 
 GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
   GatewaySettings settings;
@@ -96,8 +98,10 @@ void Gateway::start(std::function<void()> on_ready) {
     }
     look_soon();
   };
+  const auto dial = ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post);
   flows_ = std::make_unique<ovs::FlowSync>(
-      ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post), std::move(options));
+      metrics::timed(dial, [this](std::chrono::nanoseconds took) { install_.observe(took); }), std::move(options));
+  switch_watch_ = std::make_unique<metrics::SwitchWatch>(dial, &flow_meaning);
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
   if (checkpoint_.restore()) {
     on_directory(directory_.take_changes());
@@ -121,6 +125,7 @@ void Gateway::stop() {
     watch_->stop();
   }
   program_.reset();
+  switch_watch_.reset();
   flows_.reset();
   ovsdb_.reset();
 }

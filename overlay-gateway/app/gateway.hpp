@@ -19,6 +19,8 @@
 #include "mooring/directory/checkpoint.hpp"
 #include "mooring/directory/watch_client.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
+#include "mooring/metrics/exposition.hpp"
+#include "mooring/metrics/switch_watch.hpp"
 #include "mooring/ovs/flow_sync.hpp"
 #include "mooring/ovs/ovsdb.hpp"
 #include "mooring/underlay/peer_warmup.hpp"
@@ -46,10 +48,13 @@ class Gateway {
 
   ipam_api::Json status() const;
   std::string desired_flows() const;
+  // Prometheus' text; called back within seconds, whatever is away.
+  void collect_metrics(std::function<void(std::string)> done);
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  std::string metrics_text() const;
   void on_directory(const directory::Changes& changes);
   void look_soon();
   void look();
@@ -70,6 +75,8 @@ class Gateway {
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
   std::unique_ptr<ovs::FlowSync> flows_;
   std::unique_ptr<FlowProgram> program_;
+  std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
+  metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;
   boost::asio::steady_timer timer_;
   std::function<void()> on_ready_;

@@ -9,6 +9,20 @@ namespace asio = boost::asio;
 
 }  // namespace
 
+metrics::Collect collect_from(Gateway& gateway) {
+  return [&gateway](std::function<void(std::string)> done) { gateway.collect_metrics(std::move(done)); };
+}
+
+asio::awaitable<http::Answer> StatusDoor::answer_any(asio::any_io_executor executor, Gateway& gateway,
+                                                     http::Request request) {
+  if (request.method == "GET" && request.path == "/metrics") {
+    metrics::Collect collect = collect_from(gateway);
+    http::Response response = co_await metrics::answer_metrics(executor, collect);
+    co_return response;
+  }
+  co_return answer(request, gateway);
+}
+
 http::Response StatusDoor::answer(const http::Request& request, const Gateway& gateway) {
   if (request.method != "GET") {
     return http::problem(Error(Errc::unsupported, request.method + " " + request.path + ": only GET is understood"));
@@ -19,12 +33,12 @@ http::Response StatusDoor::answer(const http::Request& request, const Gateway& g
   if (request.path == "/v1/flows") {
     return http::text(200, gateway.desired_flows());
   }
-  return http::problem(Error(Errc::not_found, request.path + " is not here", "GET /v1/status or /v1/flows"));
+  return http::problem(Error(Errc::not_found, request.path + " is not here", "GET /v1/status, /v1/flows or /metrics"));
 }
 
-StatusDoor::StatusDoor(asio::any_io_executor executor, const Gateway& gateway)
-    : server_(std::move(executor), [&gateway](http::Request request) -> asio::awaitable<http::Answer> {
-        co_return answer(request, gateway);  // by value: the coroutine begins after its caller's end
+StatusDoor::StatusDoor(asio::any_io_executor executor, Gateway& gateway)
+    : server_(executor, [executor, &gateway](http::Request request) {
+        return answer_any(executor, gateway, std::move(request));  // by value: it begins after its caller's end
       }) {
   server_.on_fault([](const std::string& fault) { spdlog::error("status socket: {}", fault); });
 }

@@ -28,6 +28,7 @@ Result<Message> read(const http::Request& request, Result<Message> (*from)(const
 AgentSocket::AgentSocket(asio::any_io_executor executor, Calls calls, Views views)
     : calls_(calls),
       views_(std::move(views)),
+      executor_(executor),
       server_(std::move(executor), [this](http::Request request) { return answer(std::move(request)); }) {
   server_.on_fault([](const std::string& report) { spdlog::error("the agent's socket: {}", report); });
 }
@@ -143,6 +144,10 @@ asio::awaitable<http::Answer> AgentSocket::answer(http::Request request) {
   }
   if (call == "GET /v1/flows") {
     co_return http::text(200, views_.flows());
+  }
+  if (call == "GET /metrics") {
+    http::Response response = co_await metrics::answer_metrics(executor_, views_.metrics);
+    co_return response;
   }
   co_return http::problem(
       Error(Errc::not_found, fmt::format("the agent has no call '{}'", call), "docs/api/agent.md lists them"));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "mooring/http/server.hpp"
+#include "mooring/metrics/door.hpp"
 #include "ovs-agent/app/attachments.hpp"
 #include "ovs-agent/app/leftovers.hpp"
 #include "ovs-agent/app/readiness.hpp"
@@ -18,6 +19,7 @@ class AgentSocket {
     std::function<ipam_api::Json()> status;
     std::function<ipam_api::Json()> ports;
     std::function<std::string()> flows;
+    metrics::Collect metrics;
   };
   struct Calls {
     Attachments& attachments;
@@ -35,6 +37,7 @@ class AgentSocket {
 
   Calls calls_;
   Views views_;
+  asio::any_io_executor executor_;
   http::Server server_;
 };
 

@@ -99,6 +99,18 @@ Result<std::set<std::string>> Kernel::links() {
   return names;
 }
 
+Result<std::map<std::string, netlink::LinkCounters>> Kernel::link_counters() {
+  const auto found = socket_.list_links();
+  if (!found) {
+    return found.error();
+  }
+  std::map<std::string, netlink::LinkCounters> counters;
+  for (const auto& link : *found) {
+    counters[link.name] = link.counters;
+  }
+  return counters;
+}
+
 Result<void> Kernel::delete_link(const std::string& name) {
   const auto deleted = socket_.delete_link(name);
   return deleted || deleted.error().code() == Errc::not_found ? ok() : deleted;

@@ -28,6 +28,8 @@ class Kernel final : public KernelPort {
   bool interface_alive(const std::string& netns, const std::string& name) const override;
   std::int32_t parent(std::int32_t pid) const override;
 
+  // Of all links in the node's namespace, by name.
+  Result<std::map<std::string, netlink::LinkCounters>> link_counters();
   // mooring0 up, with its addresses and the permanent neighbours that its routes go via. True if something was changed
   // (the link was made anew: its routes are gone). A kernel without IPv6 gets the IPv4 half alone, and no IPv6 routes.
   Result<bool> ensure_host_interface();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/metrics/timed_channel.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
 
 namespace mooring::agent {
@@ -22,6 +23,10 @@ ovs::Post post_to(const asio::any_io_executor& executor) {
 
 std::string management_of(const SwitchSettings& settings, const char* bridge) {
   return fmt::format("unix:{}/{}.mgmt", settings.run_dir, bridge);
+}
+
+ovs::FlowSync::Dial dial_bridge(const SwitchSettings& settings, const NodeState& state, const char* bridge) {
+  return ovs::dial_openflow(management_of(settings, bridge), post_to(state.executor));
 }
 
 std::unique_ptr<ovs::FlowSync> flow_sync(const SwitchSettings& settings, NodeState& state, const char* bridge,
@@ -41,7 +46,7 @@ std::unique_ptr<ovs::FlowSync> flow_sync(const SwitchSettings& settings, NodeSta
     spdlog::debug("flows of {} are {}", bridge, in_line ? "in line" : "being changed");
     state.changed.notify();
   };
-  return std::make_unique<ovs::FlowSync>(ovs::dial_openflow(management_of(settings, bridge), post_to(state.executor)),
+  return std::make_unique<ovs::FlowSync>(metrics::timed(dial_bridge(settings, state, bridge), settings.bundle_took),
                                          std::move(options));
 }
 
@@ -113,6 +118,10 @@ NodeSwitch::NodeSwitch(NodeState& state, SwitchSettings settings, Kernel& kernel
                                             callbacks_.ovsdb_changed(std::move(now));
                                           }
                                         });
+}
+
+ovs::FlowSync::Dial NodeSwitch::dial(const char* bridge) const {
+  return dial_bridge(settings_, state_, bridge);
 }
 
 std::vector<ovs::OvsdbOperation> NodeSwitch::operations() const {

@@ -26,6 +26,7 @@ struct SwitchSettings {
   std::string underlay_nic;    // "": the operator has put the VTEP address where the datapath finds it
   std::string underlay_state;  // file
   net::Ipv4Address vtep;
+  std::function<void(std::chrono::nanoseconds)> bundle_took;  // each bundle of flows, until the switch's barrier
 };
 
 class NodeSwitch final : public SwitchPort {
@@ -50,6 +51,8 @@ class NodeSwitch final : public SwitchPort {
   ovs::FlowSync& br_int() { return *br_int_; }
   ovs::FlowSync& br_tun() { return *br_tun_; }
   ovs::PacketChannel& packets() { return *packets_; }
+  // A further connection to a bridge, for whoever only asks.
+  ovs::FlowSync::Dial dial(const char* bridge) const;
   std::optional<underlay::Datapath> datapath() const { return datapath_; }
 
  private:

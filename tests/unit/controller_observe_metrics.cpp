@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "ipam-controller/observe/metrics.hpp"
-#include "ipam-controller/observe/process_figures.hpp"
+#include "mooring/base/process_figures.hpp"
 #include "support/catch_result.hpp"
 
 using namespace mooring;

@@ -1,4 +1,6 @@
 // Links: one message makes a veth pair with its far end in another namespace.
+#include <algorithm>
+#include <cstring>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -45,6 +47,22 @@ void put_end(Request& request, const VethEnd& end) {
   }
 }
 
+// The kernel's struct grows at its end: what both know of it is taken.
+LinkCounters counters_of(const nlattr* attribute) {
+  rtnl_link_stats64 stats{};
+  if (attribute != nullptr) {
+    std::memcpy(&stats, nla_data(attribute), std::min(sizeof stats, static_cast<std::size_t>(nla_len(attribute))));
+  }
+  LinkCounters counters;
+  counters.received_packets = stats.rx_packets;
+  counters.received_bytes = stats.rx_bytes;
+  counters.received_dropped = stats.rx_dropped;
+  counters.sent_packets = stats.tx_packets;
+  counters.sent_bytes = stats.tx_bytes;
+  counters.sent_dropped = stats.tx_dropped;
+  return counters;
+}
+
 Link link_from(nlmsghdr* message) {
   const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
   const Attributes<IFLA_MAX + 1> attributes(message, sizeof(ifinfomsg));
@@ -59,6 +77,7 @@ Link link_from(nlmsghdr* message) {
   link.carrier = (header->ifi_flags & IFF_RUNNING) != 0;
   link.peer_index = static_cast<int>(attributes.number(IFLA_LINK));
   link.master_index = static_cast<int>(attributes.number(IFLA_MASTER));
+  link.counters = counters_of(attributes[IFLA_STATS64]);
   if (const nlattr* info = attributes[IFLA_LINKINFO]) {
     nlattr* table[IFLA_INFO_MAX + 1] = {};
     nla_parse_nested(table, IFLA_INFO_MAX, const_cast<nlattr*>(info), nullptr);

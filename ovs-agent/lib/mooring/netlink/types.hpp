@@ -10,6 +10,12 @@
 
 namespace mooring::netlink {
 
+// Of a link since it was made, as its own namespace counts: of a veth pair, one end's sent is the other's received.
+struct LinkCounters {
+  std::uint64_t received_packets = 0, received_bytes = 0, received_dropped = 0;
+  std::uint64_t sent_packets = 0, sent_bytes = 0, sent_dropped = 0;
+};
+
 struct Link {
   int index = 0;
   std::string name;
@@ -22,6 +28,7 @@ struct Link {
   bool carrier = false;  // and the other end is there and up
   int peer_index = 0;    // IFLA_LINK: of a veth, in the namespace of the peer; 0 = none
   int master_index = 0;
+  LinkCounters counters;
 };
 
 struct VethEnd {

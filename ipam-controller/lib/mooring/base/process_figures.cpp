@@ -1,4 +1,4 @@
-#include "ipam-controller/observe/process_figures.hpp"
+#include "mooring/base/process_figures.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace mooring::controller {
+namespace mooring {
 namespace {
 
 // The fields of /proc/self/stat from the third on: the second is the program's name, which may hold spaces.
@@ -65,4 +65,4 @@ ProcessFigures process_figures() {
   return figures;
 }
 
-}  // namespace mooring::controller
+}  // namespace mooring

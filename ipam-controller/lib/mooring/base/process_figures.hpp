@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace mooring::controller {
+namespace mooring {
 
 struct ProcessFigures {
   double cpu_seconds = 0;
@@ -16,4 +16,4 @@ struct ProcessFigures {
 
 ProcessFigures process_figures();
 
-}  // namespace mooring::controller
+}  // namespace mooring

@@ -1,0 +1,90 @@
+// Gateway's metrics (docs/observability/README.md lists them). Bounded: bridges, tables and reasons are fixed.
+#include <memory>
+
+#include "mooring/metrics/exposition.hpp"
+#include "overlay-gateway/app/gateway.hpp"
+
+namespace mooring::gateway {
+namespace {
+
+std::uint64_t flag(bool value) {
+  return value ? 1 : 0;
+}
+
+}  // namespace
+
+void Gateway::collect_metrics(std::function<void(std::string)> done) {
+  auto finish = [this, done = std::move(done)] { done(metrics_text()); };
+  if (switch_watch_) {
+    switch_watch_->refresh(std::move(finish));
+  } else {
+    finish();
+  }
+}
+
+std::string Gateway::metrics_text() const {
+  metrics::Exposition out;
+  const directory::WatchStatus watch = watch_ ? watch_->status() : directory::WatchStatus();
+  const ovs::FlowSync::Counters flows = flows_ ? flows_->counters() : ovs::FlowSync::Counters();
+  const std::string vtep = vtep_.str();
+  out.gauge("mooring_build_info", "The program's version").sample(1.0, {{"version", MOORING_VERSION}});
+  out.gauge("mooring_gateway_info", "The gateway, its network, and what its bridge runs on")
+      .sample(1.0, {{"gateway", config_.name},
+                    {"network", config_.network},
+                    {"vtep", vtep},
+                    {"datapath", datapath_ ? underlay::to_string(*datapath_) : ""}});
+  out.gauge("mooring_gateway_ready", "1: switch and kernel are as they should be")
+      .sample(flag(ready_ && problems_.empty()));
+  out.gauge("mooring_gateway_problems", "What is wrong now: /v1/status of the gateway's socket has the texts")
+      .sample(static_cast<std::uint64_t>(problems_.size()));
+  out.gauge("mooring_gateway_routes", "Overlay routes in the kernel")
+      .sample(static_cast<std::uint64_t>(foot_plan_.routes.size()));
+  if (switch_watch_) {
+    const metrics::FlowTally& tally = switch_watch_->tally();
+    out.counter("mooring_dropped_packets_total", "Packets that flows dropped, by reason");
+    for (const auto& [reason, count] : tally.drops()) {
+      out.sample(count.packets, {{"bridge", tunnel_bridge}, {"reason", reason}});
+    }
+    out.counter("mooring_gateway_packets_total", "Packets sent on, by where to");
+    for (const auto& [to, count] : tally.forwarded()) {
+      out.sample(count.packets, {{"path", to}});
+    }
+    out.counter("mooring_gateway_bytes_total", "Bytes sent on, by where to");
+    for (const auto& [to, count] : tally.forwarded()) {
+      out.sample(count.bytes, {{"path", to}});
+    }
+    out.gauge("mooring_flows", "Flows in the switch");
+    for (const auto& [table, count] : tally.flows_by_table()) {
+      const std::string number = std::to_string(table);
+      out.sample(static_cast<std::uint64_t>(count), {{"bridge", tunnel_bridge}, {"table", number}});
+    }
+  }
+  out.gauge("mooring_flows_in_line", "1: the switch holds exactly what is desired")
+      .sample(flag(flows_ && flows_->in_line()), {{"bridge", tunnel_bridge}});
+  out.gauge("mooring_flows_desired", "Flows that should be in the switch")
+      .sample(flows.desired, {{"bridge", tunnel_bridge}});
+  out.gauge("mooring_flows_held", "Flows that are not desired and not known to be needless: they stay")
+      .sample(flows.held, {{"bridge", tunnel_bridge}});
+  out.gauge("mooring_flows_refused", "Desired flows that the switch refused")
+      .sample(flows.refused, {{"bridge", tunnel_bridge}});
+  out.counter("mooring_switch_connects_total", "Connections to the bridge: a restart of Open vSwitch makes one")
+      .sample(flows.connects, {{"bridge", tunnel_bridge}});
+  out.histogram("mooring_flow_install_duration_seconds", "From handing a bundle of flows over to the switch's barrier",
+                install_);
+  out.gauge("mooring_watch_connected", "1: the watch stream from the controller is open").sample(flag(watch.connected));
+  out.gauge("mooring_directory_revision",
+            "Of the controller's directory, as this replica has it; mooring_revision is "
+            "the controller's own")
+      .sample(watch.revision);
+  out.gauge("mooring_directory_complete", "1: all shards have been there").sample(flag(watch.complete));
+  out.gauge("mooring_directory_entries", "Of the replica")
+      .sample(static_cast<std::uint64_t>(directory_.port_count()), {{"kind", "port"}})
+      .sample(static_cast<std::uint64_t>(directory_.nodes().size()), {{"kind", "node"}})
+      .sample(static_cast<std::uint64_t>(directory_.gateways().size()), {{"kind", "gateway"}});
+  out.counter("mooring_watch_drifts_total", "Digests that differed: the replica was read anew")
+      .sample(watch.counters.drifts);
+  out.process();
+  return out.take();
+}
+
+}  // namespace mooring::gateway

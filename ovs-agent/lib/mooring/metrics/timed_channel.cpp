@@ -1,0 +1,49 @@
+#include "mooring/metrics/timed_channel.hpp"
+
+#include <utility>
+
+namespace mooring::metrics {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Took = std::function<void(std::chrono::nanoseconds)>;
+
+class TimedChannel final : public ovs::FlowChannel {
+ public:
+  TimedChannel(std::unique_ptr<ovs::FlowChannel> channel, Took took)
+      : channel_(std::move(channel)), took_(std::move(took)) {}
+
+  void apply(std::vector<ovs::FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override {
+    channel_->apply(std::move(changes), deadline,
+                    [began = Clock::now(), took = took_, done = std::move(done)](ovs::ApplyOutcome outcome) {
+                      if (outcome.result) {
+                        took(Clock::now() - began);
+                      }
+                      done(std::move(outcome));
+                    });
+  }
+  void dump(std::chrono::milliseconds deadline, Dumped done) override { channel_->dump(deadline, std::move(done)); }
+  void apply_meters(std::vector<ovs::MeterChange> changes, std::chrono::milliseconds deadline, Applied done) override {
+    channel_->apply_meters(std::move(changes), deadline, std::move(done));
+  }
+  void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override {
+    channel_->dump_meters(deadline, std::move(done));
+  }
+  void after(std::chrono::milliseconds delay, std::function<void()> f) override {
+    channel_->after(delay, std::move(f));
+  }
+
+ private:
+  std::unique_ptr<ovs::FlowChannel> channel_;
+  Took took_;
+};
+
+}  // namespace
+
+ovs::FlowSync::Dial timed(ovs::FlowSync::Dial dial, Took took) {
+  return [dial = std::move(dial), took = std::move(took)](ovs::FlowChannel::Callbacks callbacks) {
+    return std::make_unique<TimedChannel>(dial(std::move(callbacks)), took);
+  };
+}
+
+}  // namespace mooring::metrics
