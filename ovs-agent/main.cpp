@@ -21,9 +21,11 @@
 #include "ovs-agent/adapters/journal_file.hpp"
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
+#include "ovs-agent/adapters/switch_trace.hpp"
 #include "ovs-agent/adapters/views.hpp"
 #include "ovs-agent/app/destinations.hpp"
 #include "ovs-agent/app/inventory_report.hpp"
+#include "ovs-agent/app/path_trace.hpp"
 #include "ovs-agent/app/reconciler.hpp"
 #include "ovs-agent/app/repairs.hpp"
 #include "ovs-agent/config.hpp"
@@ -66,6 +68,8 @@ class Agent {
         readiness_(parts_, attachments_),
         inventory_(parts_, attachments_),
         repairs_(parts_, attachments_, switch_),
+        switch_trace_(state_.executor, config.ovs_run_dir),
+        trace_(parts_, switch_trace_, config.vtep),
         reconciler_(parts_, attachments_, leftovers_, delegated_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}),
         metrics_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}, kernel_, install_),
@@ -159,6 +163,9 @@ class Agent {
     if (question == "repair") {
       co_return co_await repairs_.carry_out(std::move(arguments));
     }
+    if (question == "trace") {
+      co_return co_await trace_.answer(std::move(arguments));
+    }
     co_return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
   }
   void directory_changed(const directory::Changes& changes) {
@@ -201,6 +208,8 @@ class Agent {
   Readiness readiness_;
   InventoryReport inventory_;
   Repairs repairs_;
+  SwitchTrace switch_trace_;
+  PathTrace trace_;
   Reconciler reconciler_;
   Views views_;
   AgentMetrics metrics_;

@@ -10,6 +10,7 @@
 #include "ipam-controller/api/explain.hpp"
 #include "ipam-controller/api/plans.hpp"
 #include "ipam-controller/api/problem.hpp"
+#include "ipam-controller/api/trace.hpp"
 #include "ipam-controller/observe/observatory.hpp"
 
 namespace mooring::controller {
@@ -87,10 +88,11 @@ PathMatch match_path(std::string_view pattern, std::string_view path) {
 
 std::vector<Route> all_routes() {
   std::vector<Route> routes;
-  for (const auto part : {topology_routes(), policy_routes(), block_routes(), binding_routes(), import_routes(),
-                          apply_routes(), port_routes(), node_routes(), node_evidence_routes(), fsck_routes(),
-                          watch_routes(), audit_routes(), explain_routes(), plan_routes(), event_routes(),
-                          webhook_routes(), metrics_routes(), backup_routes(), restore_routes()}) {
+  for (const auto part :
+       {topology_routes(), policy_routes(),  block_routes(),   binding_routes(),       import_routes(),
+        apply_routes(),    port_routes(),    node_routes(),    node_evidence_routes(), fsck_routes(),
+        trace_routes(),    watch_routes(),   audit_routes(),   explain_routes(),       plan_routes(),
+        event_routes(),    webhook_routes(), metrics_routes(), backup_routes(),        restore_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
   return routes;

@@ -14,7 +14,8 @@ asio::awaitable<Answered> version(Services& services, const Call& call) {
   co_return answered(200, Json{{"version", MOORING_VERSION},
                                {"protocol", ipam_api::protocol_version},
                                {"incarnation", services.ipam.incarnation()},
-                               {"revision", services.ipam.committed_revision()}});
+                               {"revision", services.ipam.committed_revision()},
+                               {"time_ms", services.ipam.now()}});
 }
 
 asio::awaitable<Answered> watch(Services& services, const Call& call) {

@@ -10,6 +10,7 @@
 #include "ipam-controller/cli/completion.hpp"
 #include "ipam-controller/cli/plan.hpp"
 #include "ipam-controller/cli/store_commands.hpp"
+#include "ipam-controller/cli/trace.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -92,6 +93,7 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
   add_audit(app, invocation);
   add_history(app, invocation);
   add_explain(app, invocation);
+  add_trace(app, invocation);
   add_plan(app, invocation);
   add_version(app, invocation);
   add_completion(app, invocation);

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "mooring/metrics/timed_channel.hpp"
+#include "overlay-gateway/app/path_trace.hpp"
 #include "overlay-gateway/app/switch_setup.hpp"
 #include "overlay-gateway/domain/flow_meaning.hpp"
 
@@ -22,6 +23,7 @@ constexpr std::chrono::milliseconds healthy_interval{1000};
 constexpr std::chrono::milliseconds first_repair{50};  // doubles up to the healthy interval while nothing else happens
 constexpr std::chrono::milliseconds switch_deadline{5000};
 constexpr std::chrono::milliseconds commit_pause{1000};
+constexpr std::chrono::milliseconds trace_deadline{1000};  // nothing else is done meanwhile
 constexpr std::chrono::milliseconds connect_grace{1000};   // the first connection is not late before
 
 GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
@@ -111,6 +113,9 @@ void Gateway::start(std::function<void()> on_ready) {
 
   directory::WatchClientCallbacks callbacks;
   callbacks.changed = [this](const directory::Changes& changes) { on_directory(changes); };
+  callbacks.answer = [this](std::string question, ipam_api::Json arguments) {
+    return answer(std::move(question), std::move(arguments));
+  };
   watch_ = std::make_unique<directory::WatchClient>(io_.get_executor(), directory_, watch_settings(config_, vtep_),
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);
@@ -128,6 +133,13 @@ void Gateway::stop() {
   switch_watch_.reset();
   flows_.reset();
   ovsdb_.reset();
+}
+
+asio::awaitable<Result<ipam_api::Json>> Gateway::answer(std::string question, ipam_api::Json arguments) {
+  if (question == "trace") {
+    co_return answer_trace(arguments, config_.ovs_rundir, vtep_, trace_deadline);
+  }
+  co_return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
 }
 
 void Gateway::on_directory(const directory::Changes& changes) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -55,6 +56,7 @@ class Gateway {
   using Clock = std::chrono::steady_clock;
 
   std::string metrics_text() const;
+  boost::asio::awaitable<Result<ipam_api::Json>> answer(std::string question, ipam_api::Json arguments);
   void on_directory(const directory::Changes& changes);
   void look_soon();
   void look();

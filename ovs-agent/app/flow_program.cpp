@@ -244,4 +244,16 @@ std::vector<std::string> FlowProgram::missing(const Attachment& attachment) cons
   return lines;
 }
 
+std::vector<std::string> FlowProgram::amiss() const {
+  std::vector<std::string> lines;
+  for (const auto& key : br_int_.amiss()) {
+    lines.push_back(std::string(integration_bridge) + ": " + key.str());
+  }
+  for (const auto& key : br_tun_.amiss()) {
+    lines.push_back(std::string(tunnel_bridge) + ": " + key.str());
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
 }  // namespace mooring::agent

@@ -35,6 +35,9 @@ class FlowProgram {
   // "br-int: table=…", one each.
   std::vector<std::string> missing(const Attachment& attachment) const;
 
+  // Of all flows: what the last read-back did not find as it should be, "br-int: table=…", sorted.
+  std::vector<std::string> amiss() const;
+
   const FlowPlan& plan() const { return plan_; }
   std::size_t groups() const { return groups_.size(); }
 

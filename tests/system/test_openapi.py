@@ -269,6 +269,8 @@ class OpenApi(unittest.TestCase):
         explained = {**request, "attachment": {"container_id": "c7", "ifname": "eth0"}}
         must("POST", "/v1/ports:explain", {**explained, "hostname": "new-0"})
         must("POST", "/v1/ports:explain", {**explained, "node": "h77"})
+        traced = {"network": "blue", "namespace": "shop", "hostname": "db-0", "to": "10.7.3.3", "protocol": "tcp", "port": 80}
+        self.assertIn(must("POST", "/v1/ports:trace", traced)["outcome"], ("stops", "unknown"))  # no node answers here
         must("POST", "/v1/ports:try", {**explained, "hostname": "new-0"})
         self.assertEqual(404, self.ask("POST", "/v1/ports:allocate", {**explained, "hostname": "new-0", "wishes": {"pools": ["none"]}})[0])
         must("GET", "/v1/refusals/shop/new-0")
