@@ -156,8 +156,17 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
   app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")
       ->default_val("info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+  auto* doctor = app.add_subcommand("doctor", "looks this node over, with its daemons up or down, and ends");
+  doctor->fallthrough();  // the options above may stand behind it
+  doctor->footer(
+      "Give it the agent's own --config. Exit code: 0 all right, 1 something to look at, 2 something broken.");
+  std::string format;
+  doctor->add_option("-o,--output", format, "table or json")
+      ->default_val("table")
+      ->check(CLI::IsMember({"table", "json"}));
   try {
     app.parse(argc, argv);
+    config.doctor = doctor->parsed() ? format : "";
     understand(options, config);
   } catch (const CLI::ParseError& error) {
     exit_code = app.exit(error) == 0 ? 0 : 2;  // --help and --version are no mistakes

@@ -32,6 +32,7 @@ struct Config {
   std::uint32_t relay_packets_per_second = 0;
   std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
   std::string log_level;
+  std::string doctor;  // "table", "json": look the node over and end; "": be the agent
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }
   std::string checkpoint() const { return state_dir + "/directory"; }

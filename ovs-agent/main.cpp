@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -29,6 +30,7 @@
 #include "ovs-agent/app/reconciler.hpp"
 #include "ovs-agent/app/repairs.hpp"
 #include "ovs-agent/config.hpp"
+#include "ovs-agent/doctor/doctor.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
 
 namespace {
@@ -254,6 +256,10 @@ int main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::from_str(config->log_level));
   spdlog::flush_on(spdlog::level::info);
   try {
+    if (!config->doctor.empty()) {
+      spdlog::set_level(spdlog::level::err);
+      return doctor::run(*config, std::cout);
+    }
     return run(*config);
   } catch (const std::exception& problem) {
     spdlog::critical("mooring-agent ends: {}", problem.what());
