@@ -74,7 +74,7 @@ class Kea:
                 ["ip", "netns", "exec", self.server, "kea-dhcp4", "-c", conf], stdout=log, stderr=log,
                 env=dict(os.environ, KEA_PIDFILE_DIR=self.folder, KEA_LOCKFILE_DIR=self.folder))
         deadline = time.monotonic() + 20
-        while self.perfdhcp("-n", "1")["acks"] == 0:
+        while self.perfdhcp("-r", "50", "-p", "1", "-W", "200000")["acks"] == 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(f"{self.folder}/log", encoding="utf-8") as log:
                     raise BenchError(f"kea-dhcp4 does not answer:\n{log.read()[-2000:]}")
