@@ -27,8 +27,25 @@ struct BackupWords {
   bool force = false;
 };
 
+std::string way_out_of(int cause) {
+  switch (cause) {
+    case ENOENT:
+    case ENOTDIR:
+      return "make the folder first, or give another path";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "give a path in a folder that you may write to";
+    case ENOSPC:
+    case EDQUOT:
+      return "make space there, or give a path on another disk";
+    default:
+      return "look at the disk: dmesg";
+  }
+}
+
 Error of_file(std::string_view doing, const std::string& path, int cause) {
-  return Error(Errc::io, fmt::format("{} {}: {}", doing, path, std::strerror(cause)));
+  return Error(Errc::io, fmt::format("{} {}: {}", doing, path, std::strerror(cause)), way_out_of(cause));
 }
 
 // Gets its name only when it is whole and on the disk.
