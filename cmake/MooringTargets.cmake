@@ -11,6 +11,19 @@ target_compile_options(mooring_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>
   $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Werror>)
 
+# The dev preset compiles several files as one (CMAKE_UNITY_BUILD): almost all the time goes into headers that they share.
+# Then g++ warns of every class that has a member of an unnamed namespace's type.
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(mooring_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
+
+# mooring_compile_alone(GLOB...): these files of this folder have names of their own that a neighbour has too (the
+# compiler says "redefinition of … {anonymous}": rename one, or name the file here).
+function(mooring_compile_alone)
+  file(GLOB files CONFIGURE_DEPENDS ${ARGN})
+  set_source_files_properties(${files} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # mooring_library(NAME [SOURCES_IN folder...] LINKS target...)
 # A library of <component>/lib/mooring/NAME: target mooring::NAME, included as "mooring/NAME/….hpp".
 function(mooring_library name)

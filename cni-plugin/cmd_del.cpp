@@ -14,7 +14,7 @@ namespace {
 // A runtime waits for DEL before it goes on; a peer that does not answer must not take all the time.
 constexpr std::chrono::seconds longest_wait_for_a_peer{10};
 
-bool is_away(const Error& error) {
+bool controller_is_away(const Error& error) {
   return error.code() == Errc::unavailable || error.code() == Errc::timeout;
 }
 
@@ -45,7 +45,7 @@ Result<void> del(const Call& call, const NetConf& conf, const Interruption& inte
       continue;
     }
     const Error& error = step->error();
-    const bool worth_another_call = error.info().retryable && !is_away(error);
+    const bool worth_another_call = error.info().retryable && !controller_is_away(error);
     if (worth_another_call && outcome) {
       outcome = error;
     } else {

@@ -15,16 +15,16 @@
 namespace mooring::cni {
 namespace {
 
-constexpr std::chrono::seconds undo_time{5};
+constexpr std::chrono::seconds give_back_time{5};
 constexpr std::chrono::seconds longest_wait_for_the_agent{10};
-constexpr const char* first_without_ip_version = "1.0.0";
+constexpr const char* first_of_plain_addresses = "1.0.0";
 
 // What libcni and runtimes put beside the configuration's own keys.
 constexpr std::array runtimes_keys{
     "cniVersion",         "name", "runtimeConfig", "args", "prevResult", "capabilities", "cni.dev/valid-attachments",
     "cni.dev/attachments"};
 
-const Interruption& uninterrupted() {
+const Interruption& never_interrupted() {
   static const Interruption never;
   return never;
 }
@@ -78,7 +78,7 @@ Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation&
     if (!gateway.empty()) {
       ip["gateway"] = gateway;
     }
-    if (is_before(cni_version, first_without_ip_version) && !has_first_shape(cni_version)) {
+    if (is_before(cni_version, first_of_plain_addresses) && !has_first_shape(cni_version)) {
       ip["version"] = v6 ? "6" : "4";
     }
     ips.push_back(std::move(ip));
@@ -121,10 +121,10 @@ Result<Added> add_delegated(const Call& call, const NetConf& conf, const Interru
     return agent.error();
   }
   Undo undo;
-  undo.add("giving the address back",
-           [socket = conf.agent_socket, state = conf.agent_state, attachment = call.attachment] {
-             return detach(socket, state, {attachment, "cni-add-failed"}, Clock::now() + undo_time, uninterrupted());
-           });
+  undo.add("giving the address back", [socket = conf.agent_socket, state = conf.agent_state,
+                                       attachment = call.attachment] {
+    return detach(socket, state, {attachment, "cni-add-failed"}, Clock::now() + give_back_time, never_interrupted());
+  });
   const auto answer = agent->attach_delegated(*request);
   if (!answer) {
     if (answer.error().code() == Errc::already_exists) {

@@ -10,7 +10,7 @@
 namespace mooring::controller {
 namespace {
 
-struct Place {
+struct BoundPlace {
   const Subnet* subnet = nullptr;
   std::string pool;
   net::AddressPair addresses;
@@ -52,8 +52,8 @@ Result<const Pool*> wished_pool(const State& state, const NewBinding& wanted) {
 }
 
 // The place of given addresses; families that the pool has beside them are left open.
-Result<Place> place_at(const State& state, const NewBinding& wanted, const Pool* pool,
-                       const net::AddressPair& addresses) {
+Result<BoundPlace> place_at(const State& state, const NewBinding& wanted, const Pool* pool,
+                            const net::AddressPair& addresses) {
   const net::IpAddress first = addresses.primary();
   const Subnet* subnet =
       pool != nullptr ? state.subnet(pool->subnet) : state.subnet_containing(wanted.owner.network, first);
@@ -76,10 +76,10 @@ Result<Place> place_at(const State& state, const NewBinding& wanted, const Pool*
     }
     in_pool = in_pool && around != nullptr && around->covers(address) && !around->excludes(address);
   }
-  return Place{subnet, in_pool ? around->name : std::string(), addresses};
+  return BoundPlace{subnet, in_pool ? around->name : std::string(), addresses};
 }
 
-Result<Place> next_place(const State& state, const NewBinding& wanted, const Pool* pool, TimeMs now) {
+Result<BoundPlace> next_place(const State& state, const NewBinding& wanted, const Pool* pool, TimeMs now) {
   if (pool == nullptr) {
     pool = state.default_pool(wanted.owner.network);
   }
@@ -91,10 +91,10 @@ Result<Place> next_place(const State& state, const NewBinding& wanted, const Poo
   if (!addresses) {
     return addresses.error();
   }
-  return Place{state.subnet(pool->subnet), pool->name, *addresses};
+  return BoundPlace{state.subnet(pool->subnet), pool->name, *addresses};
 }
 
-Result<Place> choose_place(const State& state, const NewBinding& wanted, const Port* live, TimeMs now) {
+Result<BoundPlace> choose_place(const State& state, const NewBinding& wanted, const Port* live, TimeMs now) {
   const auto pool = wished_pool(state, wanted);
   if (!pool) {
     return pool.error();
@@ -132,7 +132,8 @@ Result<Place> choose_place(const State& state, const NewBinding& wanted, const P
   return place;
 }
 
-Result<net::MacAddress> choose_mac(const State& state, const NewBinding& wanted, const Port* live, const Place& place) {
+Result<net::MacAddress> choose_mac(const State& state, const NewBinding& wanted, const Port* live,
+                                   const BoundPlace& place) {
   if (!wanted.mac) {
     return live != nullptr ? live->mac : mac_from(place.addresses);
   }

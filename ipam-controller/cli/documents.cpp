@@ -64,12 +64,12 @@ std::string text_in(const Json& spec, const char* key) {
 
 // How many falls back are behind a pool, within the files; a ring ends at the number of pools.
 std::size_t depth_of(const std::string& pool, const std::map<std::string, std::vector<std::string>>& fallback,
-                     std::size_t bound) {
+                     std::size_t most) {
   const auto found = fallback.find(pool);
   std::size_t depth = 0;
-  if (bound > 0 && found != fallback.end()) {
+  if (most > 0 && found != fallback.end()) {
     for (const std::string& next : found->second) {
-      depth = std::max(depth, 1 + depth_of(next, fallback, bound - 1));
+      depth = std::max(depth, 1 + depth_of(next, fallback, most - 1));
     }
   }
   return depth;

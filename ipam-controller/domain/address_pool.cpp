@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t most_v6_addresses = std::uint64_t{1} << 22;
 
 // Well mixed bits of a counter (splitmix64's finaliser).
-std::uint64_t mixed(std::uint64_t x) {
+std::uint64_t scattered(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
@@ -146,7 +146,7 @@ std::optional<IpAddress> AddressPool::propose(Strategy strategy) const {
   }
   const std::uint64_t from = strategy == Strategy::next     ? turn_.next
                              : strategy == Strategy::lowest ? 0
-                                                            : mixed(turn_.generation) % size();
+                                                            : scattered(turn_.generation) % size();
   const auto index = bits_.next_free(from);
   return index ? std::optional(address_at(*index)) : std::nullopt;
 }

@@ -12,7 +12,7 @@ using ipam_api::Json;
 using ipam_api::JsonText;
 
 // (Keys in their order, everywhere.)
-std::string text_of(const Change& change, std::string_view value) {
+std::string change_text(const Change& change, std::string_view value) {
   JsonText text(128 + change.key.size() + value.size());
   if (change.deleted) {
     text.boolean("deleted", true);
@@ -66,7 +66,7 @@ Change make_entry(std::string_view kind, ipam_api::Shard shard, std::string key,
   entry.key = std::move(key);
   entry.revision = revision;
   entry.generation = generation;
-  entry.text = text_of(entry, value);
+  entry.text = change_text(entry, value);
   entry.digest = ipam_api::entry_digest(kind, shard, entry.key, revision, value);
   return entry;
 }
@@ -186,7 +186,7 @@ Change tombstone_of(Change entry, Revision revision) {
   entry.revision = revision;
   entry.deleted = true;
   entry.digest = 0;
-  entry.text = text_of(entry, {});
+  entry.text = change_text(entry, {});
   return entry;
 }
 

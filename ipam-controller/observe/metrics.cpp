@@ -16,7 +16,7 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::initializer_list<std::pair<const char*, std::string_view>>;
+using MetricLabels = std::initializer_list<std::pair<const char*, std::string_view>>;
 
 // One name with its help, to which samples are added.
 class Family {
@@ -26,7 +26,7 @@ class Family {
     family_.help = help;
     family_.type = type;
   }
-  void add(double value, Labels labels = {}) {
+  void add(double value, MetricLabels labels = {}) {
     ClientMetric metric;
     for (const auto& [name, label] : labels) {
       metric.label.push_back({name, std::string(label)});
@@ -34,7 +34,7 @@ class Family {
     (family_.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
     family_.metric.push_back(std::move(metric));
   }
-  void add(std::uint64_t value, Labels labels = {}) { add(static_cast<double>(value), labels); }
+  void add(std::uint64_t value, MetricLabels labels = {}) { add(static_cast<double>(value), labels); }
   void add(ClientMetric metric) { family_.metric.push_back(std::move(metric)); }
   MetricFamily take() { return std::move(family_); }
 

@@ -10,7 +10,7 @@ namespace mooring::controller {
 namespace {
 
 constexpr std::chrono::seconds between_looks{1};
-constexpr double ms_per_second = 1000.0;
+constexpr double milliseconds_a_second = 1000.0;
 
 // Given back by others than the container's own DEL.
 bool is_reclaim(const std::string& reason) {
@@ -225,7 +225,7 @@ Figures Observatory::figures_of(const State& state, Revision revision) const {
       Figures::Machine machine;
       machine.name = name;
       if (presence.last_heard_ms) {
-        machine.last_heard_seconds = static_cast<double>(*presence.last_heard_ms) / ms_per_second;
+        machine.last_heard_seconds = static_cast<double>(*presence.last_heard_ms) / milliseconds_a_second;
       }
       list.push_back(std::move(machine));
     }

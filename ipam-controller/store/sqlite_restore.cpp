@@ -17,15 +17,15 @@ namespace {
 namespace fs = std::filesystem;
 
 // Why the request cannot be done as it stands.
-class Refusal : public std::runtime_error {
+class RestoreRefusal : public std::runtime_error {
  public:
-  explicit Refusal(const Error& error_) : std::runtime_error(error_.text()), error(error_) {}
+  explicit RestoreRefusal(const Error& error_) : std::runtime_error(error_.text()), error(error_) {}
   Error error;
 };
 
 void check_backup(SqliteConnection& backup, const std::string& path) {
   if (format_of(backup, path, current_schema()) == 0) {
-    throw Refusal(Error(Errc::invalid_argument, fmt::format("{} is empty", path), "name a backup"));
+    throw RestoreRefusal(Error(Errc::invalid_argument, fmt::format("{} is empty", path), "name a backup"));
   }
   check_integrity(backup);
 }
@@ -77,15 +77,15 @@ std::string keep_aside(const std::string& path) {
 
 RestoredStore restore(const RestoreRequest& request, const Progress& progress) {
   if (!fs::exists(request.from)) {
-    throw Refusal(Error(Errc::not_found, fmt::format("there is no file {}", request.from)));
+    throw RestoreRefusal(Error(Errc::not_found, fmt::format("there is no file {}", request.from)));
   }
   const bool replaces = fs::exists(request.to) && fs::file_size(request.to) != 0;
   if (replaces && fs::equivalent(request.from, request.to)) {
-    throw Refusal(Error(Errc::invalid_argument, "the backup and the store are the same file", "name a backup"));
+    throw RestoreRefusal(Error(Errc::invalid_argument, "the backup and the store are the same file", "name a backup"));
   }
   if (replaces && !request.force) {
-    throw Refusal(Error(Errc::already_exists, fmt::format("there is a store at {}", request.to),
-                        "--force replaces it and keeps it beside the new one"));
+    throw RestoreRefusal(Error(Errc::already_exists, fmt::format("there is a store at {}", request.to),
+                               "--force replaces it and keeps it beside the new one"));
   }
   const std::string made_path = request.to + ".restored";
   {
@@ -116,7 +116,7 @@ Result<RestoredStore> restore_store(const RestoreRequest& request, const Progres
   }
   try {
     return restore(request, progress);
-  } catch (const Refusal& refusal) {
+  } catch (const RestoreRefusal& refusal) {
     return refusal.error.within(doing);
   } catch (const UnsupportedFile& file) {
     return Error(Errc::unsupported, fmt::format("{}: {}", doing, file.what()), "name a backup that this version knows");

@@ -55,10 +55,10 @@ void add_address(net::AddressPair& addresses, const std::string& text) {
     addresses.set(good(net::IpAddress::parse(text)));
   }
 }
-std::string text_of(const std::optional<net::IpAddress>& address) {
+std::string cell_of(const std::optional<net::IpAddress>& address) {
   return address ? address->str() : std::string();
 }
-std::string text_of(const Labels& labels) {
+std::string cell_of(const Labels& labels) {
   return labels.empty() ? std::string() : Json(labels).dump();
 }
 Labels labels_from(SqliteStatement& row) {
@@ -125,8 +125,8 @@ struct Table<Binding> {
   }
   static void bind(SqliteStatement& row, const Binding& o) {
     row.bind(to_string(o.kind)).bind(o.subnet).bind(o.pool);
-    row.bind(text_of(o.addresses.v4())).bind(text_of(o.addresses.v6())).bind(o.mac.str());
-    row.bind(o.retention.str()).bind(o.workload).bind(text_of(o.labels)).bind(o.note).bind(to_string(o.origin));
+    row.bind(cell_of(o.addresses.v4())).bind(cell_of(o.addresses.v6())).bind(o.mac.str());
+    row.bind(o.retention.str()).bind(o.workload).bind(cell_of(o.labels)).bind(o.note).bind(to_string(o.origin));
     row.bind(o.last_uid).bind(o.last_node).bind(unsigned_of(o.created_ms)).bind(unsigned_of(o.expires_ms));
     row.bind(o.revision);
   }
@@ -164,11 +164,11 @@ struct Table<Port> {
             "state",    "revision"};
   }
   static void bind(SqliteStatement& row, const Port& o) {
-    row.bind(o.addresses.dual() ? text_of(o.addresses.v6()) : std::string()).bind(o.id);
+    row.bind(o.addresses.dual() ? cell_of(o.addresses.v6()) : std::string()).bind(o.id);
     bind_key(row, o.owner);
     row.bind(to_string(o.kind)).bind(o.subnet).bind(o.pool).bind(o.mac.str()).bind(o.node);
     row.bind(o.attachment.container_id).bind(o.attachment.ifname).bind(o.pod_uid).bind(o.workload);
-    row.bind(text_of(o.labels)).bind(unsigned_of(o.created_ms)).bind(o.generation);
+    row.bind(cell_of(o.labels)).bind(unsigned_of(o.created_ms)).bind(o.generation);
     row.bind(to_string(o.state)).bind(o.revision);
   }
   static Port read(SqliteStatement& row) {

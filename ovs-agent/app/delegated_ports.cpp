@@ -12,7 +12,7 @@ namespace mooring::agent {
 namespace {
 
 constexpr std::chrono::milliseconds controller_deadline{10'000};
-constexpr std::chrono::milliseconds check_deadline{3'000};
+constexpr std::chrono::milliseconds objection_deadline{3'000};
 
 }  // namespace
 
@@ -92,7 +92,7 @@ asio::awaitable<Result<agent_api::CheckAnswer>> DelegatedPorts::check(agent_api:
     }
   }
   const std::string by_controller =
-      co_await attachments_.controllers_objection(given.attachment, given.generation, after(check_deadline));
+      co_await attachments_.controllers_objection(given.attachment, given.generation, after(objection_deadline));
   if (!by_controller.empty()) {
     answer.problems.push_back(by_controller);
   }

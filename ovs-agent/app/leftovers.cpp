@@ -10,7 +10,7 @@
 namespace mooring::agent {
 namespace {
 
-constexpr std::chrono::milliseconds release_deadline{3'000};
+constexpr std::chrono::milliseconds leftover_deadline{3'000};
 
 }  // namespace
 
@@ -91,7 +91,7 @@ asio::awaitable<Result<void>> Leftovers::remove(Attachment attachment, Leftover 
   release.attachment = attachment;
   release.generation = leftover.generation;
   release.reason = reason;
-  const auto released = co_await parts_.releases.release(std::move(release), after(release_deadline));
+  const auto released = co_await parts_.releases.release(std::move(release), after(leftover_deadline));
   if (!released) {
     co_return released.error();
   }

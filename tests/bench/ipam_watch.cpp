@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t movers = 32;
-constexpr std::size_t wrong_at_most = 20;
-constexpr auto patience = seconds(60);
+constexpr std::size_t gaps_at_most = 20;
+constexpr auto longest_wait = seconds(60);
 constexpr auto retry_pause = milliseconds(20);
 
 std::string node_name(std::size_t number) {
@@ -277,10 +277,10 @@ class Watch {
 
   template <class Condition>
   void until(const std::string& what, Condition condition) {
-    const auto deadline = Clock::now() + patience;
+    const auto deadline = Clock::now() + longest_wait;
     while (!condition()) {
       if (Clock::now() > deadline) {
-        throw std::runtime_error(fmt::format("waited {} s until {}", patience.count(), what));
+        throw std::runtime_error(fmt::format("waited {} s until {}", longest_wait.count(), what));
       }
       step();
     }
@@ -379,7 +379,7 @@ class Watch {
   }
 
   void wrong(std::string what) {
-    if (wrong_.size() < wrong_at_most) {
+    if (wrong_.size() < gaps_at_most) {
       wrong_.push_back(std::move(what));
     }
   }

@@ -121,7 +121,7 @@ constexpr const char* table = R"json([
 ["DELETE", "/v1/ports/p999", null, 404, "not-found", "p999"]
 ])json";
 
-std::string everything(http::BlockingClient& client) {
+std::string all_objects(http::BlockingClient& client) {
   std::string text;
   for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "extra-addresses",
                            "blocks", "bindings", "ports", "gateways"}) {
@@ -139,7 +139,7 @@ TEST_CASE("api: the table of bad input") {
   make_small_world(client);
   REQUIRE(ask(client, "POST", "/v1/bindings", {{"namespace", "shop"}, {"hostname", "db-0"}, {"address", "10.0.0.5"}})
               .status == 201);
-  const std::string before = everything(client);
+  const std::string before = all_objects(client);
   for (const Json& row : Json::parse(table)) {
     INFO(row.dump());
     http::Headers headers;
@@ -157,7 +157,7 @@ TEST_CASE("api: the table of bad input") {
     CHECK_THAT(problem["detail"].get<std::string>() + " (" + problem.value("hint", std::string()) + ")",
                Contains(row[5].get<std::string>()));
   }
-  CHECK(everything(client) == before);
+  CHECK(all_objects(client) == before);
 }
 
 TEST_CASE("api: of many allocations at once a bad one does not stop the good ones") {

@@ -14,7 +14,7 @@ using mooring::tests::WebhookReceiver;
 
 namespace {
 
-const std::string secret = "sixteen-letters!";
+const std::string shared_secret = "sixteen-letters!";
 
 class Stage {
  public:
@@ -85,7 +85,7 @@ WebhookTarget target(const std::string& name, const std::string& url, EventSeque
   WebhookTarget wanted;
   wanted.name = name;
   wanted.url = url;
-  wanted.secret = secret;
+  wanted.secret = shared_secret;
   wanted.cursor = cursor;
   return wanted;
 }
@@ -101,7 +101,7 @@ std::vector<std::uint64_t> numbers(std::uint64_t first, std::uint64_t last) {
 }  // namespace
 
 TEST_CASE("webhooks: a receiver that fails, is silent, then accepts gets every event, in order, signed") {
-  WebhookReceiver receiver(secret, {500, 302, WebhookReceiver::silence, 429, 200, 503});
+  WebhookReceiver receiver(shared_secret, {500, 302, WebhookReceiver::silence, 429, 200, 503});
   Stage stage;
   stage.happens(5);
   stage.start({target("ops", receiver.url())});
@@ -121,11 +121,11 @@ TEST_CASE("webhooks: a receiver that fails, is silent, then accepts gets every e
 }
 
 TEST_CASE("webhooks: a dead receiver holds up nobody, is told about, and catches up when it is back") {
-  WebhookReceiver fine(secret);
+  WebhookReceiver fine(shared_secret);
   Stage stage;
   stage.options.tell_failing = 30ms;
   std::uint16_t port = 0;
-  { port = WebhookReceiver(secret).port(); }  // nobody listens there now
+  { port = WebhookReceiver(shared_secret).port(); }  // nobody listens there now
   stage.start(
       {target("dead", "http://127.0.0.1:" + std::to_string(port) + "/hook?from=mooring"), target("fine", fine.url())});
   stage.happens(7);
@@ -134,7 +134,7 @@ TEST_CASE("webhooks: a dead receiver holds up nobody, is told about, and catches
   CHECK_THAT(stage.told.front(), Contains("webhook.failing: webhook dead: ") && Contains("Connection refused"));
   CHECK(stage.webhooks->status("dead")->cursor == 0);
   CHECK(stage.webhooks->pending("dead") >= 7);
-  WebhookReceiver back(secret, {}, port);
+  WebhookReceiver back(shared_secret, {}, port);
   CHECK(stage.run_until([&] { return stage.told.size() == 2; }));
   CHECK_THAT(stage.told.back(), Contains("webhook.recovered"));
   stage.webhooks->look();
@@ -149,10 +149,10 @@ TEST_CASE("webhooks: few messages are out at once, and each has its turn") {
   std::vector<std::unique_ptr<WebhookReceiver>> silent;
   std::vector<WebhookTarget> targets;
   for (int i = 0; i < 4; ++i) {
-    silent.push_back(std::make_unique<WebhookReceiver>(secret, std::deque<int>(1000, WebhookReceiver::silence)));
+    silent.push_back(std::make_unique<WebhookReceiver>(shared_secret, std::deque<int>(1000, WebhookReceiver::silence)));
     targets.push_back(target("silent-" + std::to_string(i), silent.back()->url()));
   }
-  WebhookReceiver fine(secret);
+  WebhookReceiver fine(shared_secret);
   targets.push_back(target("z-fine", fine.url()));
   stage.happens(1);
   stage.start(targets);
@@ -160,8 +160,8 @@ TEST_CASE("webhooks: few messages are out at once, and each has its turn") {
 }
 
 TEST_CASE("webhooks: changed, disabled and deleted while they are at work") {
-  WebhookReceiver old_place(secret, {WebhookReceiver::silence});
-  WebhookReceiver new_place(secret);
+  WebhookReceiver old_place(shared_secret, {WebhookReceiver::silence});
+  WebhookReceiver new_place(shared_secret);
   Stage stage;
   stage.happens(1);
   stage.start({target("ops", old_place.url())});

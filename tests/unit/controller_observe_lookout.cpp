@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-constexpr std::int64_t minute = 60'000;
+constexpr std::int64_t one_minute = 60'000;
 
 struct Recorder : IpamObserver {
   void loaded(std::vector<EventRecord> stored, WebhookCursors) override { events = std::move(stored); }
@@ -207,42 +207,42 @@ TEST_CASE("lookout: a node falls silent and is heard again, once each, also over
   };
   watch.presence["node/h1"].live = true;
   watch.presence["node/h2"] = {false, 10'000};
-  look(watch, minute - 1);
+  look(watch, one_minute - 1);
   CHECK(watch.told.empty());
-  look(watch, minute);
+  look(watch, one_minute);
   CHECK(watch.told ==
         std::vector<std::string>{"gateway.silent: gateway g1 has not been heard since this controller started"});
-  look(watch, minute + 10'000);
+  look(watch, one_minute + 10'000);
   CHECK(watch.last() == "node.silent: node h2 has not been heard since 1970-01-01T00:00:10.000Z");
-  look(watch, 10 * minute);
+  look(watch, 10 * one_minute);
   CHECK(watch.told.size() == 2);
   watch.presence["node/h2"].live = true;
-  look(watch, 11 * minute);
-  look(watch, 12 * minute);
+  look(watch, 11 * one_minute);
+  look(watch, 12 * one_minute);
   CHECK(watch.told.size() == 3);
   CHECK(watch.last() == "node.heard: node h2 is heard again");
 
   Watch later;
   later.lookout.recall(make_event("gateway.silent", "gateway/g1", ""));
   later.presence["node/h1"].live = later.presence["node/h2"].live = true;
-  look(later, 5 * minute);
+  look(later, 5 * one_minute);
   CHECK(later.told.empty());
   later.presence["gateway/g1"].live = true;
-  look(later, 6 * minute);
+  look(later, 6 * one_minute);
   CHECK(later.last() == "gateway.heard: gateway g1 is heard again");
 }
 
 TEST_CASE("lookout: the head of the ledger is told when it moved, at most once a minute") {
   Watch watch;
-  watch.lookout.look_at(Lookout::AuditHead{0, ""}, 5 * minute);
+  watch.lookout.look_at(Lookout::AuditHead{0, ""}, 5 * one_minute);
   CHECK(watch.told.empty());
-  watch.lookout.look_at(Lookout::AuditHead{7, "ab"}, 5 * minute);
+  watch.lookout.look_at(Lookout::AuditHead{7, "ab"}, 5 * one_minute);
   CHECK(watch.last() == "audit.head: the audit ledger stands at 7 with hash ab");
-  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 6 * minute - 1);
+  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 6 * one_minute - 1);
   CHECK(watch.told.size() == 1);
-  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 6 * minute);
+  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 6 * one_minute);
   CHECK(watch.told.size() == 2);
-  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 60 * minute);
+  watch.lookout.look_at(Lookout::AuditHead{9, "cd"}, 60 * one_minute);
   CHECK(watch.told.size() == 2);
 }
 

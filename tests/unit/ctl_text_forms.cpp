@@ -27,7 +27,7 @@ Json one(const std::string& text) {
   REQUIRE(documents->size() == 1);
   return documents->front().value;
 }
-std::string refusal(const std::string& text) {
+std::string form_refusal(const std::string& text) {
   const auto documents = documents_in(file(text));
   REQUIRE_FALSE(documents);
   return documents.error().message();
@@ -139,13 +139,14 @@ TEST_CASE("yaml: documents and the lines of their objects") {
 }
 
 TEST_CASE("yaml: what could deceive is refused, with its line") {
-  CHECK(refusal("a: 1\na: 2\n") == "reading f: line 2: \"a\" comes twice in one object");
-  CHECK(refusal("a: &x 1\nb: *x\n") == "reading f: line 1: an anchor (&NAME) stands here");
-  CHECK(refusal("a: 1\nb: !!python/object x\n").starts_with("reading f: line 2: it has the tag"));
-  CHECK(refusal("? [a, b]\n: c\n") == "reading f: line 1: a name in an object must be a text");
-  CHECK(refusal("a: [1, 2\n").starts_with("reading f: line "));
-  CHECK(refusal("a: 1\n}\n").starts_with("reading f: line 2: "));
-  CHECK(refusal("{\"a\": 1}}\n").starts_with("reading f: line 1: "));
-  CHECK(refusal(std::string(100'000, '[')).starts_with("reading f: line "));
-  CHECK(refusal(std::string(100, '[') + std::string(100, ']')) == "reading f: line 1: it is nested deeper than 64");
+  CHECK(form_refusal("a: 1\na: 2\n") == "reading f: line 2: \"a\" comes twice in one object");
+  CHECK(form_refusal("a: &x 1\nb: *x\n") == "reading f: line 1: an anchor (&NAME) stands here");
+  CHECK(form_refusal("a: 1\nb: !!python/object x\n").starts_with("reading f: line 2: it has the tag"));
+  CHECK(form_refusal("? [a, b]\n: c\n") == "reading f: line 1: a name in an object must be a text");
+  CHECK(form_refusal("a: [1, 2\n").starts_with("reading f: line "));
+  CHECK(form_refusal("a: 1\n}\n").starts_with("reading f: line 2: "));
+  CHECK(form_refusal("{\"a\": 1}}\n").starts_with("reading f: line 1: "));
+  CHECK(form_refusal(std::string(100'000, '[')).starts_with("reading f: line "));
+  CHECK(form_refusal(std::string(100, '[') + std::string(100, ']')) ==
+        "reading f: line 1: it is nested deeper than 64");
 }

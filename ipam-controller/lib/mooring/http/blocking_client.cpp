@@ -14,7 +14,7 @@
 namespace mooring::http {
 namespace {
 
-constexpr std::size_t read_bytes = 16 * 1024;
+constexpr std::size_t client_read_bytes = 16 * 1024;
 constexpr std::size_t response_bytes = 64 * 1024 * 1024;
 constexpr std::size_t line_bytes = 1024 * 1024;
 
@@ -142,7 +142,7 @@ Result<bool> BlockingClient::Impl::read_some(Deadline deadline) {
     if (const int failure = wait_for(socket_.number(), POLLIN, deadline); failure != 0) {
       return failed("waiting for", failure);
     }
-    char* room = input_.room(read_bytes);
+    char* room = input_.room(client_read_bytes);
     const ssize_t count = ::recv(socket_.number(), room, input_.room_size(), MSG_DONTWAIT);
     if (count == 0) {
       return false;

@@ -14,7 +14,7 @@
 namespace mooring::http {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t download_bytes = 64 * 1024;
 constexpr std::size_t refusal_bytes = 1024 * 1024;
 
 }  // namespace
@@ -82,7 +82,7 @@ class BlockingDownload::Impl {
       if (const int failure = wait_for(socket_.number(), POLLIN, deadline); failure != 0) {
         return failed("waiting for", failure);
       }
-      char* room = input_.room(read_bytes);
+      char* room = input_.room(download_bytes);
       const ssize_t count = ::recv(socket_.number(), room, input_.room_size(), MSG_DONTWAIT);
       if (count < 0 && (errno == EINTR || would_block(errno))) {
         continue;

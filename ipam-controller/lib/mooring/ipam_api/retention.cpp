@@ -25,7 +25,7 @@ Error malformed(std::string_view text) {
       "7d");
 }
 
-std::string lower(std::string_view text) {
+std::string lowered(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -72,7 +72,7 @@ std::string Retention::str() const {
 
 Result<Retention> parse_retention(std::string_view text) {
   const auto space = text.find(' ');
-  const std::string word = lower(text.substr(0, space));
+  const std::string word = lowered(text.substr(0, space));
   const bool bare = space == std::string_view::npos;
   Retention retention;
   if (word == "never" && bare) {

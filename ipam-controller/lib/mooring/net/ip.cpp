@@ -12,7 +12,7 @@ namespace {
 
 using Bits = IpAddress::Bits;
 
-Error malformed(std::string_view what, std::string_view text, std::string_view example) {
+Error malformed_ip(std::string_view what, std::string_view text, std::string_view example) {
   return Error(Errc::invalid_argument, fmt::format("'{}' is not {}", text, what),
                fmt::format("write it like {}", example));
 }
@@ -48,11 +48,11 @@ std::string_view to_string(Family family) {
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   if (text.find(':') == std::string_view::npos) {
     const auto v4 = Ipv4Address::parse(text);
-    return v4 ? Result<IpAddress>(IpAddress(*v4)) : malformed("an IP address", text, "10.0.0.5 or fd00::5");
+    return v4 ? Result<IpAddress>(IpAddress(*v4)) : malformed_ip("an IP address", text, "10.0.0.5 or fd00::5");
   }
   in6_addr raw{};
   if (text.size() >= INET6_ADDRSTRLEN || ::inet_pton(AF_INET6, std::string(text).c_str(), &raw) != 1) {
-    return malformed("an IPv6 address", text, "fd00::5");
+    return malformed_ip("an IPv6 address", text, "fd00::5");
   }
   Bits bits = 0;
   for (const std::uint8_t octet : raw.s6_addr) {
@@ -87,7 +87,7 @@ IpCidr::IpCidr(IpAddress address, int prefix_length)
 Result<IpCidr> IpCidr::parse(std::string_view text) {
   const auto parsed = IpInterfaceAddress::parse(text);
   if (!parsed) {
-    return malformed("a CIDR block", text, "10.0.0.0/24 or fd00::/64");
+    return malformed_ip("a CIDR block", text, "10.0.0.0/24 or fd00::/64");
   }
   const IpCidr block(parsed->address, parsed->prefix_length);
   if (block.first() != parsed->address) {
@@ -120,7 +120,7 @@ Result<IpInterfaceAddress> IpInterfaceAddress::parse(std::string_view text) {
                           ? std::nullopt
                           : prefix_from(text.substr(slash + 1), address->family());
   if (!length) {
-    return malformed("an address with a prefix length", text, "10.0.0.5/24 or fd00::5/64");
+    return malformed_ip("an address with a prefix length", text, "10.0.0.5/24 or fd00::5/64");
   }
   return IpInterfaceAddress{*address, *length};
 }
@@ -131,7 +131,7 @@ std::string IpInterfaceAddress::str() const {
 
 Result<IpRange> IpRange::parse(std::string_view text) {
   const auto bad = [&] {
-    return malformed("an address range", text, "10.0.0.10-10.0.0.20, 10.0.0.10..10.0.0.20, 10.0.0.0/28 or fd00::5");
+    return malformed_ip("an address range", text, "10.0.0.10-10.0.0.20, 10.0.0.10..10.0.0.20, 10.0.0.0/28 or fd00::5");
   };
   if (text.find('/') != std::string_view::npos) {
     const auto block = IpCidr::parse(text);
