@@ -106,6 +106,7 @@ Result<agent_api::AttachRequest> attach_request_for(const Call& call, const Conf
   if (!wishes || !by_configuration) {
     return wishes ? by_configuration.error() : wishes.error();
   }
+  request.bandwidth = configured.bandwidth;
   request.wishes = std::move(*wishes);
   request.configured = std::move(*by_configuration);
   return request;

@@ -10,7 +10,9 @@
 #include "cni-plugin/detaching.hpp"
 #include "cni-plugin/first_result.hpp"
 #include "cni-plugin/ovs_port.hpp"
+#include "cni-plugin/tap_end.hpp"
 #include "cni-plugin/timing.hpp"
+#include "mooring/agent_api/tap_alias.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -31,6 +33,16 @@ Result<void> remove_port(const std::string& ovsdb_endpoint, const agent_api::Att
 Result<void> remove_link(const std::string& name) {
   auto host = netlink::NetlinkSocket::open();
   return host ? host->delete_link(name) : Result<void>(host.error());
+}
+
+Result<void> remove_tap(const std::string& netns, const agent_api::Attachment& attachment) {
+  const auto container = netlink::NetworkNamespace::open(netns);
+  if (!container) {
+    return ok();
+  }
+  auto socket = netlink::NetlinkSocket::open_in(*container);
+  return socket ? netlink::delete_tap(*socket, attachment.ifname, agent_api::tap_alias(attachment))
+                : Result<void>(socket.error());
 }
 
 Result<void> same_name(const std::string& by_agent, const std::string& by_plugin) {
@@ -61,6 +73,7 @@ class Adding {
       return request.error();
     }
     request->cni_network = conf_.name;
+    configured_routes_ = wishes->routes;
     const auto netns = open_container(call_.netns);
     if (!netns) {
       return netns.error();
@@ -92,7 +105,8 @@ class Adding {
     if (const auto sent = agent->send_attach(request); !sent) {
       return sent.error();
     }
-    const auto created = create_pair(host, netns, call_.attachment);
+    const auto created =
+        create_pair(host, netns, call_.attachment, conf_.device.is_tap ? host_interface_ : call_.attachment.ifname);
     timing_.step("make-link");
     const auto answer = agent->receive_attach();
     if (!answer && answer.error().code() == Errc::already_exists) {
@@ -130,7 +144,7 @@ class Adding {
       return begun.error();
     }
     timing_.step("begin-ovs-port");
-    const auto routes = dress_container_end(container, netns, call_.attachment.ifname, answer);
+    const auto routes = dress_inside(container, netns, answer);
     if (!routes) {
       return routes.error();
     }
@@ -145,22 +159,55 @@ class Adding {
     if (const auto confirmed = agent.confirm({call_.attachment, answer.allocation.generation}); !confirmed) {
       return confirmed.error();
     }
+    if (const auto kept = keep_tap(netns); !kept) {
+      return kept.error();
+    }
     timing_.step("wait-for-confirmation");
     timing_.tell();
     if (interruption_.requested()) {
       return interrupted(fmt::format("attaching {}", call_.attachment.str()));
     }
-    const Attached attached{answer.allocation,       host_interface_, host_end->mac,
-                            call_.attachment.ifname, call_.netns,     *routes};
+    Attached attached{
+        answer.allocation, host_interface_, host_end->mac, call_.attachment.ifname, call_.netns, *routes, ""};
+    if (tap_) {
+      attached.behind_tap = host_interface_;
+    }
     if (has_first_shape(conf_.cni_version)) {  // it has no chains, and so no result of plugins before
       return Added{first_shape_of(conf_.cni_version, result_for("1.0.0", attached, Json())), std::move(undo_)};
     }
     return Added{result_for(conf_.cni_version, attached, conf_.prev_result), std::move(undo_)};
   }
 
+  // Answers the routes of the result: those that were set, or that the virtual machine behind a tap is to set.
+  Result<std::vector<netlink::Route>> dress_inside(netlink::NetlinkSocket& container,
+                                                   const netlink::NetworkNamespace& netns,
+                                                   const agent_api::AttachAnswer& answer) {
+    if (!conf_.device.is_tap) {
+      return dress_container_end(container, netns, call_.attachment.ifname, answer, configured_routes_);
+    }
+    auto tap = dress_tap_end(container, netns, call_.attachment, conf_.device, answer);
+    if (!tap) {
+      return tap.error();
+    }
+    tap_ = std::move(*tap);
+    return routes_of(answer.allocation, configured_routes_, 0);
+  }
+
+  // Last of all: until then the tap device goes with this process, however it ends, and no agent need know of it.
+  Result<void> keep_tap(const netlink::NetworkNamespace& netns) {
+    if (!tap_) {
+      return ok();
+    }
+    undo_.add("deleting tap device " + call_.attachment.ifname,
+              [path = netns.path(), attachment = call_.attachment] { return remove_tap(path, attachment); });
+    return tap_->keep();
+  }
+
   const Call& call_;
   const NetConf& conf_;
   const Interruption& interruption_;
+  std::vector<ConfiguredRoute> configured_routes_;
+  std::optional<netlink::TapDevice> tap_;
   Deadline deadline_;
   std::string host_interface_;
   Timing timing_;

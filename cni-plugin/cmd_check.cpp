@@ -8,6 +8,7 @@
 #include "cni-plugin/commands.hpp"
 #include "cni-plugin/container_end.hpp"
 #include "cni-plugin/ovs_port.hpp"
+#include "cni-plugin/tap_end.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -20,7 +21,7 @@ void check_mtu(const netlink::Link& link, std::uint32_t mtu_bytes, std::vector<s
 }
 
 // Appends one sentence for each thing that is not as `wanted` says.
-Result<void> check_container_end(const Call& call, const ResultInterface& wanted,
+Result<void> check_container_end(const Call& call, const NetConf& conf, const ResultInterface& wanted,
                                  const std::vector<ResultRoute>& wanted_routes, std::uint32_t mtu_bytes,
                                  std::vector<std::string>& problems) {
   const std::string& ifname = call.attachment.ifname;
@@ -48,6 +49,9 @@ Result<void> check_container_end(const Call& call, const ResultInterface& wanted
   if (!wanted.mac.empty() && wanted.mac != mac) {
     problems.push_back(fmt::format("the MAC of {} is {}, not {}", ifname, mac, wanted.mac));
   }
+  if (conf.device.is_tap) {  // addresses and routes are the virtual machine's own
+    return check_tap_end(*container, *link, call.attachment, problems);
+  }
   std::vector<netlink::Address> addresses;
   std::vector<netlink::Route> routes;
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
@@ -66,7 +70,10 @@ Result<void> check_container_end(const Call& call, const ResultInterface& wanted
   }
   for (const ResultRoute& route : wanted_routes) {
     const bool there = std::any_of(routes.begin(), routes.end(), [&](const netlink::Route& has) {
-      return has.destination == route.destination && (!route.via || has.via == route.via);
+      const auto as_told = [](std::uint32_t told, std::uint32_t real) { return told == 0 || told == real; };
+      return has.destination == route.destination && (!route.via || has.via == route.via) &&
+             as_told(route.metric, has.metric) && as_told(route.mtu_bytes, has.mtu_bytes) &&
+             as_told(route.advmss_bytes, has.advmss_bytes) && as_told(route.table, has.table);
     });
     if (!there) {
       problems.push_back(fmt::format("the route to {}{} is missing", route.destination.str(),
@@ -152,7 +159,7 @@ Result<void> check(const Call& call, const NetConf& conf, const Interruption& in
   if (!mtu_bytes) {
     return mtu_bytes.error();
   }
-  if (const auto done = check_container_end(call, *wanted, *routes, *mtu_bytes, problems); !done) {
+  if (const auto done = check_container_end(call, conf, *wanted, *routes, *mtu_bytes, problems); !done) {
     return done;
   }
   if (const auto done = check_host_end(call, conf, *mtu_bytes, deadline, interruption, problems); !done) {

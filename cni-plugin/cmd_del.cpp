@@ -7,6 +7,7 @@
 #include "cni-plugin/log.hpp"
 #include "cni-plugin/ovs_port.hpp"
 #include "cni-plugin/retired_link.hpp"
+#include "cni-plugin/timing.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -28,17 +29,23 @@ Result<void> remove_from_bridge(const Call& call, const NetConf& conf, Deadline 
 
 Result<void> del(const Call& call, const NetConf& conf, const Interruption& interruption) {
   const auto wait = std::min<std::chrono::seconds>(conf.timeout, longest_wait_for_a_peer);
+  Timing timing;
   // The agent is asked first: it must know that the port is to go before it misses it.
   Detaching detaching(conf.agent_socket, conf.agent_state, {call.attachment, "cni-del"}, Clock::now() + wait,
                       interruption);
+  timing.step("tell-agent");
   const auto off_bridge = remove_from_bridge(call, conf, Clock::now() + wait, interruption);
+  timing.step("remove-ovs-port");
   const auto retired = retire_link(call.attachment, call.netns);
+  timing.step("retire-link");
   const auto told = detaching.finish();
+  timing.step("wait-for-agent");
   Result<void> unlinked = retired ? ok() : Result<void>(retired.error());
   if (retired && *retired && detaching.agent_is_away()) {
     unlinked = delete_retired_link(**retired);
   }
 
+  timing.tell();
   Result<void> outcome = ok();
   for (const Result<void>* step : std::initializer_list<const Result<void>*>{&told, &off_bridge, &unlinked}) {
     if (*step) {

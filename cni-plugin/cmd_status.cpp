@@ -13,7 +13,7 @@ namespace {
 Error not_ready(const agent_api::ReadyAnswer& answer) {
   return Error(answer.limited ? Errc::degraded : Errc::not_ready,
                fmt::format("an ADD cannot be served: {}", fmt::join(answer.reasons, "; ")),
-               "see mooring-agent's log on this node");
+               answer.limited ? "see mooring-agent's log on this node" : "");  // the other reasons say their way out
 }
 
 }  // namespace

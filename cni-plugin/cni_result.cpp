@@ -26,6 +26,14 @@ std::string text_in(const Json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+// 0 for what is no number, or none of ours.
+std::uint32_t number_in(const Json& object, const char* key) {
+  const auto it = object.is_object() ? object.find(key) : object.end();
+  const bool is_number = object.is_object() && it != object.end() && it->is_number_unsigned();
+  const std::uint64_t number = is_number ? it->get<std::uint64_t>() : 0;
+  return number <= 0xffff'ffffU ? static_cast<std::uint32_t>(number) : 0;
+}
+
 const Json& list_of(const Json& result, const char* key) {
   static const Json none = Json::array();
   if (!result.is_object()) {
@@ -47,6 +55,29 @@ Error malformed(const std::string& what, const Error& cause) {
 
 }  // namespace
 
+Json told_route(const std::string& cni_version, const netlink::Route& route) {
+  Json told = {{"dst", route.destination.str()}};
+  if (route.via) {
+    told["gw"] = route.via->str();
+  }
+  if (is_before(cni_version, first_with_mtu)) {
+    return told;
+  }
+  const auto put = [&told](const char* key, std::uint32_t number) {
+    if (number != 0) {
+      told[key] = number;
+    }
+  };
+  put("priority", route.metric);
+  put("mtu", route.mtu_bytes);
+  put("advmss", route.advmss_bytes);
+  put("table", route.table == netlink::route_table_main ? 0 : route.table);
+  if (route.scope) {
+    told["scope"] = *route.scope;
+  }
+  return told;
+}
+
 Json result_for(const std::string& cni_version, const Attached& attached, const Json& prev_result) {
   const ipam_api::Allocation& allocation = attached.allocation;
   Json result = prev_result.is_object() ? prev_result : Json::object();
@@ -61,9 +92,14 @@ Json result_for(const std::string& cni_version, const Attached& attached, const 
   put_mtu(container, cni_version, allocation.mtu_bytes);
   Json& interfaces = list_in(result, "interfaces");
   interfaces.push_back(std::move(host));
+  const std::size_t ours = interfaces.size();
   interfaces.push_back(std::move(container));
+  if (!attached.behind_tap.empty()) {
+    Json between = {{"name", attached.behind_tap}, {"sandbox", attached.netns}};
+    put_mtu(between, cni_version, allocation.mtu_bytes);
+    interfaces.push_back(std::move(between));
+  }
 
-  const std::size_t ours = interfaces.size() - 1;
   const auto tell_address = [&](const std::string& address, const std::string& gateway, const char* version) {
     Json ip = {{"address", address}, {"interface", ours}};
     if (!gateway.empty()) {
@@ -83,11 +119,7 @@ Json result_for(const std::string& cni_version, const Attached& attached, const 
 
   Json& routes = list_in(result, "routes");
   for (const netlink::Route& route : attached.routes) {
-    Json told = {{"dst", route.destination.str()}};
-    if (route.via) {
-      told["gw"] = route.via->str();
-    }
-    routes.push_back(std::move(told));
+    routes.push_back(told_route(cni_version, route));
   }
   if (!result.contains("dns") || !result["dns"].is_object() || result["dns"].empty()) {
     result["dns"] = to_json(allocation.dns);
@@ -130,7 +162,12 @@ Result<std::vector<ResultRoute>> routes_in(const Json& result) {
     if (!parsed) {
       return malformed("routes", parsed.error());
     }
-    ResultRoute found{*parsed, std::nullopt};
+    ResultRoute found;
+    found.destination = *parsed;
+    found.metric = number_in(route, "priority");
+    found.mtu_bytes = number_in(route, "mtu");
+    found.advmss_bytes = number_in(route, "advmss");
+    found.table = number_in(route, "table");
     if (!via.empty()) {
       const auto gateway = net::IpAddress::parse(via);
       if (!gateway) {

@@ -20,8 +20,12 @@ struct Attached {
   std::optional<net::MacAddress> host_mac;
   std::string container_interface;
   std::string netns;
-  std::vector<netlink::Route> routes;  // that were set
+  std::vector<netlink::Route> routes;  // that were set, or that a virtual machine is to set
+  std::string behind_tap;              // container_interface is a tap device, joined to this one; "" = it is none
 };
+
+// One route as `routes` of a result has it; the attributes from 1.1.0 on.
+Json told_route(const std::string& cni_version, const netlink::Route& route);
 
 // Where plugins before us in the chain left a result, ours is added to it; what they wrote stays as it is.
 Json result_for(const std::string& cni_version, const Attached& attached, const Json& prev_result);
@@ -31,9 +35,11 @@ struct ResultInterface {
   std::string mac;  // "" where the result does not say
   std::vector<net::IpInterfaceAddress> addresses;
 };
+// 0: the result does not say.
 struct ResultRoute {
   net::IpCidr destination;
-  std::optional<net::IpAddress> via;
+  std::optional<net::IpAddress> via{};
+  std::uint32_t metric = 0, mtu_bytes = 0, advmss_bytes = 0, table = 0;
 };
 // Errc::invalid_config if the result does not name `ifname` inside a sandbox, or is malformed.
 Result<ResultInterface> interface_in(const Json& result, const std::string& ifname);

@@ -1,5 +1,7 @@
 #include "cni-plugin/container_end.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "mooring/netlink/interface_settings.hpp"
@@ -17,6 +19,26 @@ netlink::Route route_by(const net::IpCidr& subnet, const net::IpCidr& destinatio
   route.link_index = link_index;
   // A gateway outside the subnet is reached all the same: every ARP and ND question is answered.
   route.onlink = !subnet.contains(via);
+  return route;
+}
+
+netlink::Route direct_route(const net::IpCidr& destination, int link_index) {
+  netlink::Route route;
+  route.destination = destination;
+  route.link_index = link_index;
+  return route;
+}
+
+netlink::Route with_attributes(netlink::Route route, const ConfiguredRoute& wanted) {
+  route.metric = wanted.metric;
+  route.mtu_bytes = wanted.mtu_bytes;
+  route.advmss_bytes = wanted.advmss_bytes;
+  if (wanted.table != 0) {
+    route.table = wanted.table;
+  }
+  if (wanted.scope != 0) {
+    route.scope = wanted.scope;
+  }
   return route;
 }
 
@@ -58,12 +80,15 @@ Result<void> enable_ipv6(const netlink::NetworkNamespace& netns, const std::stri
   });
 }
 
-Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container,
-                                               const ipam_api::Allocation& allocation, int link_index) {
+}  // namespace
+
+std::vector<netlink::Route> routes_of(const ipam_api::Allocation& allocation,
+                                      const std::vector<ConfiguredRoute>& configured, int link_index) {
   std::vector<netlink::Route> wanted;
   for (const Half& half : halves_of(allocation)) {
     const net::IpCidr subnet(half.address.address, half.address.prefix_length);
-    if (half.gateway) {
+    const auto to_everything = [&](const ConfiguredRoute& route) { return route.destination == half.everything; };
+    if (half.gateway && std::none_of(configured.begin(), configured.end(), to_everything)) {
       wanted.push_back(route_by(subnet, half.everything, *half.gateway, link_index));
     }
     for (const ipam_api::Route& route : allocation.routes) {
@@ -73,7 +98,25 @@ Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container
         wanted.push_back(route_by(subnet, route.destination, *via, link_index));
       }
     }
+    for (const ConfiguredRoute& route : configured) {
+      if (route.destination.family() != subnet.family()) {
+        continue;
+      }
+      const auto via = route.via ? route.via : half.gateway;
+      if (route.scope != 0) {
+        wanted.push_back(with_attributes(direct_route(route.destination, link_index), route));
+      } else if (via) {
+        wanted.push_back(with_attributes(route_by(subnet, route.destination, *via, link_index), route));
+      }
+    }
   }
+  return wanted;
+}
+
+namespace {
+
+Result<std::vector<netlink::Route>> add_routes(netlink::NetlinkSocket& container,
+                                               const std::vector<netlink::Route>& wanted) {
   std::vector<netlink::Route> set;
   for (const netlink::Route& route : wanted) {
     const auto added = container.add_route(route);
@@ -118,10 +161,10 @@ Result<void> require_free_name(netlink::NetlinkSocket& container, const std::str
 }
 
 Result<void> create_pair(netlink::NetlinkSocket& host, const netlink::NetworkNamespace& container,
-                         const agent_api::Attachment& attachment) {
+                         const agent_api::Attachment& attachment, const std::string& inner_name) {
   netlink::VethPair pair;
   pair.here.name = agent_api::host_interface_name(attachment);
-  pair.peer.name = attachment.ifname;
+  pair.peer.name = inner_name;
   pair.peer_namespace_fd = container.fd();
   const auto created = host.create_veth(pair);
   if (!created && created.error().code() == Errc::already_exists) {
@@ -148,7 +191,8 @@ Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_a
 Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& container,
                                                         const netlink::NetworkNamespace& netns,
                                                         const std::string& ifname,
-                                                        const agent_api::AttachAnswer& answer) {
+                                                        const agent_api::AttachAnswer& answer,
+                                                        const std::vector<ConfiguredRoute>& configured) {
   const ipam_api::Allocation& allocation = answer.allocation;
   const auto link = container.find_link(ifname);
   if (!link) {
@@ -184,7 +228,7 @@ Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& 
       return added.error();
     }
   }
-  auto routes = add_routes(container, allocation, link->index);
+  auto routes = add_routes(container, routes_of(allocation, configured, link->index));
   if (!routes) {
     return routes;
   }

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "cni-plugin/runtime_config.hpp"
 #include "mooring/agent_api/messages.hpp"
 #include "mooring/netlink/socket.hpp"
 
@@ -16,18 +17,24 @@ Result<netlink::NetworkNamespace> open_container(const std::string& netns);
 // Fails before anything is made.
 Result<void> require_free_name(netlink::NetlinkSocket& container, const std::string& ifname);
 
-// Both ends, with the kernel's MAC and MTU for now; the container end is down.
+// Both ends, with the kernel's MAC and MTU for now; the container end, called `inner_name`, is down.
 Result<void> create_pair(netlink::NetlinkSocket& host, const netlink::NetworkNamespace& container,
-                         const agent_api::Attachment& attachment);
+                         const agent_api::Attachment& attachment, const std::string& inner_name);
 
 // The host end as it is after its MTU was set.
 Result<netlink::Link> dress_host_end(netlink::NetlinkSocket& host, const agent_api::AttachAnswer& answer);
+
+// The routes that a container of this allocation has, the default route first. A configured one to everything takes the
+// place of the usual default route.
+std::vector<netlink::Route> routes_of(const ipam_api::Allocation& allocation,
+                                      const std::vector<ConfiguredRoute>& configured, int link_index);
 
 // MAC, MTU, up, address, routes, `lo`; transmit checksum offload off if the datapath needs that. Answers the routes
 // that were set, the default route first: one that another interface of the container has already stays that one's.
 Result<std::vector<netlink::Route>> dress_container_end(netlink::NetlinkSocket& container,
                                                         const netlink::NetworkNamespace& netns,
                                                         const std::string& ifname,
-                                                        const agent_api::AttachAnswer& answer);
+                                                        const agent_api::AttachAnswer& answer,
+                                                        const std::vector<ConfiguredRoute>& configured);
 
 }  // namespace mooring::cni

@@ -8,6 +8,8 @@
 
 #include "cni-plugin/agent_client.hpp"
 #include "cni-plugin/attach_request.hpp"
+#include "cni-plugin/cni_result.hpp"
+#include "cni-plugin/container_end.hpp"
 #include "cni-plugin/detaching.hpp"
 #include "cni-plugin/first_result.hpp"
 #include "cni-plugin/log.hpp"
@@ -27,10 +29,6 @@ constexpr std::array runtimes_keys{
 const Interruption& never_interrupted() {
   static const Interruption never;
   return never;
-}
-
-Json route_to(const std::string& destination, const std::string& via) {
-  return {{"dst", destination}, {"gw", via}};
 }
 
 std::vector<std::string> addresses_in(const Json& result) {
@@ -70,7 +68,8 @@ Result<Json> ipam_part_of(Json json) {
   return part;
 }
 
-Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation& allocation, bool default_route) {
+Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation& allocation, bool default_route,
+                     const std::vector<ConfiguredRoute>& configured) {
   Json ips = Json::array();
   Json routes = Json::array();
   const auto add = [&](const std::string& address, const std::string& gateway, bool v6) {
@@ -82,22 +81,17 @@ Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation&
       ip["version"] = v6 ? "6" : "4";
     }
     ips.push_back(std::move(ip));
-    if (default_route && !gateway.empty()) {
-      routes.push_back(route_to(v6 ? "::/0" : "0.0.0.0/0", gateway));
-    }
-    for (const ipam_api::Route& route : allocation.routes) {
-      const bool of_family = (route.destination.family() == net::Family::v6) == v6;
-      const std::string via = route.via ? route.via->str() : gateway;
-      if (of_family && !via.empty()) {
-        routes.push_back(route_to(route.destination.str(), via));
-      }
-    }
   };
   if (allocation.has_v4()) {
     add(allocation.address.str(), allocation.gateway.str(), false);
   }
   if (allocation.address6) {
     add(allocation.address6->str(), allocation.gateway6 ? allocation.gateway6->str() : "", true);
+  }
+  for (const netlink::Route& route : routes_of(allocation, configured, 0)) {
+    if (default_route || route.destination.prefix_length() != 0) {
+      routes.push_back(told_route(cni_version, route));
+    }
   }
   Json result = {{"cniVersion", cni_version},
                  {"ips", std::move(ips)},
@@ -135,7 +129,8 @@ Result<Added> add_delegated(const Call& call, const NetConf& conf, const Interru
   if (interruption.requested()) {
     return interrupted(fmt::format("attaching {}", call.attachment.str()));
   }
-  return Added{ipam_result_for(conf.cni_version, answer->allocation, conf.default_route), std::move(undo)};
+  return Added{ipam_result_for(conf.cni_version, answer->allocation, conf.default_route, wishes->routes),
+               std::move(undo)};
 }
 
 Result<void> del_delegated(const Call& call, const NetConf& conf, const Interruption& interruption) {

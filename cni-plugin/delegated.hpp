@@ -22,6 +22,7 @@ Result<void> del_delegated(const Call& call, const NetConf& conf, const Interrup
 Result<void> check_delegated(const Call& call, const NetConf& conf, const Interruption& interruption);
 
 // The result of an IPAM plugin: no interfaces, and no index of one.
-Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation& allocation, bool default_route);
+Json ipam_result_for(const std::string& cni_version, const ipam_api::Allocation& allocation, bool default_route,
+                     const std::vector<ConfiguredRoute>& configured = {});
 
 }  // namespace mooring::cni

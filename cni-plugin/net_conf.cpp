@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <strings.h>
 
 #include <fmt/format.h>
 
@@ -38,39 +37,17 @@ std::size_t nesting_of(std::string_view text) {
   return deepest;
 }
 
-// Go writes the keys of runtimeConfig as its structs are called (HostPort, IPs), others in camel case.
-const Json* find_any_case(const Json* object, std::string_view key) {
-  if (object == nullptr || !object->is_object()) {
-    return nullptr;
-  }
-  for (const auto& [name, value] : object->items()) {
-    if (name.size() == key.size() && ::strncasecmp(name.data(), key.data(), key.size()) == 0 && !value.is_null()) {
-      return &value;
-    }
-  }
-  return nullptr;
-}
-
-Error wrong(std::string_view key, const Json& value, std::string_view expected) {
-  std::string shown = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (shown.size() > 80) {
-    shown = shown.substr(0, 77) + "...";
-  }
-  return Error(Errc::invalid_config, fmt::format("network configuration: {} is {}", key, shown),
-               fmt::format("expected {}", expected));
-}
-
 Result<std::vector<std::string>> strings_of(std::string_view key, const Json* value) {
   std::vector<std::string> out;
   if (value == nullptr) {
     return out;
   }
   if (!value->is_array()) {
-    return wrong(key, *value, "a list of strings");
+    return wrong_value(key, *value, "a list of strings");
   }
   for (const Json& item : *value) {
     if (!item.is_string()) {
-      return wrong(key, *value, "a list of strings");
+      return wrong_value(key, *value, "a list of strings");
     }
     out.push_back(item.get<std::string>());
   }
@@ -87,7 +64,7 @@ bool is_network_name(std::string_view name) {
 Result<std::string> version_of(const Json& json) {
   const auto it = json.find("cniVersion");
   if (it != json.end() && !it->is_string()) {
-    return wrong("cniVersion", *it, "a string like \"1.0.0\"");
+    return wrong_value("cniVersion", *it, "a string like \"1.0.0\"");
   }
   std::string version = version_in(json);
   if (version.empty()) {
@@ -165,30 +142,45 @@ Result<NetConf> net_conf_from(Json json) {
   conf.ovsdb = fields.string("ovsdb", default_ovsdb);
   conf.default_route = fields.boolean("defaultRoute", true);
   const std::string gc = fields.string("gc", "careful");
+  const std::string device = fields.string("device", "veth");
+  const auto tap_id = [&](const char* key) -> std::optional<std::uint32_t> {
+    constexpr std::uint64_t greatest = 0xffff'fffeU;  // the one after it is "nobody" to the kernel
+    const std::uint64_t id = fields.has(key) ? fields.number(key) : 0;
+    if (id > greatest) {
+      fields.fail(key, Error(Errc::invalid_config, fmt::format("{} is no id", id), fmt::format("0 to {}", greatest)));
+    }
+    return fields.has(key) ? std::optional(static_cast<std::uint32_t>(id)) : std::nullopt;
+  };
+  conf.device.tap_user = tap_id("tapUser");
+  conf.device.tap_group = tap_id("tapGroup");
   const std::uint64_t seconds = fields.number("timeoutSeconds", 30);
   if (auto bad = fields.finish()) {
     return Error(Errc::invalid_config, bad->message(), bad->hint());
   }
   if (!is_network_name(conf.name)) {
-    return wrong("name", json["name"], "letters, digits, '_', '.' and '-', beginning with a letter or digit");
+    return wrong_value("name", json["name"], "letters, digits, '_', '.' and '-', beginning with a letter or digit");
   }
   if (seconds < 1 || seconds > longest_timeout_seconds) {
-    return wrong("timeoutSeconds", json["timeoutSeconds"], fmt::format("1 to {}", longest_timeout_seconds));
+    return wrong_value("timeoutSeconds", json["timeoutSeconds"], fmt::format("1 to {}", longest_timeout_seconds));
   }
   if (gc != "careful" && gc != "strict") {
-    return wrong("gc", json["gc"], "\"careful\" or \"strict\"");
+    return wrong_value("gc", json["gc"], "\"careful\" or \"strict\"");
   }
+  if (device != "veth" && device != "tap") {
+    return wrong_value("device", json["device"], "\"veth\" or \"tap\"");
+  }
+  conf.device.is_tap = device == "tap";
   conf.strict_gc = gc == "strict";
   if (!conf.agent_socket.starts_with('/')) {
-    return wrong("agentSocket", json["agentSocket"], "an absolute path");
+    return wrong_value("agentSocket", json["agentSocket"], "an absolute path");
   }
   if (!conf.agent_state.starts_with('/')) {
-    return wrong("agentState", json["agentState"], "an absolute path");
+    return wrong_value("agentState", json["agentState"], "an absolute path");
   }
   conf.timeout = std::chrono::seconds(seconds);
   if (const auto prev = json.find("prevResult"); prev != json.end()) {
     if (!prev->is_object() && !prev->is_null()) {
-      return wrong("prevResult", *prev, "the result of the plugin before");
+      return wrong_value("prevResult", *prev, "the result of the plugin before");
     }
     conf.prev_result = *prev;
   }
@@ -205,16 +197,22 @@ Result<ConfiguredWishes> wishes_of(const NetConf& conf) {
   wishes.namespace_ = fields.string("namespace", "");
   wishes.kind = fields.string("kind", "");
   wishes.retention = fields.string("retention", "");
+  const Json* routes = fields.array("routes");
   const Json* labels = fields.object("labels");
   const Json* runtime = fields.object("runtimeConfig");
   const Json* args = fields.object("args");
   if (auto bad = fields.finish()) {
     return Error(Errc::invalid_config, bad->message(), bad->hint());
   }
+  auto configured_routes = routes_in_configuration(routes);
+  if (!configured_routes) {
+    return configured_routes.error();
+  }
+  wishes.routes = std::move(*configured_routes);
   if (labels != nullptr) {
     for (const auto& [key, value] : labels->items()) {
       if (!value.is_string()) {
-        return wrong("labels." + key, value, "a string");
+        return wrong_value("labels." + key, value, "a string");
       }
       wishes.labels.emplace(key, value.get<std::string>());
     }
@@ -232,18 +230,23 @@ Result<ConfiguredWishes> wishes_of(const NetConf& conf) {
   wishes.ips = std::move(*addresses);
   if (const Json* mac = find_any_case(runtime, "mac")) {
     if (!mac->is_string()) {
-      return wrong("runtimeConfig.mac", *mac, "a string like \"0a:58:0a:00:00:05\"");
+      return wrong_value("runtimeConfig.mac", *mac, "a string like \"0a:58:0a:00:00:05\"");
     }
     wishes.mac = mac->get<std::string>();
   }
+  const auto bandwidth = bandwidth_in(runtime);
+  if (!bandwidth) {
+    return bandwidth.error();
+  }
+  wishes.bandwidth = *bandwidth;
   if (const Json* annotations = find_any_case(runtime, annotations_capability); annotations != nullptr) {
     if (!annotations->is_object()) {
-      return wrong(fmt::format("runtimeConfig.{}", annotations_capability), *annotations, "an object of strings");
+      return wrong_value(fmt::format("runtimeConfig.{}", annotations_capability), *annotations, "an object of strings");
     }
     for (const auto& [key, value] : annotations->items()) {
       if (key.starts_with(annotation_prefix)) {
         if (!value.is_string()) {
-          return wrong("annotation " + key, value, "a string");
+          return wrong_value("annotation " + key, value, "a string");
         }
         wishes.annotations.emplace(key.substr(annotation_prefix.size()), value.get<std::string>());
       }

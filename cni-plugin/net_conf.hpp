@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mooring/ipam_api/json_fields.hpp"
+#include "cni-plugin/runtime_config.hpp"
 
 namespace mooring::cni {
 
@@ -24,6 +24,12 @@ bool is_supported(std::string_view version);
 // Both supported: "0.4.0" is not before "0.4.0".
 bool is_before(std::string_view version, std::string_view other);
 
+// What the sandbox gets: one end of a veth pair, or a tap device for a virtual machine, joined to that end.
+struct Device {
+  bool is_tap = false;
+  std::optional<std::uint32_t> tap_user, tap_group;  // who else than root may open it
+};
+
 // What every command needs.
 struct NetConf {
   std::string cni_version;
@@ -32,7 +38,8 @@ struct NetConf {
   std::string agent_state;  // the agent's state folder: for a note when the agent is away
   std::string ovsdb;        // endpoint, for DEL without an agent
   std::chrono::seconds timeout{30};
-  bool strict_gc = false;     // GC takes also what is alive
+  bool strict_gc = false;  // GC takes also what is alive
+  Device device;
   bool default_route = true;  // of mooring-ipam: is one told?
   Json prev_result;           // null if there is none
   Json json;                  // all of it
@@ -44,6 +51,8 @@ struct ConfiguredWishes {
   std::map<std::string, std::string> labels;
   std::vector<std::string> ips;
   std::string mac;
+  agent_api::Bandwidth bandwidth;
+  std::vector<ConfiguredRoute> routes;             // beside the subnet's
   std::map<std::string, std::string> annotations;  // of the pod: mooring.io/… without the prefix
 };
 

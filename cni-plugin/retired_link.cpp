@@ -1,7 +1,8 @@
 #include "cni-plugin/retired_link.hpp"
 
 #include "mooring/agent_api/retired_link.hpp"
-#include "mooring/netlink/socket.hpp"
+#include "mooring/agent_api/tap_alias.hpp"
+#include "mooring/netlink/tap.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -25,8 +26,26 @@ Result<void> take_down(netlink::NetlinkSocket& socket, const netlink::Link& link
   return socket.change_link(link.index, retired);
 }
 
-// The runtime may have removed the namespace, or be doing so: that is fine.
-Result<void> retire_container_end(const std::string& netns, const std::string& ifname, int host_index) {
+Result<void> retire_inner(netlink::NetlinkSocket& socket, const netlink::Link& link, int host_index) {
+  if (link.peer_index != host_index) {
+    return ok();
+  }
+  const auto done = take_down(socket, link, std::nullopt);
+  return done || is_gone(done.error()) ? ok() : done;
+}
+
+Result<void> retire_behind_tap(netlink::NetlinkSocket& socket, const agent_api::Attachment& attachment,
+                               int host_index) {
+  const auto link = socket.find_link(agent_api::host_interface_name(attachment));
+  if (!link) {
+    return is_gone(link.error()) ? ok() : Result<void>(link.error());
+  }
+  return link->kind == "veth" ? retire_inner(socket, *link, host_index) : ok();
+}
+
+// The runtime may have removed the namespace, or be doing so: that is fine. A tap device that a virtual machine has
+// open goes all the same.
+Result<void> retire_container_end(const std::string& netns, const agent_api::Attachment& attachment, int host_index) {
   const auto container = netlink::NetworkNamespace::open(netns);
   if (!container) {
     return ok();
@@ -35,15 +54,17 @@ Result<void> retire_container_end(const std::string& netns, const std::string& i
   if (!socket) {
     return socket.error();
   }
-  const auto link = socket->find_link(ifname);
-  if (!link) {
-    return is_gone(link.error()) ? ok() : Result<void>(link.error());
+  const auto link = socket->find_link(attachment.ifname);
+  const bool is_veth = link && link->kind == "veth";
+  if (!link && !is_gone(link.error())) {
+    return link.error();
   }
-  if (link->kind != "veth" || link->peer_index != host_index) {
-    return ok();
+  if (link && !is_veth) {
+    if (const auto gone = netlink::delete_tap(*socket, attachment.ifname, agent_api::tap_alias(attachment)); !gone) {
+      return gone;
+    }
   }
-  const auto done = take_down(*socket, *link, std::nullopt);
-  return done || is_gone(done.error()) ? ok() : done;
+  return is_veth ? retire_inner(*socket, *link, host_index) : retire_behind_tap(*socket, attachment, host_index);
 }
 
 }  // namespace
@@ -54,10 +75,14 @@ Result<std::optional<int>> retire_link(const agent_api::Attachment& attachment, 
     return host.error();
   }
   const auto link = host->find_link(agent_api::host_interface_name(attachment));
-  if (!link) {
-    return is_gone(link.error()) ? Result<std::optional<int>>(std::nullopt) : link.error();
+  if (!link && !is_gone(link.error())) {
+    return link.error();
   }
-  const auto inside = netns.empty() ? ok() : retire_container_end(netns, attachment.ifname, link->index);
+  constexpr int none = -1;
+  const auto inside = netns.empty() ? ok() : retire_container_end(netns, attachment, link ? link->index : none);
+  if (!link) {
+    return inside ? Result<std::optional<int>>(std::nullopt) : inside.error();
+  }
   const auto outside = take_down(*host, *link, agent_api::retired_link_group);
   if (!outside && !is_gone(outside.error())) {
     return outside.error();

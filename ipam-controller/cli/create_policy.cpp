@@ -39,6 +39,7 @@ Result<void> create_rule(ControllerSession& session, Invocation& invocation, con
 struct BindingWords {
   std::string name, namespace_, network, pool, mac, kind, retention, workload, note;
   std::vector<std::string> addresses, labels;
+  std::optional<std::uint64_t> ordinal;
 };
 
 Result<void> create_binding(ControllerSession& session, Invocation& invocation, const BindingWords& words) {
@@ -58,7 +59,15 @@ Result<void> create_binding(ControllerSession& session, Invocation& invocation, 
                    fmt::format("reading the binding \"{}\": its interface ordinal \"{}\" is no number", words.name,
                                name->ordinal));
     }
+    if (words.ordinal && *words.ordinal != ordinal->get<std::uint64_t>()) {
+      return Error(
+          Errc::invalid_argument,
+          fmt::format("reading the binding \"{}\": --interface {} is another interface", words.name, *words.ordinal),
+          "say it in one place");
+    }
     body["interface_ordinal"] = *ordinal;
+  } else if (words.ordinal && *words.ordinal != 0) {
+    body["interface_ordinal"] = *words.ordinal;
   }
   put_field(body, "network", name->network);
   if (auto put = put_families(body, "address", words.addresses); !put) {
@@ -185,6 +194,10 @@ void add_create_binding(CLI::App& create, Invocation& invocation) {
            "the address of a family (default: the pool's next free one)", "ADDRESS...");
   command->add_option("--pool", words->pool, "the pool (default: that of the address, or the default pool)")
       ->type_name("NAME");
+  command
+      ->add_option("--interface", words->ordinal,
+                   "which of the pod's interfaces: the number at the end of its name, 0 for eth0 (default), 1 for net1")
+      ->type_name("NUMBER");
   command->add_option("--mac", words->mac, "the MAC (default: made from the address)")->type_name("MAC");
   command->add_option("--kind", words->kind, "static (default) or stateful")->type_name("KIND");
   command

@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/agent_api/retired_link.hpp"
+#include "mooring/agent_api/tap_alias.hpp"
 #include "mooring/netlink/interface_settings.hpp"
 #include "mooring/netlink/netns.hpp"
+#include "mooring/netlink/tap.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
 
 namespace mooring::agent {
@@ -114,6 +117,47 @@ Result<std::map<std::string, netlink::LinkCounters>> Kernel::link_counters() {
 Result<void> Kernel::delete_link(const std::string& name) {
   const auto deleted = socket_.delete_link(name);
   return deleted || deleted.error().code() == Errc::not_found ? ok() : deleted;
+}
+
+Result<void> Kernel::retire_link(const std::string& name) {
+  const auto link = socket_.find_link(name);
+  if (!link || link->kind != "veth") {  // one that cannot be deleted would keep the whole group from being
+    return delete_link(name);
+  }
+  netlink::LinkChange down;
+  down.up = false;
+  netlink::LinkChange retired;
+  retired.name = agent_api::retired_link_name;
+  retired.group = agent_api::retired_link_group;
+  auto done = socket_.change_link(link->index, down);  // before Linux 6.2 a link that is up cannot be renamed
+  done = done ? socket_.change_link(link->index, retired) : done;
+  sweep_retired_links();
+  return done || done.error().code() == Errc::not_found ? ok() : done;
+}
+
+Result<void> Kernel::delete_tap(const std::string& netns, const Attachment& attachment) {
+  const auto space = netlink::NetworkNamespace::open(netns);
+  if (!space) {
+    return ok();
+  }
+  auto socket = netlink::NetlinkSocket::open_in(*space);
+  return socket ? netlink::delete_tap(*socket, attachment.ifname, agent_api::tap_alias(attachment))
+                : Result<void>(socket.error());
+}
+
+Result<std::uint32_t> Kernel::mtu_at(net::Ipv4Address address) {
+  const auto addresses = socket_.list_addresses();
+  if (!addresses) {
+    return addresses.error();
+  }
+  for (const auto& known : *addresses) {
+    if (known.address.address == net::IpAddress(address)) {
+      const auto link = socket_.find_link(known.link_index);
+      return link ? Result<std::uint32_t>(link->mtu_bytes) : link.error();
+    }
+  }
+  return Error(Errc::not_found, fmt::format("no interface has the VTEP {}", address.str()),
+               "give it to one, or change --vtep");
 }
 
 Result<bool> Kernel::ensure_host_interface() {

@@ -20,6 +20,9 @@ class Kernel final : public KernelPort {
 
   Result<std::set<std::string>> links() override;
   Result<void> delete_link(const std::string& name) override;
+  Result<void> retire_link(const std::string& name) override;
+  Result<void> delete_tap(const std::string& netns, const Attachment& attachment) override;
+  Result<std::uint32_t> mtu_at(net::Ipv4Address address) override;
   void sweep_retired_links() override { retired_links_.sweep(); }
   Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) override;
   bool namespace_alive(const std::string& path) const override;

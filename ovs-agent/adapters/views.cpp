@@ -1,6 +1,10 @@
 #include "ovs-agent/adapters/views.hpp"
 
+#include <map>
+
 #include <fmt/format.h>
+
+#include "ovs-agent/app/underlay_mtu.hpp"
 
 namespace mooring::agent {
 namespace {
@@ -9,14 +13,9 @@ using ipam_api::Json;
 
 Json flow_view(const ovs::FlowSync& sync) {
   const auto counters = sync.counters();
-  return {{"connected", sync.connected()},
-          {"in_line", sync.in_line()},
-          {"desired", counters.desired},
-          {"actual", counters.actual},
-          {"held", counters.held},
-          {"refused", counters.refused},
-          {"added_total", counters.added},
-          {"removed_total", counters.removed},
+  return {{"connected", sync.connected()},      {"in_line", sync.in_line()},     {"desired", counters.desired},
+          {"actual", counters.actual},          {"held", counters.held},         {"refused", counters.refused},
+          {"meters", counters.meters},          {"added_total", counters.added}, {"removed_total", counters.removed},
           {"connects_total", counters.connects}};
 }
 
@@ -34,13 +33,26 @@ Json Views::status() const {
   for (const auto& [attachment, port] : state.ports.all()) {
     open += gate_of(port, state.directory).open ? 1U : 0U;
   }
+  const auto underlay = parts_.kernel.mtu_at(sources_.config.vtep);
+  std::map<std::uint32_t, std::size_t> ports_by_mtu;
+  for (const auto& [attachment, port] : state.ports.all()) {
+    ++ports_by_mtu[port.record.mtu_bytes];
+  }
+  Json warnings = Json::array();
+  for (const auto& [mtu_bytes, ports] : ports_by_mtu) {
+    if (const auto problem = too_big_for(mtu_bytes, underlay); !problem.empty()) {
+      warnings.push_back(fmt::format("{} ports: {}", ports, problem));
+    }
+  }
   const auto datapath = sources_.bridges.datapath();
   return {
       {"ready", reasons.empty()},
       {"reasons", reasons},
+      {"warnings", warnings},
       {"version", MOORING_VERSION},
       {"node", state.node},
       {"vtep", sources_.config.vtep.str()},
+      {"underlay_mtu_bytes", underlay ? *underlay : 0},
       {"datapath", datapath ? underlay::to_string(*datapath) : ""},
       {"boot_id", state.boot_id},
       {"controller",
@@ -120,6 +132,9 @@ Json Views::ports() const {
                            {"gate", gate.text()}};
     for (const auto& address : port.record.addresses) {
       item[address.address.is_v4() ? "address" : "address6"] = address.str();
+    }
+    if (port.record.bandwidth.limited()) {
+      item["bandwidth"] = to_json(port.record.bandwidth);
     }
     items.push_back(std::move(item));
   }

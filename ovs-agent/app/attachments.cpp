@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "ovs-agent/app/underlay_mtu.hpp"
+
 namespace mooring::agent {
 
 using namespace asio::experimental::awaitable_operators;
@@ -16,7 +18,6 @@ constexpr std::chrono::milliseconds allocate_deadline{10'000};
 constexpr std::chrono::milliseconds confirm_deadline{10'000};
 constexpr std::chrono::milliseconds unknown_deadline{2'000};
 constexpr std::chrono::milliseconds release_deadline{3'000};
-constexpr std::chrono::milliseconds check_deadline{3'000};
 
 std::chrono::milliseconds left(Deadline deadline) {
   const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -81,6 +82,10 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
         fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
         "ADD it again if it is still wanted");
   }
+  const auto underlay = parts_.kernel.mtu_at(parts_.flows.plan().settings().vtep);
+  if (const auto problem = too_big_for(allocation->mtu_bytes, underlay); !problem.empty()) {
+    spdlog::warn("subnet {}: {}", allocation->subnet, problem);
+  }
   using Applied = directory::Directory::Applied;
   if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;
@@ -89,8 +94,10 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
                                 request.attachment.str(), allocation->addresses(), allocation->generation),
                     "another ADD of this hostname won");
   }
-  const auto port = parts_.table.expect(
-      record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network));
+  PortRecord record =
+      record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network);
+  record.bandwidth = request.bandwidth;
+  const auto port = parts_.table.expect(std::move(record));
   parts_.table.directory_changed(state.directory.take_changes());
   if (!port) {
     ++state.counters.add_failures;
@@ -138,20 +145,6 @@ ipam_api::AllocateRequest Attachments::allocate_request(agent_api::AttachRequest
   wish.wishes = std::move(request.wishes);
   wish.configured = std::move(request.configured);
   return wish;
-}
-
-asio::awaitable<std::string> Attachments::controllers_objection(Attachment attachment, Generation generation,
-                                                                Deadline deadline) {
-  if (!parts_.controller.connected()) {
-    co_return "";  // what the directory says of it has to do
-  }
-  ipam_api::ConfirmRequest request;
-  request.node = parts_.state.node;
-  request.attachment = std::move(attachment);
-  request.generation = generation;
-  const auto confirmed = co_await parts_.controller.confirm(std::move(request), deadline);
-  co_return confirmed || confirmed.error().info().retryable ? std::string()
-                                                            : "the controller's record: " + confirmed.error().message();
 }
 
 Result<void> Attachments::require_new(const Attachment& attachment, Caller caller) const {
@@ -331,56 +324,6 @@ Result<void> Attachments::take_notes() {
                  note.reason);
   }
   return ok();
-}
-
-asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::CheckRequest request) {
-  const NodeState& state = parts_.state;
-  agent_api::CheckAnswer answer;
-  const auto read = co_await parts_.flows.read_back(check_deadline);
-  const auto problem = [&](std::string text) { answer.problems.push_back(std::move(text)); };
-  const auto* port = state.ports.find(request.attachment);
-  if (!state.ovsdb->connected) {
-    co_return Error(Errc::unavailable, "checking a port: OVSDB does not answer", "is ovsdb-server running?");
-  }
-  if (port == nullptr) {
-    problem(fmt::format("the node has no port for {}", request.attachment.str()));
-    co_return answer;
-  }
-  const auto* row = parts_.table.row_of(*port);
-  if (row == nullptr) {
-    problem(fmt::format("the OVS port {} is not in br-int", port->interface));
-  } else if (!row->error.empty()) {
-    problem(fmt::format("the OVS port {} has an error: {}", port->interface, row->error));
-  } else if (!row->ofport) {
-    problem(fmt::format("the OVS port {} has no OpenFlow port number", port->interface));
-  }
-  for (const std::string& told : {request.address, request.address6}) {
-    const auto& made_with = port->record.addresses;
-    const bool known = told.empty() || std::any_of(made_with.begin(), made_with.end(),
-                                                   [&](const auto& address) { return address.str() == told; });
-    if (!known) {
-      problem(fmt::format("the address is {}, and it was made with {}", told, port->record.addresses_text()));
-    }
-  }
-  if (port->record.mac.str() != request.mac) {
-    problem(fmt::format("the MAC is {}, and it was made with {}", request.mac, port->record.mac.str()));
-  }
-  if (const Gate gate = gate_of(*port, state.directory); !gate.open) {
-    problem(fmt::format("the port is {}", gate.text()));
-  }
-  if (!read) {
-    problem("the switch does not tell its flows: " + read.error().message());
-  }
-  for (const auto& flow : parts_.flows.missing(request.attachment)) {
-    problem("a flow was not in place: " + flow);
-  }
-  answer.mtu_bytes = port->record.mtu_bytes;
-  const auto objection =
-      co_await controllers_objection(request.attachment, port->record.generation, after(check_deadline));
-  if (!objection.empty()) {
-    problem(objection);
-  }
-  co_return answer;
 }
 
 std::set<Attachment> Attachments::in_flight() const {

@@ -117,6 +117,7 @@ void FlowProgram::refresh(const FlowGroups& groups) {
     in_int.from(before.br_int, programmed.br_int);
     in_tun.from(before.br_tun, programmed.br_tun);
     in_tun.from(before.lines.br_tun_meters, programmed.lines.br_tun_meters);
+    in_int.from(before.lines.br_int_meters, programmed.lines.br_int_meters);
     if (programmed.lines == FlowLines{}) {
       groups_.erase(former);
     } else {
@@ -240,6 +241,13 @@ std::vector<std::string> FlowProgram::missing(const Attachment& attachment) cons
     }
   };
   look(integration_bridge, found->second.br_int, br_int_);
+  for (const auto& meter : found->second.lines.br_int_meters) {
+    const auto actual = br_int_.actual_meters().find(meter.id);
+    if (actual == br_int_.actual_meters().end() || !(actual->second == meter) ||
+        br_int_.amiss_meters().contains(meter.id)) {
+      lines.push_back(std::string(integration_bridge) + ": " + meter.str());
+    }
+  }
   look(tunnel_bridge, found->second.br_tun, br_tun_);
   return lines;
 }

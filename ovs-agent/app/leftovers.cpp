@@ -66,12 +66,17 @@ bool Leftovers::alive(const Attachment& attachment, const Leftover& leftover,
   return links.contains(agent_api::host_interface_name(attachment)) && parts_.kernel.namespace_alive(leftover.netns);
 }
 
-asio::awaitable<Result<void>> Leftovers::remove(Attachment attachment, Leftover leftover, std::string reason) {
+asio::awaitable<Result<void>> Leftovers::remove(Attachment attachment, Leftover leftover, std::string reason,
+                                                Links links) {
   parts_.table.leave(attachment);
   if (!leftover.is_delegated) {
-    const auto deleted = parts_.kernel.delete_link(agent_api::host_interface_name(attachment));
+    const auto name = agent_api::host_interface_name(attachment);
+    const auto deleted = links == Links::one ? parts_.kernel.delete_link(name) : parts_.kernel.retire_link(name);
     if (!deleted) {
       co_return deleted.error();
+    }
+    if (const auto tap = parts_.kernel.delete_tap(leftover.netns, attachment); !tap) {
+      co_return tap.error();
     }
   }
   if (!leftover.rows.empty()) {
@@ -145,7 +150,7 @@ asio::awaitable<Result<agent_api::GcAnswer>> Leftovers::collect(agent_api::GcReq
       answer.refused.push_back(attachment);
       continue;
     }
-    const auto removed = co_await remove(attachment, leftover, reason);
+    const auto removed = co_await remove(attachment, leftover, reason, Links::many);
     if (removed) {
       answer.removed.push_back(attachment);
     } else {
@@ -181,7 +186,7 @@ asio::awaitable<Result<void>> Leftovers::take_back_abandoned() {
     }
     spdlog::warn("the plugin that was adding {} has ended without a word: what it made is removed", attachment.str());
     ++parts_.state.counters.add_failures;
-    const auto removed = co_await remove(attachment, std::move(leftovers[attachment]), reason);
+    const auto removed = co_await remove(attachment, std::move(leftovers[attachment]), reason, Links::one);
     if (!removed && outcome) {
       outcome = removed.error();
     }

@@ -34,7 +34,8 @@ class Leftovers {
   // Everything that the node knows of, whatever its state.
   std::map<Attachment, Leftover> known() const;
   bool alive(const Attachment& attachment, const Leftover& leftover, const std::set<std::string>& links) const;
-  asio::awaitable<Result<void>> remove(Attachment attachment, Leftover leftover, std::string reason);
+  enum class Links { one, many };  // many: out of use at once, deleted together a moment later
+  asio::awaitable<Result<void>> remove(Attachment attachment, Leftover leftover, std::string reason, Links links);
 
   Attachments::Parts parts_;
   Attachments& attachments_;

@@ -201,9 +201,8 @@ void PortTable::sync_host_routes(bool read_back) {
   std::map<net::IpAddress, std::uint32_t> routes;
   for (const auto& [attachment, port] : state_.ports.all()) {
     if (gate_of(port, state_.directory).open) {
-      const auto* subnet = state_.directory.subnet_of(port.record.vni);
       for (const PortKey key : port.record.keys()) {
-        routes[key.address] = subnet == nullptr ? 0 : subnet->mtu_bytes;
+        routes[key.address] = port.record.mtu_bytes;
       }
     }
   }

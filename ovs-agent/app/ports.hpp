@@ -49,6 +49,12 @@ class KernelPort {
   virtual Result<std::set<std::string>> links() = 0;
   // What is not there is fine.
   virtual Result<void> delete_link(const std::string& name) = 0;
+  // The tap device that the plugin made for this attachment, if there is one.
+  virtual Result<void> delete_tap(const std::string& netns, const Attachment& attachment) = 0;
+  // MTU in bytes of the link that has the address. not_found: none has it.
+  virtual Result<std::uint32_t> mtu_at(net::Ipv4Address address) = 0;
+  // Out of use at once, and deleted by the next sweep with others of its kind: for many. What is not there is fine.
+  virtual Result<void> retire_link(const std::string& name) = 0;
   // Links that DEL has retired (mooring/agent_api/retired_link.hpp) will go soon, many at once. Does not wait.
   virtual void sweep_retired_links() = 0;
   // Exactly these routes, each to one address, lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do

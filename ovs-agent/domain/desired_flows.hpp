@@ -33,6 +33,7 @@ struct FlowLines {
   std::vector<std::string> br_int;
   std::vector<std::string> br_tun;
   std::vector<ovs::Meter> br_tun_meters;  // that flows of br_tun name
+  std::vector<ovs::Meter> br_int_meters;  // that flows of br_int name
   bool operator==(const FlowLines&) const = default;
 };
 

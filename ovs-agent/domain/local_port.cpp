@@ -9,6 +9,8 @@ namespace {
 
 constexpr const char* address_key = "mooring.address";
 constexpr const char* address6_key = "mooring.address6";
+constexpr const char* ingress_key = "mooring.ingress";
+constexpr const char* egress_key = "mooring.egress";
 
 Result<std::uint64_t> decimal(std::string_view text) {
   std::uint64_t value = 0;
@@ -116,6 +118,12 @@ std::map<std::string, std::string> external_ids_of(const PortRecord& record) {
   if (!record.cni_network.empty()) {
     ids["mooring.cni"] = record.cni_network;
   }
+  if (record.bandwidth.ingress.bits_per_second != 0) {
+    ids[ingress_key] = record.bandwidth.ingress.str();
+  }
+  if (record.bandwidth.egress.bits_per_second != 0) {
+    ids[egress_key] = record.bandwidth.egress.str();
+  }
   return ids;
 }
 
@@ -153,6 +161,12 @@ Result<PortRecord> record_from(const ExternalIds& external_ids) {
   record.cni_network = reading.optional("mooring.cni");
   if (const auto mtu = decimal(reading.optional("mooring.mtu")); mtu && *mtu <= 65'535) {
     record.mtu_bytes = static_cast<std::uint32_t>(*mtu);
+  }
+  if (!reading.optional(ingress_key).empty()) {
+    record.bandwidth.ingress = reading.required(ingress_key, &agent_api::parse_rate_limit);
+  }
+  if (!reading.optional(egress_key).empty()) {
+    record.bandwidth.egress = reading.required(egress_key, &agent_api::parse_rate_limit);
   }
   if (reading.error()) {
     return *reading.error();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "mooring/agent_api/bandwidth.hpp"
 #include "mooring/base/error.hpp"
 #include "mooring/directory/port_table.hpp"
 #include "mooring/ipam_api/messages.hpp"
@@ -34,6 +35,7 @@ struct PortRecord {
   std::string netns;            // path of the namespace
   std::uint32_t mtu_bytes = 0;  // of both ends; 0 = not known
   std::string cni_network;      // name of the CNI network that made it; "" = not known
+  agent_api::Bandwidth bandwidth;
 
   // The first address' key: names the port to the controller, which takes any of them.
   PortKey key() const { return {vni, addresses.front().address}; }

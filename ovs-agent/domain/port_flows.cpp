@@ -5,6 +5,7 @@
 #include "ovs-agent/domain/desired_flows.hpp"
 #include "ovs-agent/domain/flow_lines.hpp"
 #include "ovs-agent/domain/miss.hpp"
+#include "ovs-agent/domain/port_meters.hpp"
 
 namespace mooring::agent {
 
@@ -16,6 +17,7 @@ FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
   }
   const PortRecord& record = port->record;
   lines.br_tun_meters = miss_meters(port->ofport, settings_.relay_packets_per_second);
+  lines.br_int_meters = meters_of(*port);
   lines.br_int.push_back(flow_line(int_table::classify, 100, FlowOwner::local_port, record.generation,
                                    fmt::format("in_port={}", port->ofport),
                                    fmt::format("set_field:{}->reg0,set_field:{}->reg1,goto_table:{}",
@@ -56,7 +58,7 @@ void FlowPlan::add_address(FlowLines& lines, const LocalPort& port, net::IpAddre
   namespace t = int_table;
   // The source MAC changes here, where it is matched already: elsewhere it would cost a cache entry for each sender.
   add(lines.br_int, t::spoof_guard, 100, fmt::format("{},dl_src={},{}", in_port, mac, from_address(address)),
-      fmt::format("set_field:{}->eth_src,goto_table:{}", virtual_mac, t::route));
+      fmt::format("{}set_field:{}->eth_src,goto_table:{}", through_egress_meter(port), virtual_mac, t::route));
   if (address.is_v4()) {
     add(lines.br_int, t::spoof_guard, 100,
         fmt::format("{},arp,dl_src={},arp_spa={},arp_sha={}", in_port, mac, address.str(), mac),
@@ -69,7 +71,7 @@ void FlowPlan::add_address(FlowLines& lines, const LocalPort& port, net::IpAddre
         fmt::format("{},icmp6,icmp_type=135,icmp_code=0,nd_target={}", in_port, address.str()), "drop");
   }
   add(lines.br_int, t::local_delivery, 100, fmt::format("reg0={},{}", vni, to_address(address)),
-      fmt::format("set_field:{}->eth_dst,output:{}", mac, port.ofport));
+      fmt::format("{}set_field:{}->eth_dst,output:{}", through_ingress_meter(port), mac, port.ofport));
   add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("tun_id={},{}", vni, to_address(address)),
       fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
   // br-tun does not see the port; the spoof guard has seen that the source is its own.

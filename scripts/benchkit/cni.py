@@ -49,10 +49,10 @@ def print_comparison(figures):
     print_table(["", OURS, PEER, "ratio"], rows)
 
 
-def timed_calls(report):
-    """For each ADD, its steps by name in their order, what is outside of them included, and their sum: (whole, steps)."""
+def timed_calls(report, command):
+    """For each call, its steps by name in their order, what is outside of them included, and their sum: (whole, steps)."""
     calls = []
-    for whole, line in zip(report["add"]["milliseconds"], report["timings"]):
+    for whole, line in zip(report[command]["milliseconds"], report["timings" if command == "add" else "del_timings"]):
         words = re.search(r"timing: (.*)", line).group(1).split()
         steps = dict(zip(words[::2], map(float, words[1::2])))
         steps["exec-read-print-exit"] = whole - sum(steps.values())
@@ -60,16 +60,16 @@ def timed_calls(report):
     return calls
 
 
-def print_breakdown(report):
+def print_breakdown(report, command):
     """Means over the half of the calls that is neither quick nor slow: unlike medians they add up."""
-    calls = sorted(timed_calls(report), key=lambda call: call[0])
+    calls = sorted(timed_calls(report, command), key=lambda call: call[0])
     middle = calls[len(calls) // 4:len(calls) - len(calls) // 4]
     whole = statistics.mean(call[0] for call in middle)
     means = {name: statistics.mean(steps[name] for _, steps in middle) for name in middle[0][1]}
     rows = [[name.replace("-", " "), f"{min(steps[name] for _, steps in calls):.2f}", f"{value:.2f}", f"{value / whole:.0%}"]
             for name, value in means.items()]
     rows.append(["whole", f"{calls[0][0]:.2f}", f"{whole:.2f}", "100%"])
-    print_table(["where an ADD's time goes, 1 caller", "least ms", "usual ms", "share"], rows)
+    print_table([f"where the time of {command.upper()} goes, 1 caller", "least ms", "usual ms", "share"], rows)
     return means
 
 
@@ -105,7 +105,7 @@ def bench_cni(options):
     print(f"{machine()}; {options.rounds} rounds of {options.count} containers\n")
     print_comparison(figures)
     print()
-    breakdown = print_breakdown(timed)
+    breakdown = {command: print_breakdown(timed, command) for command in ("add", "del")}
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"figures": figures, "steps_ms": breakdown}, file, indent=2)

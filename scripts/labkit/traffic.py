@@ -66,3 +66,54 @@ def exchange(server, address, client, size=4 * 1024 * 1024, port=5201):
     if (here["sent"], here["got"], here["count"]) != (there.get("got"), there.get("sent"), size):
         raise LabError(f"TCP between {client.name} and {address}: what arrived is not what was sent ({here}, {there}) {err}")
     return 2 * size
+
+
+# Sends or takes as much as goes through one TCP connection; the receiver tells bits a second after the first `skip` seconds.
+_FLOOD = """
+import socket, sys, time
+role, address, port, seconds, skip = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
+socket.setdefaulttimeout(30)
+if role == "serve":
+    listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    print("listening", flush=True)
+    peer, _ = listener.accept()
+    start = time.monotonic()
+    count, counted_from = 0, None
+    while chunk := peer.recv(1 << 16):
+        now = time.monotonic()
+        if now - start >= skip:
+            if counted_from is None:
+                counted_from = now
+            else:
+                count += len(chunk)
+                last = now
+        if now - start >= skip + seconds:
+            break
+    print(8 * count / (last - counted_from) if count else 0, flush=True)
+else:
+    peer = socket.create_connection((address, port), timeout=5)
+    try:
+        while True:
+            peer.sendall(bytes(1 << 16))
+    except (ConnectionError, TimeoutError):
+        pass
+"""
+
+
+def throughput(server, address, client, seconds=3, skip=0, port=5202):
+    """Bits a second over one TCP connection from `client` to `address`, where `server` listens."""
+    peer = ["/usr/bin/python3", "-c", _FLOOD]
+    arguments = [address, str(port), str(seconds), str(skip)]
+    listening = server.popen([*peer, "serve", *arguments], stdout=subprocess.PIPE, text=True)
+    sending = None
+    try:
+        if listening.stdout.readline().strip() != "listening":
+            raise LabError(f"on {server.name}: nothing listens on {address}:{port}")
+        sending = client.popen([*peer, "connect", *arguments])
+        return float(listening.communicate(timeout=seconds + skip + 40)[0] or 0)
+    finally:
+        for process in (listening, sending):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+        listening.stdout.close()

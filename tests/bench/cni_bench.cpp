@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <sched.h>
 #include <signal.h>
@@ -103,7 +104,8 @@ class Bench {
     Json report;
     report["add"] = phase("ADD");
     report["del"] = phase("DEL");
-    report["timings"] = timings_;
+    report["timings"] = timings_["ADD"];
+    report["del_timings"] = timings_["DEL"];
     report["failures"] = failures_;
     return report;
   }
@@ -140,10 +142,12 @@ class Bench {
     const std::lock_guard lock(mutex_);
     if (outcome.status != 0) {
       failures_.push_back(command + " " + id_of(i) + ": " + outcome.output + outcome.log);
-    } else if (command == "ADD") {
-      previous_[i] = Json::parse(outcome.output);
+    } else {
+      if (command == "ADD") {
+        previous_[i] = Json::parse(outcome.output);
+      }
       if (options_.timing) {
-        timings_.push_back(outcome.log);
+        timings_[command].push_back(outcome.log);
       }
     }
   }
@@ -204,7 +208,8 @@ class Bench {
   std::vector<Json> previous_;
   std::vector<double> took_;
   std::mutex mutex_;
-  std::vector<std::string> timings_, failures_;
+  std::map<std::string, std::vector<std::string>> timings_;  // by command
+  std::vector<std::string> failures_;
 };
 
 }  // namespace

@@ -258,6 +258,8 @@ TEST_CASE("create sends what was said, and nothing else") {
   CHECK(controller.ctl({"create", "binding", "prod/db-0", "--address", "10.100.4.10"}).out ==
         "binding prod/db-0 created: address 10.100.4.10, MAC 0a:58:0a:64:04:0a, pool pods\n");
   CHECK(controller.last_body() == Json{{"namespace", "prod"}, {"hostname", "db-0"}, {"address", "10.100.4.10"}});
+  REQUIRE(controller.ctl({"create", "binding", "prod/db-0", "--interface", "1"}).status == 0);
+  CHECK(controller.last_body() == Json{{"namespace", "prod"}, {"hostname", "db-0"}, {"interface_ordinal", 1}});
   CHECK(controller.last().method == "POST");
   CHECK(Json::parse(controller.ctl({"create", "binding", "db-0", "-n", "prod", "-o", "json"}).out) == db_binding);
   REQUIRE(controller.ctl({"create", "binding", "blue/prod/db-0/2"}).status == 0);

@@ -80,9 +80,16 @@ TEST_CASE("routes keep destination, gateway, source, metric, protocol and MTU") 
   rich.source = ip("10.0.0.5");
   rich.metric = 50;
   rich.mtu_bytes = 1400;
+  rich.advmss_bytes = 1360;
   rich.protocol = route_protocol_mooring;
   REQUIRE(wire.socket.add_route(rich));
   CHECK(wire.socket.add_route(rich).error().code() == Errc::already_exists);
+
+  Route narrow;
+  narrow.destination = net::Cidr::parse("10.7.0.1/32").value();
+  narrow.link_index = wire.link;
+  narrow.scope = 254;
+  REQUIRE(wire.socket.add_route(narrow));
 
   Route direct;
   direct.destination = net::Cidr::parse("10.8.0.1/32").value();
@@ -91,8 +98,8 @@ TEST_CASE("routes keep destination, gateway, source, metric, protocol and MTU") 
   REQUIRE(wire.socket.add_route(direct));
 
   const auto routes = wire.own_routes();
-  CHECK(routes.size() == 3);
-  for (const Route& wanted : {plain, rich, direct}) {
+  CHECK(routes.size() == 4);
+  for (const Route& wanted : {plain, rich, narrow, direct}) {
     CHECK(std::count(routes.begin(), routes.end(), wanted) == 1);
   }
 }

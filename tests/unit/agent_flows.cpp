@@ -99,6 +99,40 @@ TEST_CASE("flows of a node with dual-stack and IPv6-only ports") {
   same_as_golden("agent_flows_ipv6.txt", text_of(everything(FlowPlan(world.directory, ports, h1(), world.in_use))));
 }
 
+TEST_CASE("a port with limits has meters, and its flows go through them") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPort port = dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7);
+  port.record.bandwidth.ingress = {8'000'000, 0};
+  port.record.bandwidth.egress = {100'000, 5'000'000};
+  LocalPorts ports;
+  ports.put(port);
+  FlowGroup group;
+  group.kind = FlowGroup::Kind::port;
+  group.attachment = port.record.attachment;
+  const auto lines = FlowPlan(world.directory, ports, h1(), world.in_use).lines(group);
+  const std::string text = text_of(lines);
+  for (const char* flow : {"nw_src=10.0.0.5 cookie=0x4d00000000002902 actions=meter:15,set_field:0a:6d:6f:6f:72:01",
+                           "ipv6_src=fd00::5 cookie=0x4d00000000002902 actions=meter:15,set_field:0a:6d:6f:6f:72:01",
+                           "nw_dst=10.0.0.5 cookie=0x4d00000000002902 actions=meter:14,set_field:0a:58:0a:00:00:05",
+                           "ipv6_dst=fd00::5 cookie=0x4d00000000002902 actions=meter:14,set_field:0a:58:0a:00:00:05"}) {
+    CHECK_THAT(text, Catch::Contains(flow));
+  }
+  REQUIRE(lines.br_int_meters.size() == 2);
+  CHECK(lines.br_int_meters[0].str() == "meter=14,kbps,burst,bands=type=drop,rate=8000,burst_size=1600");
+  CHECK(lines.br_int_meters[1].str() == "meter=15,kbps,burst,bands=type=drop,rate=100,burst_size=5000");
+  CHECK(record_from([&] {
+          const auto ids = external_ids_of(port.record);
+          return ExternalIds(ids.begin(), ids.end());
+        }())
+            .value() == port.record);
+}
+
 TEST_CASE("only the flows of what changed are computed anew") {
   World world;
   world.begin();

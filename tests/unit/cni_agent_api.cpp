@@ -71,6 +71,23 @@ TEST_CASE("messages come back as they were") {
   CHECK(check_answer_from(to_json(CheckAnswer{{"one", "two"}})).value().problems.size() == 2);
 }
 
+TEST_CASE("an attach request says a limit only where there is one") {
+  AttachRequest request = attach_request();
+  CHECK_FALSE(to_json(request).contains("bandwidth"));
+  request.bandwidth.egress = {8'000'000, 800'000};
+  CHECK(attach_request_from(to_json(request)).value().bandwidth == request.bandwidth);
+  Json json = to_json(request);
+  json["bandwidth"]["egress"]["rate_bps"] = 1;
+  const auto refused = attach_request_from(json);
+  REQUIRE(refused.has_error());
+  CHECK_THAT(refused.error().message(), Catch::Contains("bandwidth") && Catch::Contains("1 bits a second"));
+  CHECK(parse_rate_limit(request.bandwidth.egress.str()).value() == request.bandwidth.egress);
+  CHECK(parse_rate_limit("8000").value() == RateLimit{8000, 0});
+  for (const char* bad : {"", "x", "8000/", "/8000", "999", "8000/-1"}) {
+    CHECK(parse_rate_limit(bad).has_error());
+  }
+}
+
 TEST_CASE("of an agent that carries IPv4 only, the IPv6 half is left out") {
   AttachAnswer answer = attach_answer();
   answer.allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();

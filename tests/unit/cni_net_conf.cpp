@@ -49,6 +49,19 @@ TEST_CASE("keys of runtimeConfig are matched without regard to case") {
   CHECK(wishes.mac == "0a:58:0a:00:00:05");
 }
 
+TEST_CASE("bandwidth is read as the convention has it, and what runtimes fill in is no wish") {
+  const auto conf = read(R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":
+    {"IngressRate":8000000,"IngressBurst":4294967295,"egressRate":2000000,"egressBurst":800000}}})")
+                        .value();
+  const auto bandwidth = wishes_of(conf).value().bandwidth;
+  CHECK(bandwidth.ingress == agent_api::RateLimit{8'000'000, 0});
+  CHECK(bandwidth.egress == agent_api::RateLimit{2'000'000, 800'000});
+  const auto none = read(R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":
+    {"ingressRate":0,"ingressBurst":0,"egressBurst":2147483647}}})")
+                        .value();
+  CHECK_FALSE(wishes_of(none).value().bandwidth.limited());
+}
+
 TEST_CASE("addresses by convention under args.cni") {
   const auto conf = read(R"({"cniVersion":"0.4.0","name":"pods","args":{"cni":{"ips":["10.0.0.6"]}}})").value();
   CHECK(wishes_of(conf).value().ips == std::vector<std::string>{"10.0.0.6"});
@@ -91,6 +104,29 @@ TEST_CASE("bad configurations are refused with the right code and the key named"
       {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"mac":7}})", Errc::invalid_config, "mac"},
       {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"io.kubernetes.cri.pod-annotations":7}})",
        Errc::invalid_config, "annotations"},
+      {R"({"cniVersion":"1.0.0","name":"pods","device":"macvtap"})", Errc::invalid_config, "device is \"macvtap\""},
+      {R"({"cniVersion":"1.0.0","name":"pods","tapUser":4294967295})", Errc::invalid_config, "tapUser"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":{}})", Errc::invalid_config, "routes"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":[7]})", Errc::invalid_config, "routes[0]"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":[{"gw":"10.0.0.1"}]})", Errc::invalid_config, "routes[0]"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":[{"dst":"10.0.0.0/8","metric":7}]})", Errc::invalid_config,
+       "routes[0].metric"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":[{"dst":"10.0.0.0/8","gw":"fd00::1"}]})", Errc::invalid_config,
+       "routes[0].gw"},
+      {R"({"cniVersion":"1.0.0","name":"pods","routes":[{"dst":"10.0.0.0/8","gw":"10.0.0.1","scope":253}]})",
+       Errc::invalid_config, "routes[0]"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":8000}})", Errc::invalid_config,
+       "runtimeConfig.bandwidth is 8000"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":{"ingressRate":999}}})",
+       Errc::invalid_config, "runtimeConfig.bandwidth.ingressRate is 999"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":{"egressRate":1e9}}})", Errc::invalid_config,
+       "runtimeConfig.bandwidth.egressRate is 1000000000.0"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":{"egressRate":-1}}})", Errc::invalid_config,
+       "runtimeConfig.bandwidth.egressRate is -1"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":{"egressBurst":80000}}})",
+       Errc::invalid_config, "runtimeConfig.bandwidth.egressBurst is 80000"},
+      {R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"bandwidth":{"ingressRate":4294967295001}}})",
+       Errc::invalid_config, "runtimeConfig.bandwidth.ingressRate is 4294967295001"},
   }));
   CAPTURE(row.text);
   const auto conf = read(row.text);
@@ -98,6 +134,27 @@ TEST_CASE("bad configurations are refused with the right code and the key named"
   REQUIRE(wishes.has_error());
   CHECK(wishes.error().code() == row.code);
   CHECK(wishes.error().message().find(row.named) != std::string::npos);
+}
+
+TEST_CASE("routes have CNI's attributes, and a device is a veth or a tap") {
+  const auto conf = read(R"({"cniVersion":"1.1.0","name":"pods","device":"tap","tapUser":1000,"routes":[
+    {"dst":"10.9.0.0/16","gw":"10.0.0.2","priority":7,"mtu":1400,"advmss":1360,"table":100,"scope":0},
+    {"dst":"fd00::/8","scope":253}]})")
+                        .value();
+  CHECK(conf.device.is_tap);
+  CHECK(conf.device.tap_user == 1000U);
+  CHECK_FALSE(conf.device.tap_group);
+  const auto routes = wishes_of(conf).value().routes;
+  REQUIRE(routes.size() == 2);
+  CHECK(routes[0].destination.str() == "10.9.0.0/16");
+  CHECK(routes[0].via->str() == "10.0.0.2");
+  CHECK(routes[0].metric == 7);
+  CHECK(routes[0].mtu_bytes == 1400);
+  CHECK(routes[0].advmss_bytes == 1360);
+  CHECK(routes[0].table == 100);
+  CHECK_FALSE(routes[1].via);
+  CHECK(routes[1].scope == 253);
+  CHECK_FALSE(read(R"({"cniVersion":"1.1.0","name":"pods"})").value().device.is_tap);
 }
 
 TEST_CASE("nesting that would exhaust a stack is refused") {

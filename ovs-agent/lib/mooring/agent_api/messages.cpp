@@ -93,6 +93,9 @@ Json to_json(const AttachRequest& value) {
   if (Json configured = to_json(value.configured); !configured.empty()) {
     json["configured"] = std::move(configured);
   }
+  if (value.bandwidth.limited()) {
+    json["bandwidth"] = to_json(value.bandwidth);
+  }
   return json;
 }
 
@@ -108,6 +111,7 @@ Result<AttachRequest> attach_request_from(const Json& json) {
   value.interface_ordinal = small_number(fields, "interface_ordinal", 0);
   value.wishes = nested(fields, "wishes", &ipam_api::wishes_from, false);
   value.configured = nested(fields, "configured", &ipam_api::wishes_from, false);
+  value.bandwidth = nested(fields, "bandwidth", &bandwidth_from, false);
   value.trace_parent = fields.string("trace_parent", "");
   if (auto bad = fields.finish()) {
     return *bad;

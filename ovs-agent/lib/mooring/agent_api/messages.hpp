@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "mooring/agent_api/bandwidth.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::agent_api {
@@ -33,6 +34,7 @@ struct AttachRequest {
   std::uint32_t interface_ordinal = 0;
   ipam_api::Wishes wishes;      // of the pod
   ipam_api::Wishes configured;  // of the network configuration, for every pod; no addresses, no MAC
+  Bandwidth bandwidth;          // an older agent refuses the request if there is a limit
   std::string trace_parent;     // W3C TRACEPARENT, "" if none
 };
 struct AttachAnswer {

@@ -18,6 +18,10 @@ std::string named(std::string_view doing, const Route& route) {
   return fmt::format("{} over link number {}", text, route.link_index);
 }
 
+std::uint8_t usual_scope(const Route& route) {
+  return route.via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+}
+
 Request route_request(int type, int flags, const Route& route) {
   rtmsg header{};
   header.rtm_family = family_number(route.destination.family());
@@ -25,7 +29,7 @@ Request route_request(int type, int flags, const Route& route) {
   header.rtm_table =
       route.table > largest_table_in_header ? std::uint8_t{RT_TABLE_UNSPEC} : static_cast<std::uint8_t>(route.table);
   header.rtm_protocol = route.protocol;
-  header.rtm_scope = route.via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  header.rtm_scope = route.scope.value_or(usual_scope(route));
   header.rtm_type = RTN_UNICAST;
   header.rtm_flags = route.onlink ? unsigned{RTNH_F_ONLINK} : 0U;
   Request request(type, flags, header);
@@ -45,18 +49,25 @@ Request route_request(int type, int flags, const Route& route) {
   if (route.metric != 0) {
     request.put(RTA_PRIORITY, route.metric);
   }
-  if (route.mtu_bytes != 0) {
-    request.nest(RTA_METRICS, [&](Request& metrics) { metrics.put(RTAX_MTU, route.mtu_bytes); });
+  if (route.mtu_bytes != 0 || route.advmss_bytes != 0) {
+    request.nest(RTA_METRICS, [&](Request& metrics) {
+      if (route.mtu_bytes != 0) {
+        metrics.put(RTAX_MTU, route.mtu_bytes);
+      }
+      if (route.advmss_bytes != 0) {
+        metrics.put(RTAX_ADVMSS, route.advmss_bytes);
+      }
+    });
   }
   return request;
 }
 
-std::uint32_t mtu_of(const nlattr* metrics) {
+std::uint32_t metric_of(const nlattr* metrics, int which) {
   nlattr* table[RTAX_MAX + 1] = {};
   if (metrics != nullptr) {
     nla_parse_nested(table, RTAX_MAX, const_cast<nlattr*>(metrics), nullptr);
   }
-  return table[RTAX_MTU] == nullptr ? 0 : nla_get_u32(table[RTAX_MTU]);
+  return table[which] == nullptr ? 0 : nla_get_u32(table[which]);
 }
 
 net::IpAddress unspecified(net::Family family) {
@@ -80,7 +91,11 @@ std::optional<Route> route_from(nlmsghdr* message, net::Family family) {
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
   route.protocol = header->rtm_protocol;
   route.metric = attributes.number(RTA_PRIORITY);
-  route.mtu_bytes = mtu_of(attributes[RTA_METRICS]);
+  route.mtu_bytes = metric_of(attributes[RTA_METRICS], RTAX_MTU);
+  route.advmss_bytes = metric_of(attributes[RTA_METRICS], RTAX_ADVMSS);
+  if (family == net::Family::v4 && header->rtm_scope != usual_scope(route)) {
+    route.scope = header->rtm_scope;
+  }
   return route;
 }
 

@@ -47,6 +47,12 @@ class NetlinkSocket {
   // All links of a group (not 0, which everybody is in) by one message.
   Result<void> delete_link_group(std::uint32_t group);
 
+  // --- redirection: whatever comes in by one link leaves by another, and the namespace's own stack never sees it
+  // (ingress qdisc, u32 filter, mirred action). Both links must be up for packets to pass.
+  Result<void> redirect_incoming(int from_index, int to_index);
+  // Where that goes; nothing if it does not go anywhere.
+  Result<std::optional<int>> redirection_of(int from_index);
+
   // --- addresses
   Result<void> add_address(const Address& address);
   Result<void> replace_address(const Address& address);

@@ -74,7 +74,8 @@ inline constexpr std::uint8_t route_protocol_mooring = 77;
 inline constexpr std::uint32_t route_table_main = 254;
 
 // A unicast route, of the family of its destination. Without `via` its scope is the link. 0.0.0.0/0 and ::/0 are
-// default routes. An IPv6 route of metric 0 gets the kernel's 1024, and is listed with it.
+// default routes. A list tells no scope that follows from `via`. An IPv6 route of metric 0 gets the kernel's 1024, and
+// is listed with it.
 struct Route {
   net::IpCidr destination;
   std::optional<net::IpAddress> via;
@@ -83,8 +84,10 @@ struct Route {
   bool onlink = false;                   // `via` is a neighbour although no subnet says so
   std::uint8_t protocol = route_protocol_static;
   std::uint32_t metric = 0;
-  std::uint32_t mtu_bytes = 0;  // 0: the link's
+  std::uint32_t mtu_bytes = 0;     // 0: the link's
+  std::uint32_t advmss_bytes = 0;  // 0: from the MTU
   std::uint32_t table = route_table_main;
+  std::optional<std::uint8_t> scope{};  // absent, and never so in IPv6: global with `via`, else link
   bool operator==(const Route&) const = default;
 };
 
