@@ -22,7 +22,7 @@ TEST_CASE("agent: an MTU that is too big for the underlay is told") {
                                     {"netns", "/run/netns/x"},
                                     {"namespace", "shop"},
                                     {"hostname", "web-1"},
-                                    {"wishes", {{"pool", "p2"}}}});
+                                    {"wishes", {{"pools", {"p2"}}}}});
   INFO(attached.response.body);
   REQUIRE(attached.status == 200);
   const Json status = stage.try_status();

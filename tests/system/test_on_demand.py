@@ -69,6 +69,7 @@ class WithGateway(OnDemandCase):
     options = {"hosts": 3, "agent_options": ["--destination-idle-seconds", "2", "--max-destinations", "64"]}
 
     def test_a_flow_comes_with_the_first_packet_and_goes_when_nobody_uses_it(self):
+        eventually(lambda: not self.flows_to("h1") and not self.flows_to("h3"), 15, "what other tests used to be idle")
         a, b, c = self.add("h1", "web-a"), self.add("h2", "web-b"), self.add("h3", "web-c")
         self.assertEqual(set(), self.flows_to("h1"))
         self.expect_first(a, b)
