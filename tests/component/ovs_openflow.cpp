@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <regex>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -57,6 +58,24 @@ struct Stage {
     openflow->dump(deadline, [&](Result<std::vector<FlowEntry>> f) { flows = std::move(f); });
     REQUIRE(loop.run_until([&] { return flows.has_value(); }, deadline + 5s));
     return *flows;
+  }
+
+  // Those that `flows` name: a flow whose meter is not there is refused.
+  void make_meters_of(const std::string& flows) {
+    const std::regex named("meter(?:_id=|:)([0-9]+)");
+    std::map<std::uint32_t, MeterChange> meters;
+    for (std::sregex_iterator it(flows.begin(), flows.end(), named), end; it != end; ++it) {
+      const auto id = static_cast<std::uint32_t>(std::stoul((*it)[1]));
+      meters[id] = {MeterChange::Kind::add, {id, Meter::Unit::pktps, 100, 100}};
+    }
+    std::vector<MeterChange> changes;
+    for (const auto& [id, change] : meters) {
+      changes.push_back(change);
+    }
+    std::optional<ApplyOutcome> outcome;
+    openflow->apply_meters(std::move(changes), 10s, [&](ApplyOutcome o) { outcome = std::move(o); });
+    REQUIRE(loop.run_until([&] { return outcome.has_value(); }, 15s));
+    REQUIRE(outcome->result);
   }
 
   DesiredFlows held() {
@@ -187,6 +206,7 @@ TEST_CASE("the golden flows of the programs equal their dump", "[ovs][openflow]"
     }
     for (const auto& [name, desired] : bridges) {
       Stage stage;
+      stage.make_meters_of(desired.text());
       REQUIRE(stage.apply(desired.diff_from({})).result);
       CHECK(stage.held().text() == desired.text());
     }
