@@ -23,9 +23,9 @@ struct SqliteOptions {
   std::string path = "/var/lib/mooring/controller.db";  // PATH-wal, PATH-shm and PATH.lock appear beside it
   std::size_t change_log_limit = 1'000'000;             // changes kept
   std::size_t max_pages = 0;                            // of 4096 bytes; 0: no bound. For tests of a full disk
-  // The WAL is moved into the database when nobody waits and it has grown to this (16 MiB), and in any case at that
+  // The WAL is moved into the database when nobody waits and it has grown to this (4 MiB), and in any case at that
   // (64 MiB). In pages.
-  int wal_pages_when_idle = 4000;
+  int wal_pages_when_idle = 1000;
   int wal_pages_at_most = 16000;
   std::string vfs;  // of SQLite; "": the operating system's files
 };
