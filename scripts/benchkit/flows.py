@@ -90,7 +90,7 @@ def scan(options, build_folder, way):
             count = int(options.scan_seconds * 50) - 50
             received, times = traffic.ping(lab.pods.place(a), b.address, count=count, interval="0.02")
             used = (cpu_seconds(pid) - before) / (time.monotonic() - begun)
-            sent = int(process.communicate()[0])
+            sent = int(process.communicate(timeout=options.scan_seconds + 60)[0])
             figures["scan" if rate else "quiet"] = {
                 "sent_per_second": sent / options.scan_seconds,
                 "p50_ms": percentile(times, 50), "p99_ms": percentile(times, 99), "lost": count - received, "agent_cpu": used,

@@ -3,6 +3,7 @@ container that tries all addresses costs the others."""
 import json
 import os
 import subprocess
+import time
 import unittest
 
 from lab_case import LabCase, eventually, inventory, traffic
@@ -122,10 +123,12 @@ class WithGateway(OnDemandCase):
         busy = self.steady(a, b, 200)
         eventually(lambda: len(self.flows_to("h1")) > 50, 5, "the scan to fill the table")
         self.expect_first(a, c)
+        deadline = time.monotonic() + 60
         while scan.poll() is None:
+            self.assertLess(time.monotonic(), deadline, "the scan to end")
             self.assertLessEqual(len(self.flows_to("h1")), 64)
         self.expect_none_lost(busy)
-        self.assertGreater(int(scan.communicate()[0]), 3000)
+        self.assertGreater(int(scan.communicate(timeout=120)[0]), 3000)
         self.assertEqual(0, self.destinations("h1")["unreadable_total"])
 
 
