@@ -256,6 +256,23 @@ TEST_CASE("a meter comes before its flows and goes after them", "[ovs][sync]") {
   CHECK(stage.device.meters_seen.back() == MeterChange{Kind::remove, faster});
 }
 
+TEST_CASE("a meter that only a controller action names stays while that flow is there", "[ovs][sync]") {
+  FlowSync::Options options;
+  options.may_delete = [](const Flow&) { return false; };
+  Stage stage(std::move(options));
+  Flow copied = flow(1);
+  copied.actions = "meter:5,controller(max_len=128,userdata=01,meter_id=6),output:2";
+  stage.device.flows.put(copied);  // an earlier agent's
+  for (const std::uint32_t id : {5U, 6U, 7U}) {
+    stage.device.meters[id] = {id, Meter::Unit::pktps, 100, 100};
+  }
+  stage.device.connect();
+  stage.device.run();
+  CHECK(stage.device.meters.contains(5));
+  CHECK(stage.device.meters.contains(6));
+  CHECK_FALSE(stage.device.meters.contains(7));
+}
+
 TEST_CASE("a refused meter is reported, and tried again after a look at the switch", "[ovs][sync]") {
   std::vector<Meter> refused;
   FlowSync::Options options;

@@ -34,7 +34,10 @@ struct MeterChange {
   bool operator==(const MeterChange&) const = default;
 };
 
-// The meter that an action list names; 0 if it names none. "meter:7,output:3" gives 7.
+// The meter that packets of an action list pass; 0 if there is none. "meter:7,output:3" gives 7. The switch deletes a
+// flow with this meter.
 std::uint32_t meter_of(const std::string& actions);
+// That one, and those of its `controller` actions. "meter:7,controller(max_len=128,meter_id=8)" gives 7 and 8.
+std::vector<std::uint32_t> meters_of(std::string_view actions);
 
 }  // namespace mooring::ovs

@@ -56,7 +56,8 @@ std::vector<MeterChange> MeterSync::removals(const DesiredFlows& in_switch) cons
   }
   std::set<std::uint32_t> named;
   for (const auto& [key, flow] : in_switch) {
-    named.insert(meter_of(flow.actions));
+    const auto ids = meters_of(flow.actions);
+    named.insert(ids.begin(), ids.end());
   }
   std::erase_if(changes, [&](const MeterChange& change) { return named.contains(change.meter.id); });
   changes.resize(std::min(changes.size(), FlowChannel::max_bundle));

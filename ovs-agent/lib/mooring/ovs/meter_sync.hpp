@@ -20,7 +20,8 @@ class MeterSync {
 
   // Missing or different in the switch: flows that name them can be added only after these.
   std::vector<MeterChange> additions() const;
-  // In the switch, not desired, and named by none of its flows: the switch deletes the flows of a meter with it.
+  // In the switch, not desired, and named by none of its flows: the switch deletes the flows of a meter with it, and a
+  // `controller` action keeps what its meter was in the datapath, also when another comes by the same number.
   std::vector<MeterChange> removals(const DesiredFlows& in_switch) const;
   // `changes` were sent; each was carried out unless the outcome says that it was refused.
   void sent(const std::vector<MeterChange>& changes, const ApplyOutcome& outcome);
