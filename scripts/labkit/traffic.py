@@ -43,6 +43,14 @@ def reaches(place, address, count=3):
     return received == count
 
 
+def settle(place):
+    """Until the switch of `place` has taken in what happened to its links. The userspace datapath reads all routes anew for
+    each change of a link, and between forgetting and knowing them it loses what comes out of a tunnel. A switch that is down
+    has nothing to take in."""
+    for _ in range(2):  # the first one may have been answered in the turn in which the change came
+        place.run(["ovs-appctl", "--timeout=10", "revalidator/wait"], check=False)
+
+
 def exchange(server, address, client, size=4 * 1024 * 1024, port=5201):
     """`size` bytes each way over one TCP connection from `client` to `address`, where `server` listens. Raises LabError if
     a byte is missing or wrong; returns the bytes that went over."""

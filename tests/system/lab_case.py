@@ -61,17 +61,19 @@ class LabCase(unittest.TestCase):
         return self.lab.layout.machines[who].address("eth0")
 
     def expect_ping(self, source, target, count=2):
-        self.wait_for_retired_links()
+        self.settle()
         self.assertTrue(traffic.reaches(self.place(source), self.address(target), count),
                         f"pings from {self._name(source)} to {self._name(target)} answered")
 
-    def wait_for_retired_links(self):
-        """Until the agents have deleted what DELs left for them: each link that goes makes vswitchd read the routes anew, and
-        the userspace datapath may lose a packet meanwhile (CHANGELOG)."""
+    def settle(self):
+        """Until the agents have deleted the links that DELs left for them, and the switches have taken in all changes of links
+        (docs/reliability.md says what each one may cost on the userspace datapath)."""
         def gone():
             return not any(name.startswith("gone-mo") for machine in self.lab.layout.of_role("host")
                            for name in os.listdir(f"{self.lab.places[machine.name].root}/sys/class/net"))
         eventually(gone, 10, "the links of deleted pods to be gone")
+        for machine in self.lab.layout.of_role("host", "gateway"):
+            traffic.settle(self.lab.places[machine.name])
 
     @staticmethod
     def _name(who):

@@ -71,7 +71,7 @@ class PodmanAndCtr(Callers):
         return re.search(r"inet ([\d.]+)", self.podman("exec", name, "ip", "addr", "show", "eth0").stdout).group(1)
 
     def pings(self, name, address):
-        self.wait_for_retired_links()
+        self.settle()
         return self.podman("exec", name, "ping", "-c", "1", "-W", "2", address, check=False).returncode == 0
 
     def test_a_name_of_podmans_own_and_a_fixed_address(self):

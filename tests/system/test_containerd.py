@@ -29,7 +29,7 @@ class Containerd(LabCase):
             pod.sandbox = None
 
     def pings(self, pod, address):
-        self.wait_for_retired_links()
+        self.settle()
         return self.cri[pod.host].execute(pod, "ping", "-c", "1", "-W", "1", address)[0] == 0
 
     def mac(self, pod):
@@ -54,7 +54,7 @@ class Containerd(LabCase):
         new = self.run_pod("h2", "db-0", namespace="prod", uid="uid-new")  # before the old one is deleted
         self.assertEqual((DB, mac), (new.address, self.mac(new)))
         self.delete(old)
-        self.wait_for_retired_links()
+        self.settle()
         self.assertTrue(traffic.reaches(self.place("phys1"), DB))
         self.assertTrue(self.pings(new, self.address("phys1")))
 

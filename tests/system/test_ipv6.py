@@ -66,7 +66,7 @@ class Ipv6(LabCase):
         return [ip["address"] for ip in pod.attachment.result["ips"] if ":" in ip["address"]][0].partition("/")[0]
 
     def expect_ping6(self, source, target, count=2):
-        self.wait_for_retired_links()
+        self.settle()
         self.assertTrue(traffic.reaches(self.place(source), self.six(target), count),
                         f"pings from {self._name(source)} to {self._name(target)} answered")
 
@@ -249,7 +249,7 @@ class Ipv6(LabCase):
         self.lab.pods.delete(first)
         second = self.pod("h2", "db-0", kind="stateful", retention="OnDelete 1m")
         self.assertEqual((first.address, self.six(first)), (second.address, self.six(second)))
-        self.wait_for_retired_links()
+        self.settle()
         for source in (far, near):
             self.assertEqual(1, traffic.ping(self.place(source), self.six(second), 1)[0], "the very first one")
             self.expect_both(source, second)

@@ -68,7 +68,7 @@ class Lifecycle(LabCase):
         self.lab.pods.delete(first)
         second = self.add("h2", "db-0")
         self.assertEqual((first.address, first.mac), (second.address, second.mac))
-        self.wait_for_retired_links()
+        self.settle()
         for source in (web, far, "phys1"):
             received, _ = traffic.ping(self.place(source), DB, count=1)  # at once: the very first one
             self.assertEqual(1, received, f"first ping after the move from {self._name(source)}")
