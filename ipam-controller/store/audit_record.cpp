@@ -7,7 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "ipam-controller/domain/object_json.hpp"
+#include "ipam-controller/domain/object_text.hpp"
+#include "mooring/ipam_api/json_text.hpp"
 
 namespace mooring::controller {
 namespace {
@@ -57,9 +58,11 @@ void add_subjects(Subjects& subjects, const Reservation& reservation) {
   }
 }
 
-// One side of a change: its JSON (null: not there), its kind and key, and its subjects.
+constexpr const char* absent = "null";
+
+// One side of a change: its JSON ("null": not there), its kind and key.
 struct Side {
-  Json json;
+  std::string json;
   std::string_view kind;
   std::string key;
 };
@@ -69,43 +72,41 @@ struct Look {
   template <class T>
   Side operator()(const T& object) const {
     add_subjects(subjects, object);
-    return {to_json(object), kind_name<T>(), key_text(object.key())};
+    return {text_of(object), kind_name<T>(), key_text(object.key())};
   }
   template <class T>
   Side operator()(const Erase<T>& erased) const {
-    return {nullptr, kind_name<T>(), key_text(erased.key)};
+    return {absent, kind_name<T>(), key_text(erased.key)};
   }
 };
 
-// The caller's words may be of any bytes; what is no UTF-8 is replaced.
-std::string dumped(const Json& record) {
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json json_of(const Actor& actor) {
   return {{"kind", to_string(actor.kind)}, {"name", actor.name}, {"from", actor.from}};
+}
+
+std::string list_text(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const std::string& item : items) {
+    text += text.size() == 1 ? "" : ",";
+    ipam_api::append_json(text, item);
+  }
+  return text += ']';
 }
 
 }  // namespace
 
 AuditText audit_text(AuditSeq seq, const AuditEntry& entry) {
   AuditText made;
-  Side before = std::visit(Look{made.subjects}, entry.before);
-  Side after = std::visit(Look{made.subjects}, entry.after);
-  const char* action = before.json.is_null() ? "create" : after.json.is_null() ? "delete" : "change";
-  Json record = Json::object();
-  record["action"] = action;
-  record["actor"] = json_of(entry.actor);
-  record["after"] = std::move(after.json);
-  record["at_ms"] = entry.at_ms;
-  record["before"] = std::move(before.json);
-  record["key"] = std::move(after.key);
-  record["kind"] = after.kind;
-  record["reason"] = entry.reason;
-  record["revision"] = entry.revision;
-  record["seq"] = seq;
-  record["subjects"] = made.subjects;
-  made.text = dumped(record);
+  const Side before = std::visit(Look{made.subjects}, entry.before);
+  const Side after = std::visit(Look{made.subjects}, entry.after);
+  const char* action = before.json == absent ? "create" : after.json == absent ? "delete" : "change";
+  ipam_api::JsonText record(before.json.size() + after.json.size() + 512);
+  // In the order of the keys: a record is canonical JSON.
+  record.text("action", action).raw("actor", text_of(json_of(entry.actor))).raw("after", after.json);
+  record.number("at_ms", static_cast<std::uint64_t>(entry.at_ms)).raw("before", before.json);
+  record.text("key", after.key).text("kind", after.kind).text("reason", entry.reason);
+  record.number("revision", entry.revision).number("seq", seq).raw("subjects", list_text(made.subjects));
+  made.text = std::move(record).finished();
   return made;
 }
 
@@ -124,7 +125,7 @@ AuditText prune_text(AuditSeq seq, const AuditPrune& cut, AuditSeq first_seq) {
   record["revision"] = cut.revision;
   record["seq"] = seq;
   record["subjects"] = made.subjects;
-  made.text = dumped(record);
+  made.text = text_of(record);
   return made;
 }
 

@@ -3,6 +3,7 @@
 
 #include "fakes/controller_engine.hpp"
 #include "ipam-controller/domain/change.hpp"
+#include "ipam-controller/domain/object_text.hpp"
 
 using namespace mooring::controller;
 using namespace mooring::controller::fakes;
@@ -73,4 +74,40 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
   REQUIRE(both.size() == 2);
   CHECK(both[1].kind == "port6");
   CHECK(both[1].key == "fd00::a/128");
+}
+
+TEST_CASE("ports and bindings written straight to text are those of the library", "[domain]") {
+  Port port;
+  port.id = "p7";
+  port.owner = owner("db-0");
+  port.subnet = "web";
+  port.pool = "web";
+  port.vni = vni(100);
+  port.addresses = ip("10.0.0.10");
+  port.mac = mac_from(port.addresses);
+  port.node = "h1";
+  port.attachment = attachment("c1");
+  port.generation = 7;
+  port.created_ms = 1'790'000'000'000;
+  CHECK(text_of(port) == text_of(to_json(port)));
+  port.addresses.set(mooring::net::IpAddress::parse("fd00::10").value());
+  port.labels = {{"a \"b\"", "\xff"}, {"tier", "db"}};
+  port.pod_uid = "uid \t";
+  port.workload = "db";
+  port.state = PortState::active;
+  CHECK(text_of(port) == text_of(to_json(port)));
+
+  Binding binding;
+  binding.owner = owner("db-0");
+  binding.addresses = ip("10.0.0.10");
+  binding.mac = mac_from(binding.addresses);
+  CHECK(text_of(binding) == text_of(to_json(binding)));
+  binding.labels = port.labels;
+  binding.note = "for the \"big\" one";
+  binding.last_uid = "u1";
+  binding.last_node = "h2";
+  binding.pool = "web";
+  binding.workload = "db";
+  binding.expires_ms = 1'790'000'000'001;
+  CHECK(text_of(binding) == text_of(to_json(binding)));
 }
