@@ -1,26 +1,14 @@
 """A real mooring-controller in a folder of its own: started, asked over its unix socket, killed, started again."""
-import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 
 from benchkit.common import BenchError
+from labkit.unix_http import UnixConnection
 
 START_PATIENCE = 120
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Controller:
@@ -59,7 +47,7 @@ class Controller:
             self.process = None
 
     def ask(self, method, path, body=None):
-        connection = UnixConnection(self.socket)
+        connection = UnixConnection(self.socket, timeout=60)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
             answer = connection.getresponse()

@@ -1,51 +1,30 @@
 // mooringctl events, against a real controller.
 #include <future>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "ipam-controller/cli/program.hpp"
 #include "support/controller_process.hpp"
+#include "support/ctl_run.hpp"
 
 using namespace mooring;
 using namespace mooring::tests;
 using Catch::Contains;
-
-namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out, err;
-};
-
-Outcome run_ctl(const ControllerProcess& controller, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"--server", "unix:" + controller.socket_path()});
-  std::ostringstream out;
-  std::ostringstream err;
-  Outcome outcome;
-  outcome.status = ctl::run(std::move(arguments), out, err);
-  outcome.out = out.str();
-  outcome.err = err.str();
-  return outcome;
-}
-
-}  // namespace
 
 TEST_CASE("ctl events: the newest as a table or as JSON, filtered, and what is wrong with a filter") {
   ControllerProcess controller;
   controller.start();
   auto client = controller.client();
   make_small_world(client);
-  const Outcome table = run_ctl(controller, {"events"});
+  const CtlOutcome table = run_ctl(controller, {"events"});
   CHECK(table.status == 0);
   CHECK_THAT(table.out, Catch::StartsWith("AT                     SEVERITY   TYPE                   TEXT\n") &&
                             Contains("info       controller.started     mooring-controller ") &&
                             Contains("info       node.registered        node h1 registered"));
   CHECK_THAT(run_ctl(controller, {"events", "--type", "node.*", "--subject", "node/h1"}).out,
              Contains("node h1 registered") && !Contains("started"));
-  const Outcome json = run_ctl(controller, {"events", "--after", "1", "-o", "json"});
+  const CtlOutcome json = run_ctl(controller, {"events", "--after", "1", "-o", "json"});
   CHECK(Json::parse(json.out).at("items").size() == 1);
-  const Outcome wrong = run_ctl(controller, {"events", "--type", "pools"});
+  const CtlOutcome wrong = run_ctl(controller, {"events", "--type", "pools"});
   CHECK(wrong.status == 2);
   CHECK_THAT(wrong.err, Contains("'pools'") && Contains("pool.*"));
   CHECK(run_ctl(controller, {"events", "--limit", "0"}).status == 2);
@@ -67,7 +46,7 @@ TEST_CASE("ctl events -w: goes on with what happens, until the controller ends")
            std::string::npos;
   }));
   CHECK(controller.terminate() == 0);
-  const Outcome watched = watching.get();
+  const CtlOutcome watched = watching.get();
   CHECK(watched.status == 1);
   CHECK_THAT(watched.out, Contains("\"subject\":\"node/h1\"") && Contains("\"subject\":\"node/h2\""));
 }

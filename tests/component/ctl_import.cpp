@@ -1,23 +1,16 @@
 // mooringctl import, export, apply, diff and edit against the real controller.
 #include <fstream>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "ipam-controller/cli/program.hpp"
 #include "support/catch_result.hpp"
 #include "support/controller_process.hpp"
+#include "support/ctl_run.hpp"
 
 using namespace mooring::tests;
 using mooring::ipam_api::Json;
 
 namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
 
 class Stage {
  public:
@@ -26,17 +19,7 @@ class Stage {
     client.emplace(controller.client());
     make_small_world(*client);
   }
-  Outcome ctl(std::vector<std::string> arguments) {
-    std::vector<std::string> words = {"--server", "unix:" + controller.socket_path()};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::ostringstream out;
-    std::ostringstream err;
-    Outcome outcome;
-    outcome.status = mooring::ctl::run(std::move(words), out, err);
-    outcome.out = out.str();
-    outcome.err = err.str();
-    return outcome;
-  }
+  CtlOutcome ctl(std::vector<std::string> arguments) { return run_ctl(controller, std::move(arguments)); }
   std::string file(const std::string& name, const std::string& text) {
     return controller.folder().file(name, text, 0600);
   }
@@ -75,7 +58,7 @@ TEST_CASE("import: conflicts are all named, and nothing is applied in part") {
                                       "shop,db-6,10.0.0.26,02:00:00:00:00:05\n"  // its MAC twice
                                       "shop,web-0,10.0.0.30,\n"                  // live with another address
                                       "shop,db-9,10.0.0.10,\n");                 // bound to another one
-  const Outcome refused = stage.ctl({"import", "csv", path});
+  const CtlOutcome refused = stage.ctl({"import", "csv", path});
   INFO(refused.out << refused.err);
   CHECK(refused.status == 1);
   CHECK(has(refused.out, "2 new, 1 unchanged, 8 in conflict: nothing was applied"));
@@ -89,12 +72,12 @@ TEST_CASE("import: conflicts are all named, and nothing is applied in part") {
   CHECK(stage.count("bindings") == 1);
   CHECK(stage.revision() == before);
 
-  const Outcome dry = stage.ctl({"import", "csv", path, "--skip-conflicts", "--dry-run"});
+  const CtlOutcome dry = stage.ctl({"import", "csv", path, "--skip-conflicts", "--dry-run"});
   CHECK(dry.status == 0);
   CHECK(has(dry.out, "2 new, 1 unchanged, 8 in conflict: nothing was changed, this was a dry run"));
   CHECK(stage.revision() == before);
 
-  const Outcome some = stage.ctl({"import", "csv", path, "--skip-conflicts"});
+  const CtlOutcome some = stage.ctl({"import", "csv", path, "--skip-conflicts"});
   CHECK(some.status == 0);
   CHECK(has(some.out, "2 new, 1 unchanged, 8 in conflict: applied"));
   CHECK(stage.count("bindings") == 3);
@@ -103,7 +86,7 @@ TEST_CASE("import: conflicts are all named, and nothing is applied in part") {
   CHECK(made["origin"] == "import");
   CHECK(made["pool"] == "p1");
 
-  const Outcome bad =
+  const CtlOutcome bad =
       stage.ctl({"import", "csv", stage.file("bad.csv", "hostname,addresses\nx,10.0.0.300\ny,\n"), "-n", "shop"});
   CHECK(bad.status == 2);
   CHECK(has(bad.err, "bad.csv:2: addresses '10.0.0.300'"));
@@ -118,8 +101,8 @@ TEST_CASE("import: what has no name is reserved, and nobody gets it any more") {
   stage.file("networks/podnet/10.0.0.2", "c1\r\neth0");
   stage.file("networks/podnet/10.0.0.3", "c2\r\neth0");
   stage.file("networks/podnet/lock", "");
-  const Outcome got = stage.ctl({"import", "host-local", stage.controller.folder().path("networks"), "--pods",
-                                 stage.file("pods.json", pods), "-o", "wide"});
+  const CtlOutcome got = stage.ctl({"import", "host-local", stage.controller.folder().path("networks"), "--pods",
+                                    stage.file("pods.json", pods), "-o", "wide"});
   INFO(got.out << got.err);
   CHECK(got.status == 0);
   CHECK(has(got.err, "read 1 binding and 1 reservation"));
@@ -129,8 +112,8 @@ TEST_CASE("import: what has no name is reserved, and nobody gets it any more") {
   CHECK(kept["note"] == "host-local podnet: container c2 eth0");
   const Json web = ask(*stage.client, "POST", "/v1/ports:allocate", allocate_body("c3", "web-0")).body;
   CHECK(web["address"] == "10.0.0.4/24");
-  const Outcome again = stage.ctl({"import", "host-local", stage.controller.folder().path("networks/podnet"), "--pods",
-                                   stage.controller.folder().path("pods.json")});
+  const CtlOutcome again = stage.ctl({"import", "host-local", stage.controller.folder().path("networks/podnet"),
+                                      "--pods", stage.controller.folder().path("pods.json")});
   CHECK(again.status == 0);
   CHECK(has(again.out, "0 new, 2 unchanged, 0 in conflict: there was nothing to do"));
 }
@@ -155,11 +138,11 @@ TEST_CASE("export: what is written imports back unchanged, here and elsewhere") 
         {"mac", "02:00:00:00:00:07"},
         {"kind", "stateful"},
         {"workload", "db"}});
-  const Outcome csv = stage.ctl({"export", "bindings"});
+  const CtlOutcome csv = stage.ctl({"export", "bindings"});
   REQUIRE(csv.status == 0);
   CHECK(has(csv.out,
             "network,namespace,hostname,interface_ordinal,addresses,mac,kind,pool,retention,workload,labels,note\n"));
-  const Outcome json = stage.ctl({"export", "bindings", "-o", "json"});
+  const CtlOutcome json = stage.ctl({"export", "bindings", "-o", "json"});
   REQUIRE(json.status == 0);
   const std::string csv_file = stage.file("e.csv", csv.out);
   const std::string json_file = stage.file("e.json", json.out);
@@ -168,7 +151,7 @@ TEST_CASE("export: what is written imports back unchanged, here and elsewhere") 
 
   for (const auto& [form, path] : {std::pair("csv", csv_file), std::pair("json", json_file)}) {
     Stage other;
-    const Outcome got = other.ctl({"import", form, path});
+    const CtlOutcome got = other.ctl({"import", form, path});
     INFO(got.out << got.err);
     CHECK(got.status == 0);
     CHECK(other.ctl({"export", "bindings", "-o", "csv"}).out == csv.out);
@@ -199,13 +182,13 @@ kind: reservation
 spec: {name: printer, subnet: blue, range: 10.7.0.200, note: old}
 )");
   const std::uint64_t before = stage.revision();
-  const Outcome dry = stage.ctl({"apply", "-f", path, "--dry-run"});
+  const CtlOutcome dry = stage.ctl({"apply", "-f", path, "--dry-run"});
   INFO(dry.out << dry.err);
   CHECK(dry.status == 0);
   CHECK(has(dry.out, "network blue created (dry run)\nsubnet blue created (dry run)\npool db created (dry run)\n"));
   CHECK(stage.revision() == before);
   CHECK(stage.ctl({"diff", "-f", path}).status == 1);
-  const Outcome made = stage.ctl({"apply", "-f", path});
+  const CtlOutcome made = stage.ctl({"apply", "-f", path});
   CHECK(made.status == 0);
   CHECK(has(made.out, "binding shop/db-0 in network blue created\n"));
   CHECK(has(stage.ctl({"apply", "-f", path}).out, "pool db unchanged\nreservation printer unchanged\n"));
@@ -216,7 +199,7 @@ spec: {name: printer, subnet: blue, range: 10.7.0.200, note: old}
       stage.file("w.yaml",
                  "kind: pool\nspec: {name: db, subnet: blue, ranges: [10.7.0.0/26], kind: stateful}\n---\n"
                  "kind: pool\nspec: {name: two, subnet: nowhere}\n---\nkind: spoon\nspec: {}\n");
-  const Outcome refused = stage.ctl({"apply", "-f", wrong});
+  const CtlOutcome refused = stage.ctl({"apply", "-f", wrong});
   INFO(refused.err);
   CHECK(refused.status == 1);
   CHECK(has(refused.err, "w.yaml:4: "));
@@ -227,7 +210,7 @@ spec: {name: printer, subnet: blue, range: 10.7.0.200, note: old}
 
   const std::string changed =
       stage.file("c.yaml", "kind: reservation\nspec: {name: printer, subnet: blue, range: 10.7.0.200, note: new}\n");
-  const Outcome diff = stage.ctl({"diff", "-f", changed});
+  const CtlOutcome diff = stage.ctl({"diff", "-f", changed});
   CHECK(diff.status == 1);
   CHECK(has(diff.out, "reservation printer would be configured:\n"));
   CHECK(has(diff.out, "- note: old\n+ note: new\n"));
@@ -242,7 +225,7 @@ TEST_CASE("edit: an editor's change goes in at the revision it was read at") {
     ::unsetenv("VISUAL");
     return stage.ctl({"edit", "pool", "p1"});
   };
-  const Outcome changed = editor("sed -i 's/^kind: stateless/kind: stateful/' \"$1\"");
+  const CtlOutcome changed = editor("sed -i 's/^kind: stateless/kind: stateful/' \"$1\"");
   INFO(changed.out << changed.err);
   CHECK(changed.status == 0);
   CHECK(changed.out == "pool p1 edited\n");
@@ -250,14 +233,14 @@ TEST_CASE("edit: an editor's change goes in at the revision it was read at") {
   CHECK(editor("true").out == "pool p1 unchanged\n");
 
   // A refusal comes back as a comment: the second time this editor sees it, and corrects.
-  const Outcome twice = editor(
+  const CtlOutcome twice = editor(
       "if grep -q '^# error: ' \"$1\"; then sed -i 's/^kind: .*/kind: stateless/' \"$1\"; "
       "else sed -i 's/^kind: .*/kind: wooden/' \"$1\"; fi");
   INFO(twice.err);
   CHECK(twice.status == 0);
   CHECK(twice.out == "pool p1 edited\n");
 
-  const Outcome gave_up = editor("sed -i 's/^kind: stateless/kind: wooden/' \"$1\"");
+  const CtlOutcome gave_up = editor("sed -i 's/^kind: stateless/kind: wooden/' \"$1\"");
   CHECK(gave_up.status == 2);
   CHECK(has(gave_up.err, "what you wrote is in "));
   CHECK(has(gave_up.err, "wooden"));
@@ -267,7 +250,7 @@ TEST_CASE("edit: an editor's change goes in at the revision it was read at") {
   const std::string other =
       "'" MOORING_BINARY_DIR "/ipam-controller/mooringctl' --server 'unix:" + stage.controller.socket_path() +
       "' apply -f '" + stage.file("p.yaml", "kind: pool\nspec: {name: p1, subnet: s1, cooldown_seconds: 30}\n") + "'";
-  const Outcome late = editor(other + " >/dev/null; sed -i 's/^kind: .*/kind: static/' \"$1\"");
+  const CtlOutcome late = editor(other + " >/dev/null; sed -i 's/^kind: .*/kind: static/' \"$1\"");
   INFO(late.err);
   CHECK(late.status == 1);
   CHECK(has(late.err, "If-Match"));

@@ -1,11 +1,10 @@
 // mooringctl with the real controller: every kind of object is made, shown, filtered, changed and deleted.
 #include <fstream>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "ipam-controller/cli/program.hpp"
 #include "support/controller_process.hpp"
+#include "support/ctl_run.hpp"
 
 using namespace mooring;
 using namespace mooring::tests;
@@ -13,23 +12,13 @@ using Catch::Contains;
 
 namespace {
 
-struct Outcome {
-  int status = -1;
-  std::string out, err;
-};
-
 class Stage {
  public:
   Stage() { controller_.start(); }
-  Outcome ctl(std::vector<std::string> arguments) {
-    std::ostringstream out, err;
-    arguments.insert(arguments.begin(), {"--server", "unix:" + controller_.socket_path()});
-    const int status = ctl::run(std::move(arguments), out, err);
-    return {status, out.str(), err.str()};
-  }
+  CtlOutcome ctl(std::vector<std::string> arguments) { return run_ctl(controller_, std::move(arguments)); }
   // What must work.
   std::string must(std::vector<std::string> arguments) {
-    Outcome got = ctl(std::move(arguments));
+    CtlOutcome got = ctl(std::move(arguments));
     INFO(got.out << got.err);
     REQUIRE(got.status == 0);
     return got.out;
@@ -142,7 +131,7 @@ TEST_CASE("objects: a dry run changes nothing; a reason and a revision go along"
   CHECK(stage.ctl({"create", "binding", "prod/db-0", "--dry-run"}).status == 1);
   const std::string revision = stage.object({"get", "binding", "prod/db-0"})["revision"].dump();
   CHECK_THAT(stage.must({"label", "binding", "prod/db-0", "tier=db", "old=1"}), Contains("old=1 tier=db"));
-  const Outcome late = stage.ctl({"delete", "binding", "prod/db-0", "--if-match", revision});
+  const CtlOutcome late = stage.ctl({"delete", "binding", "prod/db-0", "--if-match", revision});
   CHECK(late.status == 1);
   CHECK_THAT(late.err, Contains("If-Match"));
   CHECK_THAT(stage.must({"label", "binding", "prod/db-0", "old-"}), Contains("labels tier=db"));
@@ -160,11 +149,11 @@ TEST_CASE("objects: filters, several names of which one is bad, workloads, moves
   CHECK(stage.object({"get", "bindings", "--label", "app=shop", "--label", "tier=db"})["items"].empty());
   CHECK(stage.object({"get", "bindings", "--pool", "pods", "--subnet", "pods"})["items"].size() == 3);
 
-  const Outcome some = stage.ctl({"get", "binding", "shop/none", "shop/web-0"});
+  const CtlOutcome some = stage.ctl({"get", "binding", "shop/none", "shop/web-0"});
   CHECK(some.status == 1);
   CHECK_THAT(some.out, Contains("web-0"));
   CHECK_THAT(some.err, Contains("shop/none"));
-  const Outcome deleted = stage.ctl({"delete", "binding", "shop/none", "shop/web-0"});
+  const CtlOutcome deleted = stage.ctl({"delete", "binding", "shop/none", "shop/web-0"});
   CHECK(deleted.status == 1);
   CHECK(deleted.out == "binding shop/web-0 deleted\n");
 

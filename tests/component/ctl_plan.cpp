@@ -1,23 +1,16 @@
 // mooringctl plan and explain against the real controller: tables, exit codes, and nothing changed unless asked.
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "ipam-controller/cli/program.hpp"
 #include "support/catch_result.hpp"
 #include "support/controller_process.hpp"
+#include "support/ctl_run.hpp"
 
 using namespace mooring::tests;
 using Catch::Contains;
 using mooring::ipam_api::Json;
 
 namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
 
 class Stage {
  public:
@@ -37,17 +30,7 @@ class Stage {
     REQUIRE(answer.status < 300);
     return answer.body;
   }
-  Outcome ctl(std::vector<std::string> arguments) {
-    std::vector<std::string> words = {"--server", "unix:" + controller.socket_path()};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::ostringstream out;
-    std::ostringstream err;
-    Outcome outcome;
-    outcome.status = mooring::ctl::run(std::move(words), out, err);
-    outcome.out = out.str();
-    outcome.err = err.str();
-    return outcome;
-  }
+  CtlOutcome ctl(std::vector<std::string> arguments) { return run_ctl(controller, std::move(arguments)); }
   std::uint64_t revision() { return ask(*client, "GET", "/v1/version").body["revision"].get<std::uint64_t>(); }
 
   ControllerProcess controller;
@@ -59,7 +42,7 @@ class Stage {
 TEST_CASE("plan: a statefulset is planned, reserved, and then gets what was planned") {
   Stage stage;
   const auto before = stage.revision();
-  const Outcome planned = stage.ctl({"plan", "statefulset", "redis", "--replicas", "2", "-n", "db"});
+  const CtlOutcome planned = stage.ctl({"plan", "statefulset", "redis", "--replicas", "2", "-n", "db"});
   CHECK(planned.err.empty());
   CHECK(planned.status == 0);
   CHECK(planned.out ==
@@ -68,7 +51,7 @@ TEST_CASE("plan: a statefulset is planned, reserved, and then gets what was plan
         "db/redis-1   10.0.1.11   redis   stateful   new    rule redis\n"
         "statefulset db/redis with 2 replicas: fits: 2 new\n"
         "pool redis (IPv4): 4 of 4 free now, 2 then\n");
-  const Outcome too_many = stage.ctl({"plan", "statefulset", "redis", "--replicas", "5", "-n", "db", "--reserve"});
+  const CtlOutcome too_many = stage.ctl({"plan", "statefulset", "redis", "--replicas", "5", "-n", "db", "--reserve"});
   CHECK(too_many.status == 2);
   CHECK_THAT(too_many.out, Contains("refused   pool redis: 0 of 4 free"));
   CHECK_THAT(too_many.out, Contains("does not fit: 4 new, 1 refused\n"));
@@ -77,7 +60,7 @@ TEST_CASE("plan: a statefulset is planned, reserved, and then gets what was plan
         0);
   CHECK(stage.revision() == before);
 
-  const Outcome reserved = stage.ctl(
+  const CtlOutcome reserved = stage.ctl(
       {"plan", "statefulset", "redis", "--replicas", "2", "-n", "db", "--reserve", "--reason", "ticket 4711"});
   CHECK(reserved.status == 0);
   CHECK_THAT(reserved.out, Contains("reserved: 2 bindings made\n"));
@@ -90,7 +73,7 @@ TEST_CASE("plan: a statefulset is planned, reserved, and then gets what was plan
   CHECK(binding["origin"] == "plan");
   CHECK(ask(*stage.client, "GET", "/v1/audit?subject=db/redis-1").body["items"][0]["reason"] == "ticket 4711");
 
-  const Outcome explained = stage.ctl({"explain", "db/redis-1"});
+  const CtlOutcome explained = stage.ctl({"explain", "db/redis-1"});
   CHECK(explained.status == 0);
   CHECK_THAT(explained.out, Contains("db/redis-1 is bound to 10.0.1.11 (stateful, WithWorkload, pool redis"));
   CHECK_THAT(explained.out, Contains("and not live\n"));
@@ -100,7 +83,7 @@ TEST_CASE("plan: a statefulset is planned, reserved, and then gets what was plan
   Json pod = allocate_body("c1", "redis-1");
   pod["namespace"] = "db";
   CHECK(stage.must("POST", "/v1/ports:allocate", pod)["address"] == "10.0.1.11/24");
-  const Outcome again = stage.ctl({"plan", "scale", "redis", "--replicas", "3", "-n", "db", "-o", "json"});
+  const CtlOutcome again = stage.ctl({"plan", "scale", "redis", "--replicas", "3", "-n", "db", "-o", "json"});
   const Json document = Json::parse(again.out);
   CHECK(again.status == 0);
   CHECK(document["items"][0]["outcome"] == "bound");
@@ -115,13 +98,13 @@ TEST_CASE("plan: a node, a pool: 0 it fits, 2 it does not, 1 anything else") {
   stage.must("POST", "/v1/ports:allocate", allocate_body("c1", "web-0"));
   stage.must("POST", "/v1/bindings", {{"namespace", "db"}, {"hostname", "redis-0"}, {"pool", "redis"}});
   const auto before = stage.revision();
-  const Outcome drained = stage.ctl({"plan", "node", "drain", "h1"});
+  const CtlOutcome drained = stage.ctl({"plan", "node", "drain", "h1"});
   CHECK(drained.status == 0);
   CHECK_THAT(drained.out, Contains("node h1 drained: fits: 1"));
   CHECK_THAT(drained.out, Contains("note: no other node is live: counted on h2 all the same"));
   CHECK(stage.ctl({"plan", "node", "drain", "h1", "--to", "h1"}).status == 1);
 
-  const Outcome gone = stage.ctl({"plan", "pool", "delete", "redis"});
+  const CtlOutcome gone = stage.ctl({"plan", "pool", "delete", "redis"});
   CHECK(gone.status == 2);
   CHECK_THAT(gone.out, Contains("db/redis-0   10.0.1.10   -      redis   static   refused   10.0.1.10 is bound to it"));
   CHECK_THAT(gone.out, Contains("note: rule redis names the pool: it is taken out of it first\n"));
@@ -139,7 +122,7 @@ TEST_CASE("plan: a node, a pool: 0 it fits, 2 it does not, 1 anything else") {
                                                 {"plan", "statefulset", "redis", "--replicas", "5000", "-n", "db"},
                                                 {"plan", "pool", "shrink", "p1", "--ranges", "10.0.0.9-x"},
                                                 {"plan", "pool", "shrink", "p1"}}) {
-    const Outcome refused = stage.ctl(wrong);
+    const CtlOutcome refused = stage.ctl(wrong);
     CAPTURE(wrong);
     CHECK(refused.status == 1);
     CHECK_THAT(refused.err, Contains("error: "));

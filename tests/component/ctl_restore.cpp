@@ -1,13 +1,12 @@
 // A backup by mooringctl, a store made from it, and the real controller on that: it only reads until the nodes have
 // said what they hold, and nobody is sent the older directory.
 #include <fstream>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "ipam-controller/cli/program.hpp"
 #include "support/catch_result.hpp"
 #include "support/controller_process.hpp"
+#include "support/ctl_run.hpp"
 #include "support/watch_reader.hpp"
 
 using namespace mooring::tests;
@@ -16,12 +15,6 @@ using mooring::ipam_api::Json;
 using mooring::ipam_api::Role;
 
 namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
 
 // Two nodes; db-0 on h1 is in the backup, web-0 on h2 came after it.
 class Stage {
@@ -32,7 +25,7 @@ class Stage {
     make_small_world(client);
     register_node("h2", "172.31.0.2");
     kept = allocate("c1", "db-0", "h1");
-    const Outcome copied = ctl({"backup", backup()});
+    const CtlOutcome copied = ctl({"backup", backup()});
     INFO(copied.err);
     REQUIRE(copied.status == 0);
     CHECK_THAT(copied.out, Contains("incarnation " + version()["incarnation"].get<std::string>()));
@@ -52,17 +45,7 @@ class Stage {
     controller.start();
   }
 
-  Outcome ctl(std::vector<std::string> arguments) {
-    std::vector<std::string> words = {"--server", "unix:" + controller.socket_path()};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::ostringstream out;
-    std::ostringstream err;
-    Outcome outcome;
-    outcome.status = mooring::ctl::run(std::move(words), out, err);
-    outcome.out = out.str();
-    outcome.err = err.str();
-    return outcome;
-  }
+  CtlOutcome ctl(std::vector<std::string> arguments) { return run_ctl(controller, std::move(arguments)); }
   JsonAnswer call(const std::string& method, const std::string& target, const Json& body = nullptr) {
     auto client = controller.client();
     return ask(client, method, target, body);
@@ -187,11 +170,11 @@ TEST_CASE("restore: an operator ends the waiting, and a restart before that begi
   CHECK(stage.version()["incarnation"] != first);
   stage.report("h1", Stage::holding(stage.kept, "c1", "db-0", 0));
 
-  const Outcome early = stage.ctl({"restore", "finish"});
+  const CtlOutcome early = stage.ctl({"restore", "finish"});
   CHECK(early.status == 1);
   CHECK_THAT(early.err, Contains("has not said yet what it holds: h2"));
   CHECK_THAT(stage.ctl({"restore", "finish", "--without", "h7"}).err, Contains("h7"));
-  const Outcome tried = stage.ctl({"restore", "finish", "--without", "h2", "--dry-run"});
+  const CtlOutcome tried = stage.ctl({"restore", "finish", "--without", "h2", "--dry-run"});
   CHECK_THAT(tried.out, Contains("would be finished") && Contains("1 are as the store has them"));
   CHECK(stage.restoring());
   CHECK(stage.ctl({"restore", "finish", "--without", "h2"}).status == 0);
@@ -209,11 +192,11 @@ TEST_CASE("restore: an operator ends the waiting, and a restart before that begi
 
 TEST_CASE("backup: a file that is there stays, and what is no controller gives none") {
   Stage stage;
-  const Outcome again = stage.ctl({"backup", stage.backup()});
+  const CtlOutcome again = stage.ctl({"backup", stage.backup()});
   CHECK(again.status == 1);
   CHECK_THAT(again.err, Contains("--force"));
   CHECK(stage.ctl({"backup", stage.backup(), "--force"}).status == 0);
-  const Outcome nowhere = stage.ctl({"backup", stage.controller.folder().path("none/b.db")});
+  const CtlOutcome nowhere = stage.ctl({"backup", stage.controller.folder().path("none/b.db")});
   CHECK(nowhere.status == 1);
   CHECK_THAT(nowhere.err, Contains("none/b.db") && Contains("No such file"));
   REQUIRE(stage.controller.terminate() == 0);

@@ -1,15 +1,14 @@
 """What agents and gateways tell Prometheus: every metric that rules and dashboard use is there, drops are counted by reason, and
 counters only grow when Open vSwitch is restarted."""
-import http.client
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import unittest
 
 from labkit import traffic
+from labkit.unix_http import UnixConnection
 
 from lab_case import LabCase, eventually
 
@@ -21,17 +20,6 @@ asked = http.client.HTTPConnection("127.0.0.1", 7482, timeout=5)
 asked.request("GET", sys.argv[1])
 print(asked.getresponse().status)
 """
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def values_of(text):

@@ -5,12 +5,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
+
+from labkit.unix_http import UnixConnection
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ["MOORING_BUILD_DIR"]
@@ -18,17 +19,6 @@ PAGES = f"{ROOT}/docs/observability"
 # Words of PromQL, and what Prometheus itself adds to a scrape.
 NOT_METRICS = {"and", "or", "unless", "on", "by", "sum", "rate", "increase", "changes", "delta", "time", "le", "job", "inf", "Inf",
                "histogram_quantile", "ignoring", "without", "bool", "max", "min", "up", "__rate_interval"}
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def metrics_used(expression):

@@ -1,10 +1,8 @@
 """docs/api/openapi.yaml is what a real controller answers to: the same routes, and real objects have the shapes it says."""
-import http.client
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,20 +10,11 @@ import unittest
 
 import yaml
 
+from labkit.unix_http import UnixConnection
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 PROGRAM = f"{os.environ['MOORING_BUILD_DIR']}/ipam-controller/mooring-controller"
 METHODS = ("get", "put", "post", "delete", "patch")
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Document:
