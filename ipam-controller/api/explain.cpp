@@ -15,16 +15,20 @@ Json json_of(const Error& error) {
   return {{"id", std::string(error.info().id)}, {"message", error.message()}, {"hint", error.hint()}};
 }
 
-// What a pod would get if it asked now, and why. Nothing is written.
-asio::awaitable<Answered> explain(Services& services, const Call& call) {
+Result<ipam_api::AllocateRequest> asked_by(const Call& call) {
   if (const auto known = only_parameters(call, {}); !known) {
-    co_return known.error();
+    return known.error();
   }
   const Result<Json> body = body_of(call);
   if (!body) {
-    co_return body.error();
+    return body.error();
   }
-  const auto asked = ipam_api::allocate_request_from(*body);
+  return ipam_api::allocate_request_from(*body);
+}
+
+// What a pod would get if it asked now, and why. Nothing is written.
+asio::awaitable<Answered> explain(Services& services, const Call& call) {
+  const auto asked = asked_by(call);
   if (!asked) {
     co_return asked.error();
   }
@@ -47,14 +51,7 @@ asio::awaitable<Answered> explain(Services& services, const Call& call) {
 
 // Would an allocation be served? For CNI STATUS: nodes ask, and learn no more than an ADD would tell them.
 asio::awaitable<Answered> try_it(Services& services, const Call& call) {
-  if (const auto known = only_parameters(call, {}); !known) {
-    co_return known.error();
-  }
-  const Result<Json> body = body_of(call);
-  if (!body) {
-    co_return body.error();
-  }
-  const auto asked = ipam_api::allocate_request_from(*body);
+  const auto asked = asked_by(call);
   if (!asked) {
     co_return asked.error();
   }
