@@ -39,6 +39,7 @@ struct Options {
   std::string zone;
   std::vector<std::string> labels;
   std::string metrics_listen;
+  std::string block_pool;
 };
 
 [[noreturn]] void refuse(const std::string& option, const std::string& value, const Error& error) {
@@ -106,6 +107,10 @@ void understand(const Options& options, Config& config) {
     config.zone = understood("--zone", options.zone, ipam_api::parse_name("zone", options.zone));
   }
   config.labels = labels_from(options.labels);
+  if (!options.block_pool.empty()) {
+    config.block_pool =
+        understood("--block-pool", options.block_pool, ipam_api::parse_name("pool", options.block_pool));
+  }
   if (!options.metrics_listen.empty()) {
     config.metrics_listen =
         understood("--metrics-listen", options.metrics_listen, metrics::parse_listen(options.metrics_listen));
@@ -151,6 +156,11 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
                  "what gateways relay of one container at most, to ports that have no flow yet")
       ->default_val(5000)
       ->check(CLI::Range(1, 10'000'000));
+  app.add_option("--block-pool", options.block_pool,
+                 "stateless pool that the node leases addresses of, for new pods while the controller is away");
+  app.add_option("--block-size", config.block_size, "addresses that it keeps for that, about")
+      ->default_val(16)
+      ->check(CLI::Range(1, 4096));
   app.add_option("--metrics-listen", options.metrics_listen,
                  "ADDRESS:PORT or unix:PATH for GET /metrics alone, without a token: for Prometheus");
   app.add_option("--log-level", config.log_level, "trace, debug, info, warning, error")

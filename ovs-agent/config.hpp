@@ -30,11 +30,14 @@ struct Config {
   std::size_t max_destinations = 0;
   std::uint32_t destination_idle_seconds = 0;
   std::uint32_t relay_packets_per_second = 0;
+  std::string block_pool;  // "": lease no blocks
+  std::uint32_t block_size = 0;
   std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
   std::string log_level;
   std::string doctor;  // "table", "json": look the node over and end; "": be the agent
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }
+  std::string controller_heard() const { return state_dir + "/controller-heard"; }
   std::string checkpoint() const { return state_dir + "/directory"; }
 };
 

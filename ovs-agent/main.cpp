@@ -25,6 +25,7 @@
 #include "ovs-agent/adapters/switch_trace.hpp"
 #include "ovs-agent/adapters/views.hpp"
 #include "ovs-agent/app/destinations.hpp"
+#include "ovs-agent/app/given_ports.hpp"
 #include "ovs-agent/app/inventory_report.hpp"
 #include "ovs-agent/app/path_trace.hpp"
 #include "ovs-agent/app/reconciler.hpp"
@@ -63,7 +64,9 @@ class Agent {
         controller_(state_.executor, config.name, config.controller, config.token,
                     [this] { return watch_.status().connected; }),
         releases_(state_, controller_, journal_),
-        parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, notes_, config.ovsdb},
+        given_(state_, table_, releases_, controller_, kernel_, journal_, switch_,
+               GivenPorts::Settings{config.block_pool, config.block_size, config.controller_heard()}),
+        parts_{state_, table_, flows_, releases_, controller_, kernel_, journal_, notes_, given_, config.ovsdb},
         attachments_(parts_),
         delegated_(parts_, attachments_),
         leftovers_(parts_, attachments_, delegated_, switch_),
@@ -109,6 +112,7 @@ class Agent {
     asio::co_spawn(state_.executor, releases_.run(), asio::detached);
     asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
     asio::co_spawn(state_.executor, inventory_.run(), asio::detached);
+    asio::co_spawn(state_.executor, given_.run(), asio::detached);
     return ok();
   }
 
@@ -203,6 +207,7 @@ class Agent {
   directory::WatchClient watch_;
   Controller controller_;
   ReleaseQueue releases_;
+  GivenPorts given_;
   Attachments::Parts parts_;
   Attachments attachments_;
   DelegatedPorts delegated_;

@@ -9,6 +9,7 @@
 #include "ipam-controller/api/filters.hpp"
 #include "ipam-controller/api/routes.hpp"
 #include "ipam-controller/api/views.hpp"
+#include "ipam-controller/app/given.hpp"
 #include "mooring/ipam_api/allocation_text.hpp"
 
 namespace mooring::controller {
@@ -53,6 +54,44 @@ asio::awaitable<Answered> allocate(Services& services, const Call& call) {
   }
   services.hub.heard(ipam_api::Role::node, asked->node);
   co_return answered_text(200, text_of(*given));
+}
+
+// A refusal undoes all that it wrote: the event is a change of its own.
+void tell_refused(Services& services, const Caller& caller, const ipam_api::GivenReport& report, const Error& refusal) {
+  if (caller.dry_run || refusal.info().retryable) {
+    return;
+  }
+  const std::function<Result<void>(Transaction&)> tell = [report, refusal](Transaction& tx) {
+    tx.tell(given_refused_event(report, refusal));
+    return ok();
+  };
+  services.ipam.run<void>(caller, tell, [](Result<void>) {});
+}
+
+asio::awaitable<Answered> given(Services& services, const Call& call) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  const auto report = ipam_api::given_report_from(*body);
+  if (!report) {
+    co_return report.error();
+  }
+  const Result<Caller> caller = caller_for(call, report->request.node);
+  if (!caller) {
+    co_return caller.error();
+  }
+  using Accept = std::function<Result<ipam_api::Allocation>(Transaction&)>;
+  const Accept accept = [&report](Transaction& tx) { return accept_given(tx, *report); };
+  const Start<ipam_api::Allocation> start = [&](Callback<ipam_api::Allocation> done) {
+    services.ipam.run<ipam_api::Allocation>(*caller, accept, std::move(done));
+  };
+  const Result<ipam_api::Allocation> accepted = co_await when_done(start);
+  if (!accepted) {
+    tell_refused(services, *caller, *report, accepted.error());
+    co_return accepted.error();
+  }
+  co_return answered_text(200, text_of(*accepted));
 }
 
 // What became of each request of POST /v1/ports:allocate-all, in its place.
@@ -298,6 +337,7 @@ constexpr Route routes[] = {
     {"POST", "/v1/ports:allocate", Access::node, &allocate},
     {"POST", "/v1/ports:allocate-all", Access::node, &allocate_all},
     {"POST", "/v1/ports:confirm", Access::node, &confirm},
+    {"POST", "/v1/ports:given", Access::node, &given},
     {"POST", "/v1/ports:release", Access::node, &release},
     {"GET", "/v1/ports", Access::admin, &list},
     {"GET", "/v1/ports/{id}", Access::admin, &get},

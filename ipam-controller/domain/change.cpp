@@ -101,11 +101,18 @@ std::vector<Change> entries_of(const Network& network) {
 std::vector<Change> entries_of(const Subnet& subnet) {
   std::vector<Change> entries;
   for (const SubnetBlock& block : subnet.blocks) {
-    const Json value = {{"network", subnet.network},
-                        {"vni", subnet.vni.value()},
-                        {"cidr", block.cidr.str()},
-                        {"gateway", block.gateway.str()},
-                        {"mtu_bytes", subnet.mtu_bytes}};
+    Json value = {{"network", subnet.network},
+                  {"vni", subnet.vni.value()},
+                  {"cidr", block.cidr.str()},
+                  {"gateway", block.gateway.str()},
+                  {"mtu_bytes", subnet.mtu_bytes}};
+    // What a node tells its pods where it gives them addresses by itself.
+    if (!subnet.dns.empty()) {
+      value["dns"] = ipam_api::to_json(subnet.dns);
+    }
+    for (const ipam_api::Route& route : subnet.routes) {
+      value["routes"].push_back(ipam_api::to_json(route));
+    }
     const bool v4 = block.cidr.family() == net::Family::v4;
     entries.push_back(common_entry(v4 ? ipam_api::entry_kind::subnet : ipam_api::entry_kind::subnet6, subnet.name,
                                    subnet.revision, value));
@@ -150,7 +157,13 @@ std::vector<Change> entries_of(const Port& port) {
 }
 
 std::vector<Change> entries_of(const Block& block) {
-  const Json value = {{"node", block.node}, {"id", block.id}};
+  Json value = {{"node", block.node}, {"id", block.id}, {"pool", block.pool}};
+  if (block.use_seconds != 0) {
+    value["use_seconds"] = block.use_seconds;
+  }
+  if (block.returning) {
+    value["returning"] = true;
+  }
   return {make_entry(ipam_api::entry_kind::block, block.vni.value(),
                      block.range.first.str() + "-" + block.range.last.str(), block.revision, block.generation,
                      compact(value))};

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "mooring/net/default_mac.hpp"
+
 namespace mooring::controller {
 namespace {
 
@@ -123,10 +125,7 @@ std::string block_id_of(Generation generation) {
 }
 
 net::MacAddress mac_from(const net::AddressPair& addresses) {
-  const net::IpAddress address = addresses.primary();
-  const auto octet = [&](int shift) { return static_cast<std::uint8_t>(address.low_bits() >> shift); };
-  const std::uint8_t family = address.is_v4() ? 0x58 : 0x59;
-  return net::MacAddress({0x0a, family, octet(24), octet(16), octet(8), octet(0)});
+  return net::default_mac(addresses);
 }
 
 }  // namespace mooring::controller

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "mooring/net/blocks_of.hpp"
+
 namespace mooring::gateway {
 namespace {
 
@@ -128,6 +130,21 @@ std::vector<std::string> FlowPlan::layout_lines() const {
     // Nobody on the physical side speaks for a container.
     lines.push_back(layout(table::from_kernel, 150, fmt::format("ip,nw_src={}", subnet.cidr.str()), "drop"));
   }
+  // Addresses leased to a node: what of them has no port of its own is there.
+  for (const auto& [first, block] : directory_.blocks()) {
+    const auto vtep = directory_.vtep_of(block.node);
+    const bool inside = std::any_of(ours.begin(), ours.end(), [&, &leased = block](const directory::Subnet& subnet) {
+      return subnet.vni == leased.vni && subnet.cidr.contains(leased.range.first);
+    });
+    if (!inside || !vtep || *vtep == settings_.vtep) {
+      continue;
+    }
+    for (const net::IpCidr& part : net::blocks_of(block.range)) {
+      lines.push_back(layout(table::destination, 80, fmt::format("ip,nw_dst={}", part.str()),
+                             fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(),
+                                         block.vni.value(), port::vxlan)));
+    }
+  }
   for (const net::Vni& vni : vnis) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
     lines.push_back(layout(table::from_tunnel, 100, fmt::format("ip,tun_id={}", vni.value()),
@@ -175,7 +192,7 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   for (const PortKey& key : changes.ports) {
     groups.insert(destination_group(key));  // also those that are gone
   }
-  if (!changes.nodes.empty() || !changes.gateways.empty()) {
+  if (!changes.nodes.empty() || !changes.gateways.empty() || changes.blocks) {
     groups.insert(layout_group());
   }
   if (!changes.nodes.empty()) {

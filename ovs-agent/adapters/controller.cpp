@@ -36,8 +36,39 @@ asio::awaitable<Result<ipam_api::Json>> Controller::post(std::string target, ipa
 
 asio::awaitable<Result<ipam_api::Allocation>> Controller::allocate(ipam_api::AllocateRequest request,
                                                                    Deadline deadline) {
-  ipam_api::Json body = ipam_api::to_json(request);
-  const auto answer = co_await post("/v1/ports:allocate", std::move(body), deadline);
+  return allocation("/v1/ports:allocate", ipam_api::to_json(request), deadline);
+}
+
+asio::awaitable<Result<ipam_api::Allocation>> Controller::given(ipam_api::GivenReport report, Deadline deadline) {
+  return allocation("/v1/ports:given", ipam_api::to_json(report), deadline);
+}
+
+asio::awaitable<Result<void>> Controller::lease_block(std::string pool, std::uint32_t count, net::Family family,
+                                                      Deadline deadline) {
+  ipam_api::Json body = ipam_api::Json::object();
+  body["node"] = node_;
+  body["pool"] = pool;
+  body["count"] = count;
+  body["ipv6"] = family == net::Family::v6;
+  const auto answer = co_await post("/v1/blocks:lease", std::move(body), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<void>> Controller::return_block(std::string id, Deadline deadline) {
+  ipam_api::Json body = ipam_api::Json::object();
+  const auto answer = co_await post("/v1/blocks/" + id + ":return", std::move(body), deadline);
+  if (!answer && answer.error().code() != Errc::not_found) {
+    co_return answer.error();
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<ipam_api::Allocation>> Controller::allocation(std::string target, ipam_api::Json body,
+                                                                     Deadline deadline) {
+  const auto answer = co_await post(std::move(target), std::move(body), deadline);
   if (!answer) {
     co_return answer.error();
   }

@@ -21,10 +21,15 @@ class Controller final : public ControllerPort {
   asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) override;
   asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                            Deadline deadline) override;
+  asio::awaitable<Result<ipam_api::Allocation>> given(ipam_api::GivenReport report, Deadline deadline) override;
+  asio::awaitable<Result<void>> lease_block(std::string pool, std::uint32_t count, net::Family family,
+                                            Deadline deadline) override;
+  asio::awaitable<Result<void>> return_block(std::string id, Deadline deadline) override;
   asio::awaitable<Result<void>> report(ipam_api::NodeInventory inventory, Deadline deadline) override;
   bool connected() const override { return connected_(); }
 
  private:
+  asio::awaitable<Result<ipam_api::Allocation>> allocation(std::string target, ipam_api::Json body, Deadline deadline);
   asio::awaitable<Result<ipam_api::Json>> post(std::string target, ipam_api::Json body, Deadline deadline);
 
   std::string node_;

@@ -207,6 +207,7 @@ asio::awaitable<Result<void>> NodeSwitch::restore_ports(std::vector<LocalPort> p
     row.name = port.interface;
     row.ofport_request = port.ofport;
     row.external_ids = ovs::StringMap(ids.begin(), ids.end());
+    row.external_ids[given_key] = port.record.given;  // what is not named would stay
     additions.emplace_back(std::move(row));
   }
   if (additions.empty()) {

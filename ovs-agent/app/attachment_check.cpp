@@ -68,10 +68,12 @@ asio::awaitable<Result<agent_api::CheckAnswer>> Attachments::check(agent_api::Ch
     problem("a flow was not in place: " + flow);
   }
   answer.mtu_bytes = port->record.mtu_bytes;
-  const auto objection =
-      co_await controllers_objection(request.attachment, port->record.generation, after(check_deadline));
-  if (!objection.empty()) {
-    problem(objection);
+  if (port->record.given.empty()) {  // else the controller has yet to be told of it
+    const auto objection =
+        co_await controllers_objection(request.attachment, port->record.generation, after(check_deadline));
+    if (!objection.empty()) {
+      problem(objection);
+    }
   }
   co_return answer;
 }

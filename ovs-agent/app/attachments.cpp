@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds ready_deadline{5'000};
 constexpr std::chrono::milliseconds allocate_deadline{10'000};
+constexpr std::chrono::milliseconds short_allocate_deadline{2'000};  // where the node can help itself
 constexpr std::chrono::milliseconds confirm_deadline{10'000};
 constexpr std::chrono::milliseconds unknown_deadline{2'000};
 constexpr std::chrono::milliseconds release_deadline{3'000};
@@ -66,17 +67,23 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
     co_return ready.error();
   }
   auto wish = allocate_request(request);
-  const auto allocation = co_await parts_.controller.allocate(std::move(wish), after(allocate_deadline));
-  if (!allocation) {
+  const auto addresses = co_await addresses_for(std::move(wish));
+  if (!addresses) {
     ++state.counters.add_failures;
-    co_return allocation.error();
+    co_return addresses.error();
   }
+  const ipam_api::Allocation* allocation = &addresses->allocation;
+  const bool own = !addresses->given.empty();
   const auto& in_flight = parts_.journal.state().in_flight;
   const auto mine = in_flight.find(request.attachment);
   if (mine == in_flight.end() || !(mine->second == *begun)) {
     // Its DEL overtook it while the controller was asked: what it was given goes back.
     ++state.counters.add_failures;
-    give_back(request.attachment, *allocation, "cni-del");
+    if (own) {
+      parts_.given.take_back(request.attachment);
+    } else {
+      give_back(request.attachment, *allocation, "cni-del");
+    }
     co_return Error(
         Errc::unavailable,
         fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
@@ -87,7 +94,7 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
     spdlog::warn("subnet {}: {}", allocation->subnet, problem);
   }
   using Applied = directory::Directory::Applied;
-  if (state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
+  if (!own && state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;
     co_return Error(Errc::superseded,
                     fmt::format("attaching {}: {} was bound again (after generation {}) while the answer was under way",
@@ -97,6 +104,7 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   PortRecord record =
       record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network);
   record.bandwidth = request.bandwidth;
+  record.given = addresses->given;
   const auto port = parts_.table.expect(std::move(record));
   parts_.table.directory_changed(state.directory.take_changes());
   if (!port) {
@@ -112,6 +120,20 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
   answer.external_ids = external_ids_of((*port)->record);
   answer.disable_tx_checksum = state.userspace_datapath;
   co_return answer;
+}
+
+asio::awaitable<Result<GivenPorts::Given>> Attachments::addresses_for(ipam_api::AllocateRequest wish) {
+  const bool away = !parts_.controller.connected() && parts_.given.may_give(wish);
+  const Deadline deadline = after(away ? short_allocate_deadline : allocate_deadline);
+  ipam_api::AllocateRequest asked = wish;
+  auto allocation = co_await parts_.controller.allocate(std::move(asked), deadline);
+  if (allocation) {
+    GivenPorts::Given given;
+    given.allocation = std::move(*allocation);
+    co_return given;
+  }
+  const bool unheard = allocation.error().code() == Errc::unavailable || allocation.error().code() == Errc::timeout;
+  co_return unheard ? parts_.given.give(wish, allocation.error()) : Result<GivenPorts::Given>(allocation.error());
 }
 
 Result<AddBegun> Attachments::begin_add(const agent_api::AttachRequest& request, Caller caller) {
@@ -227,6 +249,19 @@ asio::awaitable<Result<std::uint32_t>> Attachments::wait_for_ofport(Attachment a
   }
 }
 
+asio::awaitable<Result<void>> Attachments::tell_confirmed(Attachment attachment, Generation generation,
+                                                          Deadline deadline) {
+  const auto* port = parts_.state.ports.find(attachment);
+  if (port != nullptr && !port->record.given.empty()) {
+    co_return ok();  // the controller is told of the whole port when it is back
+  }
+  ipam_api::ConfirmRequest told;
+  told.node = parts_.state.node;
+  told.attachment = std::move(attachment);
+  told.generation = generation;
+  co_return co_await parts_.controller.confirm(std::move(told), deadline);
+}
+
 asio::awaitable<Result<void>> Attachments::confirm(agent_api::ConfirmRequest request) {
   const Deadline deadline = after(confirm_deadline);
   const auto ofport = co_await wait_for_ofport(request.attachment, request.generation, deadline);
@@ -234,13 +269,9 @@ asio::awaitable<Result<void>> Attachments::confirm(agent_api::ConfirmRequest req
     co_return ofport.error();
   }
   parts_.table.use_ofport(request.attachment, *ofport);
-  ipam_api::ConfirmRequest told;
-  told.node = parts_.state.node;
-  told.attachment = request.attachment;
-  told.generation = request.generation;
   // The switch and the controller each take their time; an ADD waits for the longer of the two, not for both in turn.
   auto flows_in_place = parts_.flows.settled(request.attachment, left(deadline));
-  auto confirmation = parts_.controller.confirm(std::move(told), deadline);
+  auto confirmation = tell_confirmed(request.attachment, request.generation, deadline);
   const auto [settled, confirmed] = co_await (std::move(flows_in_place) && std::move(confirmation));
   if (!settled) {
     co_return settled.error().within(fmt::format("confirming the port of {}", request.attachment.str()));

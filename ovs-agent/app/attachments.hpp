@@ -4,6 +4,7 @@
 
 #include "mooring/agent_api/messages.hpp"
 #include "ovs-agent/app/flow_program.hpp"
+#include "ovs-agent/app/given_ports.hpp"
 #include "ovs-agent/app/node_state.hpp"
 #include "ovs-agent/app/port_table.hpp"
 #include "ovs-agent/app/release_queue.hpp"
@@ -26,6 +27,7 @@ class Attachments {
     KernelPort& kernel;
     JournalPort& journal;
     NotesPort& notes;
+    GivenPorts& given;
     std::string ovsdb;  // what the plugin dials
   };
   explicit Attachments(Parts parts) : parts_(std::move(parts)) {}
@@ -57,6 +59,9 @@ class Attachments {
   void forget_delegated(const Attachment& attachment);
 
  private:
+  // By the controller, or by the node itself where the controller is away and the node may.
+  asio::awaitable<Result<GivenPorts::Given>> addresses_for(ipam_api::AllocateRequest wish);
+  asio::awaitable<Result<void>> tell_confirmed(Attachment attachment, Generation generation, Deadline deadline);
   asio::awaitable<Result<void>> wait_until_ready(Deadline deadline);
   asio::awaitable<Result<std::uint32_t>> wait_for_ofport(Attachment attachment, Generation generation,
                                                          Deadline deadline);

@@ -46,8 +46,8 @@ void Destinations::miss(const ovs::PacketIn& packet, FlowGroups& groups) {
     return;
   }
   const Miss miss{*vni, head->source, head->destination};
-  if (const auto vtep = way_to(miss.key(), state_.directory, state_.ports, flows_.plan().settings().vtep)) {
-    elsewhere(miss, *vtep, whole, packet, groups);
+  if (const auto way = way_to(miss.key(), state_.directory, state_.ports, flows_.plan().settings().vtep)) {
+    elsewhere(miss, way->vtep, whole, packet, groups);
   } else {
     nowhere(miss, packet);
   }
@@ -107,11 +107,14 @@ void Destinations::take_up(const ovs::DesiredFlows& actual) {
       continue;
     }
     const auto destination = destination_of(key.match);
-    if (!destination || state_.destinations.contains(*destination) ||
-        !way_to(*destination, state_.directory, state_.ports, flows_.plan().settings().vtep)) {
+    if (!destination || state_.destinations.contains(*destination)) {
       continue;
     }
-    if (state_.directory.find(*destination)->generation < generation_of(flow.cookie)) {
+    const auto way = way_to(*destination, state_.directory, state_.ports, flows_.plan().settings().vtep);
+    if (!way) {
+      continue;
+    }
+    if (way->generation < generation_of(flow.cookie)) {
       continue;  // our copy is older than the flow: it stays as it is until the stream has caught up
     }
     if (state_.destinations.admit(*destination, false, now()).admission == WorkingSet::Admission::admitted) {
@@ -126,11 +129,25 @@ void Destinations::take_up(const ovs::DesiredFlows& actual) {
 }
 
 void Destinations::directory_changed(const directory::Changes& changes) {
-  for (const auto& key : changes.ports) {
-    if (state_.destinations.contains(key) &&
-        !way_to(key, state_.directory, state_.ports, flows_.plan().settings().vtep)) {
-      state_.destinations.remove(key);  // its flow has gone already
+  std::vector<PortKey> changed = changes.ports;
+  if (changes.blocks) {
+    changed = state_.destinations.keys();
+  }
+  FlowGroups groups;
+  for (const auto& key : changed) {
+    if (!state_.destinations.contains(key)) {
+      continue;
     }
+    const auto way = way_to(key, state_.directory, state_.ports, flows_.plan().settings().vtep);
+    if (!way) {
+      state_.destinations.remove(key);  // its flow has gone already
+    } else if (!changes.blocks && !state_.directory.find(key)) {
+      state_.destinations.remove(key);  // of a block, and its port has gone: until somebody asks for it again
+      groups.insert(destination_group(key));
+    }
+  }
+  if (!groups.empty()) {
+    flows_.refresh(groups);
   }
 }
 

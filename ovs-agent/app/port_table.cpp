@@ -151,6 +151,18 @@ void PortTable::confirmed(const Attachment& attachment) {
   }
 }
 
+void PortTable::told(const Attachment& attachment, Generation generation) {
+  const auto* known = state_.ports.find(attachment);
+  if (known == nullptr) {
+    return;
+  }
+  LocalPort port = *known;
+  port.record.generation = generation;
+  port.record.given.clear();
+  state_.ports.put(port);
+  changed(port);
+}
+
 void PortTable::leave(const Attachment& attachment) {
   if (auto* port = state_.ports.find(attachment); port != nullptr && !port->leaving) {
     port->leaving = true;

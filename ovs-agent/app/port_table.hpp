@@ -20,6 +20,8 @@ class PortTable {
   Result<const LocalPort*> expect(PortRecord record);
   // Its row is there and its ADD is over.
   void confirmed(const Attachment& attachment);
+  // The controller knows of a port that this node gave its addresses: it has the controller's generation now.
+  void told(const Attachment& attachment, Generation generation);
   // Shuts the port; it stays known until drop().
   void leave(const Attachment& attachment);
   // No longer one of ours; a row that is still in OVSDB under that attachment is not taken for a port again.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mooring/agent_api/deleted_note.hpp"
+#include "mooring/ipam_api/given.hpp"
 #include "mooring/ipam_api/inventory.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "ovs-agent/app/waiting.hpp"
@@ -26,6 +27,12 @@ class ControllerPort {
   virtual asio::awaitable<Result<void>> confirm(ipam_api::ConfirmRequest request, Deadline deadline) = 0;
   virtual asio::awaitable<Result<ipam_api::ReleaseAnswer>> release(ipam_api::ReleaseRequest request,
                                                                    Deadline deadline) = 0;
+  // What this node gave by itself while the controller was away: the port, with the generation that it has now.
+  virtual asio::awaitable<Result<ipam_api::Allocation>> given(ipam_api::GivenReport report, Deadline deadline) = 0;
+  // A block of addresses of the pool; the directory shows it in a moment.
+  virtual asio::awaitable<Result<void>> lease_block(std::string pool, std::uint32_t count, net::Family family,
+                                                    Deadline deadline) = 0;
+  virtual asio::awaitable<Result<void>> return_block(std::string id, Deadline deadline) = 0;
   // Unasked: what this node has.
   virtual asio::awaitable<Result<void>> report(ipam_api::NodeInventory inventory, Deadline deadline) = 0;
   virtual bool connected() const = 0;

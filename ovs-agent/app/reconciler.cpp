@@ -38,7 +38,8 @@ Result<Inventory> Reconciler::inventory() {
       return;
     }
     const auto attachment = ipam_api::parse_attachment(entry.attachment);
-    if (attachment && !parts_.releases.owes(*attachment, entry.generation) &&
+    if (attachment && !passed_on_from(parts_.journal.state(), *attachment) &&
+        !parts_.releases.owes(*attachment, entry.generation) &&
         !parts_.journal.state().delegated.contains(*attachment)) {
       inventory.own_entries.push_back({entry.key, entry.generation, *attachment});
     }

@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "ovs-agent/domain/given.hpp"
+
 namespace mooring::agent {
 namespace {
 
@@ -43,6 +45,10 @@ asio::awaitable<Result<ipam_api::ReleaseAnswer>> ReleaseQueue::tell(ReleaseOwed 
 
 asio::awaitable<Result<ReleaseQueue::Outcome>> ReleaseQueue::release(ReleaseOwed release, Deadline deadline) {
   Outcome outcome;
+  if (passed_on_from(journal_.state(), release.attachment)) {
+    outcome.told = true;  // its hostname has the addresses again, under another attachment
+    co_return outcome;
+  }
   if (controller_.connected()) {
     const auto answer = co_await tell(release, deadline);
     if (answer) {
@@ -64,6 +70,12 @@ asio::awaitable<Result<ReleaseQueue::Outcome>> ReleaseQueue::release(ReleaseOwed
 }
 
 Result<void> ReleaseQueue::owe(ReleaseOwed release) {
+  if (passed_on_from(journal_.state(), release.attachment)) {
+    return ok();
+  }
+  if (const auto* port = state_.ports.find(release.attachment); port != nullptr && release.record.empty()) {
+    release.record = external_ids_of(port->record);
+  }
   release.id = journal_.state().last_id + 1;
   const auto noted = journal_.note_durably(release);
   more_.notify();

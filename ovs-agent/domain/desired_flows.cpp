@@ -181,11 +181,11 @@ FlowLines FlowPlan::from_host_lines(net::IpAddress address) const {
 
 FlowLines FlowPlan::destination_lines(PortKey key) const {
   FlowLines lines;
-  const auto vtep = in_use_.contains(key) ? way_to(key, directory_, ports_, settings_.vtep) : std::nullopt;
-  if (vtep) {
-    lines.br_tun.push_back(
-        flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, directory_.find(key)->generation,
-                  fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)), to_peer(key.vni, *vtep)));
+  const auto way = in_use_.contains(key) ? way_to(key, directory_, ports_, settings_.vtep) : std::nullopt;
+  if (way) {
+    lines.br_tun.push_back(flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, way->generation,
+                                     fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)),
+                                     to_peer(key.vni, way->vtep)));
   }
   return lines;
 }
@@ -195,14 +195,14 @@ FlowLines FlowPlan::hairpin_lines(PortKey key) const {
   if (ports_.at(key).empty() && !ports_.departed(key)) {
     return lines;
   }
-  if (const auto vtep = way_to(key, directory_, ports_, settings_.vtep)) {
+  if (const auto way = way_to(key, directory_, ports_, settings_.vtep)) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
     lines.br_tun.push_back(flow_line(
-        tun_table::from_tunnel, 100, FlowOwner::destination, directory_.find(key)->generation,
+        tun_table::from_tunnel, 100, FlowOwner::destination, way->generation,
         fmt::format("tun_id={},{}", key.vni.value(), to_address(key.address)),
         fmt::format("set_field:{}->eth_dst,set_field:{}->tun_dst,set_field:{}->tun_id,load:0->NXM_OF_IN_PORT[],"
                     "output:{}",
-                    hop_mac, vtep->str(), key.vni.value(), port::vxlan)));
+                    hop_mac, way->vtep.str(), key.vni.value(), port::vxlan)));
   }
   return lines;
 }
@@ -295,6 +295,18 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
       groups.merge(affected_by_port(*port));
     }
   }
+  if (changes.blocks) {
+    for (const PortKey key : in_use_.keys()) {
+      if (!directory_.find(key)) {
+        groups.insert(destination_group(key));
+      }
+    }
+    for (const auto& [attachment, port] : ports_.all()) {
+      if (!port.record.given.empty()) {
+        groups.merge(affected_by_port(port));
+      }
+    }
+  }
   if (changes.completeness) {  // gates that stood open on their record alone
     for (const auto& [attachment, port] : ports_.all()) {
       groups.merge(affected_by_port(port));
@@ -308,7 +320,9 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   if (!changes.nodes.empty()) {
     const auto moves = [&](PortKey key) {
       const auto entry = directory_.find(key);
-      return entry && changes.nodes.contains(std::string(entry->node));
+      const directory::Block* block = entry ? nullptr : directory_.block_at(key);
+      return (entry && changes.nodes.contains(std::string(entry->node))) ||
+             (block != nullptr && changes.nodes.contains(block->node));
     };
     for (const PortKey key : in_use_.keys()) {
       if (moves(key)) {

@@ -5,8 +5,30 @@
 namespace mooring::agent {
 namespace {
 
+// Of a port whose address the node gave by itself, as far as that makes a difference.
+std::optional<Gate> gate_of_given(const PortRecord& record, PortKey key, const std::optional<directory::Port>& entry,
+                                  const directory::Directory& directory) {
+  const bool ours = entry && entry->own && entry->generation >= record.generation;
+  if (ours && entry->attachment == record.attachment.str()) {
+    return Gate{true, GateReason::newest, {}, entry->generation};  // the controller has been told
+  }
+  if (record.given != given_of_block) {
+    const bool passed_on = ours && entry->generation == record.generation && entry->attachment == record.given;
+    return passed_on ? std::optional(Gate{true, GateReason::newest, {}, entry->generation}) : std::nullopt;
+  }
+  const directory::Block* block = directory.block_at(key);
+  return !entry && block != nullptr && directory.own(*block)
+             ? std::optional(Gate{true, GateReason::leased, {}, block->generation})
+             : std::nullopt;
+}
+
 Gate gate_of(const PortRecord& record, PortKey key, const directory::Directory& directory) {
   const auto entry = directory.find(key);
+  if (!record.given.empty()) {
+    if (auto gate = gate_of_given(record, key, entry, directory)) {
+      return *std::move(gate);
+    }
+  }
   if (!entry) {
     if (directory.known_absent(key, record.generation)) {
       return {false, GateReason::released, {}, 0};
@@ -45,7 +67,7 @@ Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
     if (!gate.open) {
       return gate;
     }
-    if (gate.reason == GateReason::record_alone) {
+    if (gate.reason == GateReason::record_alone || gate.reason == GateReason::leased) {
       whole = std::move(gate);
     }
   }
@@ -56,6 +78,8 @@ std::string Gate::text() const {
   switch (reason) {
     case GateReason::newest:
       return "open";
+    case GateReason::leased:
+      return "open: of a block of this node, the controller has yet to be told";
     case GateReason::record_alone:
       return "open: by its record in OVSDB, the directory is not complete";
     case GateReason::leaving:

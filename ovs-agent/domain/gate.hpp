@@ -1,9 +1,10 @@
 // May this port speak and be spoken to? The one rule that keeps two containers from answering for one address.
 //
 // A port is open, in both directions, only while the newest entry known for its (VNI, IP) carries its own generation on
-// this node; one with an address of each family only while that is so for both. Its record in OVSDB was written from
-// the controller's answer and is evidence too: it is believed as long as the directory has not caught up with it. Pure.
-// Threading: values.
+// this node; one with an address of each family only while that is so for both. A port that the node gave its address
+// by itself is open while the address is in a block of the node and nobody else's, or while the newest entry is that of
+// the attachment that it was passed on from. Its record in OVSDB was written from the controller's answer and is
+// evidence too: it is believed as long as the directory has not caught up with it. Pure. Threading: values.
 #pragma once
 
 #include <string>
@@ -15,6 +16,7 @@ namespace mooring::agent {
 
 enum class GateReason {
   newest,        // open: the directory's newest entry is this port's
+  leased,        // open: the node gave the address out of a block that is still its own
   record_alone,  // open: the directory has not got that far; the record in OVSDB is the best evidence
   leaving,       // shut: DEL has begun
   moved,         // shut: a newer entry lives on another node

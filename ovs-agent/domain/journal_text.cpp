@@ -41,6 +41,9 @@ Json json_of(const ReleaseOwed& record) {
     json["vni"] = record.key->vni.value();
     json["address"] = record.key->address.str();
   }
+  if (!record.record.empty()) {
+    json["record"] = record.record;
+  }
   return json;
 }
 Json json_of(const ReleaseDone& record) {
@@ -63,6 +66,32 @@ Json json_of(const DelegatedGiven& record) {
 }
 Json json_of(const DelegatedEnded& record) {
   return {{"type", "delegated-ended"}, {"attachment", record.attachment.str()}};
+}
+
+Json json_of(const GivenHere& record) {
+  Json json = {{"type", "given"}, {"attachment", record.attachment.str()}, {"report", record.report}};
+  if (record.instead_of_release != 0) {
+    json["instead_of_release"] = record.instead_of_release;
+  }
+  if (record.instead_of_given) {
+    json["instead_of_given"] = record.instead_of_given->str();
+  }
+  return json;
+}
+Json json_of(const GivenEnded& record) {
+  return {{"type", "given-ended"}, {"attachment", record.attachment.str()}};
+}
+Json json_of(const BlockReturned& record) {
+  return {{"type", "block-returned"}, {"id", record.id}};
+}
+
+GivenHere given_here_from(Fields& fields) {
+  GivenHere given;
+  given.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
+  given.report = fields.string("report");
+  given.instead_of_release = fields.number("instead_of_release", 0);
+  given.instead_of_given = fields.parsed_if_present("instead_of_given", &ipam_api::parse_attachment);
+  return given;
 }
 
 DelegatedGiven given_from(Fields& fields) {
@@ -105,6 +134,13 @@ Result<JournalRecord> record_from(const Json& json) {
       owed.key = PortKey{fields.take("vni", net::Vni::from(fields.number("vni"))),
                          fields.parsed("address", &net::IpAddress::parse)};
     }
+    if (const Json* was = fields.object("record")) {
+      for (const auto& [key, value] : was->items()) {
+        if (value.is_string()) {
+          owed.record[key] = value.get<std::string>();
+        }
+      }
+    }
     record = owed;
   } else if (type == "release-done") {
     record = ReleaseDone{fields.number("id")};
@@ -112,6 +148,12 @@ Result<JournalRecord> record_from(const Json& json) {
     record = given_from(fields);
   } else if (type == "delegated-ended") {
     record = DelegatedEnded{fields.parsed("attachment", &ipam_api::parse_attachment)};
+  } else if (type == "given") {
+    record = given_here_from(fields);
+  } else if (type == "given-ended") {
+    record = GivenEnded{fields.parsed("attachment", &ipam_api::parse_attachment)};
+  } else if (type == "block-returned") {
+    record = BlockReturned{fields.string("id")};
   } else {
     return Error(Errc::unsupported, fmt::format("reading the journal: record type '{}' is not known", type));
   }
@@ -156,10 +198,25 @@ void JournalState::apply(const JournalRecord& record) {
   } else if (const auto* done = std::get_if<ReleaseDone>(&record)) {
     owed.erase(done->id);
     last_id = std::max(last_id, done->id);
-  } else if (const auto* given = std::get_if<DelegatedGiven>(&record)) {
-    delegated.insert_or_assign(given->attachment, *given);
+  } else if (const auto* delegate = std::get_if<DelegatedGiven>(&record)) {
+    delegated.insert_or_assign(delegate->attachment, *delegate);
   } else if (const auto* gone = std::get_if<DelegatedEnded>(&record)) {
     delegated.erase(gone->attachment);
+  } else if (const auto* here = std::get_if<GivenHere>(&record)) {
+    owed.erase(here->instead_of_release);
+    last_id = std::max(last_id, here->instead_of_release);
+    if (here->instead_of_given) {
+      given.erase(*here->instead_of_given);
+    }
+    given.insert_or_assign(here->attachment, *here);
+  } else if (const auto* over = std::get_if<GivenEnded>(&record)) {
+    given.erase(over->attachment);
+  } else if (const auto* block = std::get_if<BlockReturned>(&record)) {
+    std::erase(returned, block->id);
+    returned.push_back(block->id);
+    if (returned.size() > most_returned) {
+      returned.pop_front();
+    }
   }
 }
 
@@ -181,8 +238,14 @@ std::string JournalState::text() const {
   for (const auto& [id, release] : owed) {
     text += write_record(release);
   }
-  for (const auto& [attachment, given] : delegated) {
-    text += write_record(given);
+  for (const auto& [attachment, delegate] : delegated) {
+    text += write_record(delegate);
+  }
+  for (const auto& [attachment, here] : given) {
+    text += write_record(here);
+  }
+  for (const auto& id : returned) {
+    text += write_record(BlockReturned{id});
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct ReleaseOwed {
   std::optional<PortKey> key;  // with it, the release is by VNI + address + generation
   Generation generation = 0;   // 0: whatever the attachment holds
   std::string reason;
+  // What the port was (external_ids_of()), where that is known: until the controller is told, its hostname may have the
+  // addresses again (app/given_ports.hpp).
+  std::map<std::string, std::string> record;
   bool operator==(const ReleaseOwed&) const = default;
 };
 struct ReleaseDone {
@@ -61,7 +65,27 @@ struct DelegatedEnded {
   Attachment attachment;
   bool operator==(const DelegatedEnded&) const = default;
 };
-using JournalRecord = std::variant<AddBegun, AddEnded, ReleaseOwed, ReleaseDone, DelegatedGiven, DelegatedEnded>;
+// This node gave addresses by itself: the controller has to be told. On the disk before the container has them.
+struct GivenHere {
+  Attachment attachment;
+  std::string report;  // ipam_api::GivenReport, as JSON
+  // What it makes void: the release that would take the addresses from it, and what the hostname was given before.
+  std::uint64_t instead_of_release = 0;
+  std::optional<Attachment> instead_of_given;
+  bool operator==(const GivenHere&) const = default;
+};
+// The controller knows, or the container is gone.
+struct GivenEnded {
+  Attachment attachment;
+  bool operator==(const GivenEnded&) const = default;
+};
+// Nothing of the block is given out from now on, whatever an old checkpoint of the directory says.
+struct BlockReturned {
+  std::string id;
+  bool operator==(const BlockReturned&) const = default;
+};
+using JournalRecord = std::variant<AddBegun, AddEnded, ReleaseOwed, ReleaseDone, DelegatedGiven, DelegatedEnded,
+                                   GivenHere, GivenEnded, BlockReturned>;
 
 // "10.0.0.5/24, fd00::5/64" -> its parts.
 std::vector<std::string> split_addresses(std::string_view addresses);
@@ -73,6 +97,9 @@ struct JournalState {
   std::map<Attachment, AddBegun> in_flight;
   std::map<std::uint64_t, ReleaseOwed> owed;
   std::map<Attachment, DelegatedGiven> delegated;
+  std::map<Attachment, GivenHere> given;
+  std::deque<std::string> returned;  // blocks, the newest last
+  static constexpr std::size_t most_returned = 256;
   std::uint64_t last_id = 0;
   std::size_t bad_lines = 0;
   void apply(const JournalRecord& record);

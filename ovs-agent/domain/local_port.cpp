@@ -118,6 +118,9 @@ std::map<std::string, std::string> external_ids_of(const PortRecord& record) {
   if (!record.cni_network.empty()) {
     ids["mooring.cni"] = record.cni_network;
   }
+  if (!record.given.empty()) {
+    ids[given_key] = record.given;
+  }
   if (record.bandwidth.ingress.bits_per_second != 0) {
     ids[ingress_key] = record.bandwidth.ingress.str();
   }
@@ -159,6 +162,7 @@ Result<PortRecord> record_from(const ExternalIds& external_ids) {
   record.boot_id = reading.optional("mooring.boot");
   record.netns = reading.optional("mooring.netns");
   record.cni_network = reading.optional("mooring.cni");
+  record.given = reading.optional(given_key);
   if (const auto mtu = decimal(reading.optional("mooring.mtu")); mtu && *mtu <= 65'535) {
     record.mtu_bytes = static_cast<std::uint32_t>(*mtu);
   }

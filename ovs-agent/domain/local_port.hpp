@@ -36,6 +36,10 @@ struct PortRecord {
   std::uint32_t mtu_bytes = 0;  // of both ends; 0 = not known
   std::string cni_network;      // name of the CNI network that made it; "" = not known
   agent_api::Bandwidth bandwidth;
+  // Who gave the addresses: "" the controller. Else this node, while the controller was away, which has yet to be told:
+  // "block" out of a block that is leased to the node; anything else is the attachment ("container-id/ifname") that the
+  // controller knows under these addresses and this generation, and that the hostname came back without.
+  std::string given;
 
   // The first address' key: names the port to the controller, which takes any of them.
   PortKey key() const { return {vni, addresses.front().address}; }
@@ -44,6 +48,9 @@ struct PortRecord {
   std::string addresses_text() const;
   bool operator==(const PortRecord&) const = default;
 };
+
+inline constexpr const char* given_of_block = "block";
+inline constexpr const char* given_key = "mooring.given";
 
 using ExternalIds = std::map<std::string, std::string, std::less<>>;
 

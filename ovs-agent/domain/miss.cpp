@@ -4,10 +4,11 @@
 
 namespace mooring::agent {
 
-std::optional<net::Ipv4Address> way_to(PortKey key, const directory::Directory& directory, const LocalPorts& ports,
-                                       net::Ipv4Address own_vtep) {
+std::optional<Way> way_to(PortKey key, const directory::Directory& directory, const LocalPorts& ports,
+                          net::Ipv4Address own_vtep) {
   const auto entry = directory.find(key);
-  if (!entry || entry->own) {
+  const directory::Block* block = entry ? nullptr : directory.block_at(key);
+  if (entry ? entry->own : block == nullptr || directory.own(*block)) {
     return std::nullopt;
   }
   // Our own port of that address may be newer than what the directory has heard.
@@ -16,8 +17,9 @@ std::optional<net::Ipv4Address> way_to(PortKey key, const directory::Directory& 
       return std::nullopt;
     }
   }
-  const auto vtep = directory.vtep_of(entry->node);
-  return vtep && *vtep != own_vtep ? vtep : std::nullopt;
+  const auto vtep = directory.vtep_of(entry ? entry->node : std::string_view(block->node));
+  return vtep && *vtep != own_vtep ? std::optional(Way{*vtep, entry ? entry->generation : block->generation})
+                                   : std::nullopt;
 }
 
 std::optional<Refusal> refusal_of(const Miss& miss, const directory::Directory& directory, const LocalPorts& ports) {

@@ -27,9 +27,16 @@ struct Refusal {
   net::IpAddress router;
 };
 
-// Where the newest entry says that the port is, if another node can be sent to. None: it is here, nowhere or not known.
-std::optional<net::Ipv4Address> way_to(PortKey key, const directory::Directory& directory, const LocalPorts& ports,
-                                       net::Ipv4Address own_vtep);
+// Where a port elsewhere is reached, and from which generation that is known.
+struct Way {
+  net::Ipv4Address vtep;
+  Generation generation = 0;
+};
+
+// Where the newest entry, or without one the block that the address is in, says that the port is, if another node can
+// be sent to. None: it is here, nowhere or not known.
+std::optional<Way> way_to(PortKey key, const directory::Directory& directory, const LocalPorts& ports,
+                          net::Ipv4Address own_vtep);
 
 // None unless the directory *knows* that the destination is a free address of a pool, and the sender is an open port of
 // this node in the same network. What is in no pool may be on the physical side.

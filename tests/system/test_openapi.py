@@ -185,6 +185,9 @@ class OpenApi(unittest.TestCase):
         self.assertEqual([["allocation"], ["problem"]], [list(result) for result in both])
         must("POST", "/v1/extra-addresses:move", {"network": "blue", "address": "fd00:7::101", "to": {"namespace": "shop", "hostname": "db-0"}})
         block = must("POST", "/v1/blocks:lease", {"node": "h1", "pool": "p", "count": 4})
+        given = {"request": {**request, "attachment": {"container_id": "c3", "ifname": "eth0"}, "hostname": "job-0"}, "vni": 7,
+                 "addresses": [block["range"].split("-")[0], "fd00:7::108"], "mac": "0a:58:00:00:00:01", "generation": block["generation"]}
+        self.assertEqual((409, "conflict"), (lambda status, value, _: (status, value["title"]))(*self.ask("POST", "/v1/ports:given", given)))
         must("POST", "/v1/blocks:lease?dry_run=true", {"node": "h1", "pool": "p", "ipv6": True, "use_seconds": 60})
         must("GET", "/v1/version")
         self.assertEqual({"restoring": False}, must("GET", "/v1/restore"))

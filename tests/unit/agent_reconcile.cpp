@@ -133,8 +133,8 @@ TEST_CASE("reconcile: what is gone must be seen twice") {
 
 TEST_CASE("journal: adds up, and shrinks") {
   const AddBegun begun{{"c1", "eth0"}, 12, 345, "boot-1", "pods"};
-  const ReleaseOwed owed{3, {"c2", "eth0"}, key(100, "10.0.0.5"), 41, "cni-del"};
-  const ReleaseOwed by_attachment{4, {"c3", "eth0"}, std::nullopt, 0, "cni-del"};
+  const ReleaseOwed owed{3, {"c2", "eth0"}, key(100, "10.0.0.5"), 41, "cni-del", {}};
+  const ReleaseOwed by_attachment{4, {"c3", "eth0"}, std::nullopt, 0, "cni-del", {}};
   std::string text = write_record(begun) + write_record(owed) + write_record(by_attachment);
   auto state = read_journal(text);
   REQUIRE(state.bad_lines == 0);
@@ -173,8 +173,8 @@ TEST_CASE("journal: addresses of other main plugins are kept until they end") {
 }
 
 TEST_CASE("journal: a crash at any byte of a record loses that record alone") {
-  const std::string before = write_record(ReleaseOwed{1, {"c1", "eth0"}, std::nullopt, 0, "cni-del"});
-  const std::string last = write_record(ReleaseOwed{2, {"c2", "eth0"}, std::nullopt, 0, "cni-del"});
+  const std::string before = write_record(ReleaseOwed{1, {"c1", "eth0"}, std::nullopt, 0, "cni-del", {}});
+  const std::string last = write_record(ReleaseOwed{2, {"c2", "eth0"}, std::nullopt, 0, "cni-del", {}});
   for (std::size_t cut = 0; cut < last.size(); ++cut) {
     const auto state = read_journal(before + last.substr(0, cut));
     REQUIRE(state.owed.size() == 1);
@@ -184,10 +184,10 @@ TEST_CASE("journal: a crash at any byte of a record loses that record alone") {
 }
 
 TEST_CASE("journal: a damaged line is counted and left out") {
-  std::string damaged = write_record(ReleaseOwed{1, {"c1", "eth0"}, std::nullopt, 0, "cni-del"});
+  std::string damaged = write_record(ReleaseOwed{1, {"c1", "eth0"}, std::nullopt, 0, "cni-del", {}});
   damaged[20] ^= 1;
   const auto state =
-      read_journal(damaged + "junk\n" + write_record(ReleaseOwed{2, {"c2", "eth0"}, std::nullopt, 0, "cni-del"}));
+      read_journal(damaged + "junk\n" + write_record(ReleaseOwed{2, {"c2", "eth0"}, std::nullopt, 0, "cni-del", {}}));
   REQUIRE(state.bad_lines == 2);
   REQUIRE(state.owed.size() == 1);
 }

@@ -164,7 +164,10 @@ TEST_CASE("the way to a port is the newest entry's, unless the port is here") {
   LocalPorts ports;
   ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
   ports.put(local_port("c8", 100, "10.0.0.8", 99, 8));  // newer than what the directory has heard
-  const auto way = [&](const char* address) { return way_to(key(100, address), world.directory, ports, h1().vtep); };
+  const auto way = [&](const char* address) {
+    const auto found = way_to(key(100, address), world.directory, ports, h1().vtep);
+    return found ? std::optional(found->vtep) : std::nullopt;
+  };
   REQUIRE(way("10.0.0.6") == ip("172.31.0.2"));
   REQUIRE_FALSE(way("10.0.0.5").has_value());
   REQUIRE_FALSE(way("10.0.0.7").has_value());

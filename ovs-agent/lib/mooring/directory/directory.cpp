@@ -1,5 +1,6 @@
 #include "mooring/directory/directory.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace mooring::directory {
@@ -115,6 +116,15 @@ std::vector<Gateway> Directory::gateways_of(std::string_view network) const {
     }
   }
   return found;
+}
+
+const Block* Directory::block_at(PortKey key) const {
+  auto behind = blocks_.upper_bound(key);
+  if (behind == blocks_.begin()) {
+    return nullptr;
+  }
+  const Block& block = std::prev(behind)->second;
+  return block.vni == key.vni && block.range.contains(key.address) ? &block : nullptr;
 }
 
 const Subnet* Directory::subnet_of(net::Vni vni) const {

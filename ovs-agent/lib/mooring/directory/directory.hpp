@@ -62,6 +62,8 @@ struct Subnet {
   net::IpCidr cidr;
   net::IpAddress gateway;
   std::uint32_t mtu_bytes = 0;
+  ipam_api::Dns dns;
+  std::vector<ipam_api::Route> routes;
 };
 // One family of a pool.
 struct Pool {
@@ -78,6 +80,17 @@ struct Gateway {
   net::Ipv4Address vtep;
   std::string network;
 };
+// Addresses leased to a node: whatever has no entry of its own is there.
+struct Block {
+  std::string id;
+  std::string node;
+  std::string pool;
+  net::Vni vni;
+  net::IpRange range;
+  Generation generation = 0;
+  std::uint32_t use_seconds = 0;  // without word from the controller; 0: for ever
+  bool returning = false;         // the node was asked to give it back
+};
 
 // What an address is, the longest prefix first: a port, a free address of a pool, another address of a subnet
 // (its gateway address, an excluded one), or none of ours: the physical side knows it.
@@ -91,13 +104,17 @@ struct Place {
 
 // What changed since the last take_changes(): keys only; ask the directory for what they are now. A key may be there
 // although nothing differs. `layout`: a network, subnet or pool. `nodes`, `gateways`: appeared, went, or changed VTEP.
+// `blocks`: one came, changed or went.
 struct Changes {
   std::vector<PortKey> ports;  // each once, in no order
   std::set<std::string> nodes;
   std::set<std::string> gateways;
   bool layout = false;
+  bool blocks = false;
   bool completeness = false;  // some known_absent() answers went from false to true, or all were withdrawn
-  bool empty() const { return ports.empty() && nodes.empty() && gateways.empty() && !layout && !completeness; }
+  bool empty() const {
+    return ports.empty() && nodes.empty() && gateways.empty() && !layout && !blocks && !completeness;
+  }
 };
 
 // What the stream said, as of one revision, for a checkpoint: cheap to take, to be written at leisure.
@@ -152,6 +169,12 @@ class Directory {
   const std::map<std::string, Node, std::less<>>& nodes() const { return nodes_; }
   const std::map<std::string, Gateway, std::less<>>& gateways() const { return gateways_; }
   std::vector<Gateway> gateways_of(std::string_view network) const;
+  // By VNI and first address; they do not overlap.
+  using Blocks = std::map<PortKey, Block>;
+  const Blocks& blocks() const { return blocks_; }
+  // The block that the address is in; null if it is in none.
+  const Block* block_at(PortKey key) const;
+  bool own(const Block& block) const { return !own_node_.empty() && block.node == own_node_; }
   // The first subnet with that VNI, IPv4 before IPv6; null if none is known (yet).
   const Subnet* subnet_of(net::Vni vni) const;
   // "" if no subnet of that VNI is known (yet).
@@ -260,6 +283,7 @@ class Directory {
   std::array<Pools, 2> pools_;
   std::map<std::string, Node, std::less<>> nodes_;
   std::map<std::string, Gateway, std::less<>> gateways_;
+  Blocks blocks_;
 
   std::string incarnation_;
   Revision revision_ = 0;

@@ -266,6 +266,13 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
   if (entry.kind == kind::gateway) {
     return take(gateways_, gateway_from(entry));
   }
+  if (entry.kind == kind::block) {
+    const auto block = block_from(entry);
+    if (block) {
+      blocks_.insert_or_assign(PortKey{block->vni, block->range.first}, *block);
+    }
+    return block.has_value();
+  }
   return !is_port(entry.kind);  // apply() has tried
 }
 
@@ -284,6 +291,12 @@ void Directory::drop_value(const ObjectKey& object) {
     nodes_.erase(object.key);
   } else if (object.kind == kind::gateway) {
     gateways_.erase(object.key);
+  } else if (object.kind == kind::block) {
+    const auto vni = net::Vni::from(object.shard);
+    const auto range = net::IpRange::parse(object.key);
+    if (vni && range) {
+      blocks_.erase(PortKey{*vni, range->first});
+    }
   }
 }
 
@@ -295,6 +308,8 @@ void Directory::note(const ObjectKey& object) {
   } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::subnet6 ||
              object.kind == kind::pool || object.kind == kind::pool6) {
     changes_.layout = true;
+  } else if (object.kind == kind::block) {
+    changes_.blocks = true;
   }
 }
 

@@ -93,6 +93,19 @@ Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family) {
     fields.fail("mtu_bytes", Error(Errc::invalid_argument, fmt::format("{} is above 65535", mtu)));
   }
   value.mtu_bytes = static_cast<std::uint32_t>(mtu);
+  // Only for pods that the node gives addresses by itself: a form of a later version does not cost the subnet.
+  if (const ipam_api::Json* json = fields.object("dns")) {
+    if (auto dns = ipam_api::dns_from(*json)) {
+      value.dns = std::move(*dns);
+    }
+  }
+  if (const ipam_api::Json* routes = fields.array("routes")) {
+    for (const ipam_api::Json& json : *routes) {
+      if (const auto route = ipam_api::route_from(json)) {
+        value.routes.push_back(*route);
+      }
+    }
+  }
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -129,6 +142,27 @@ Result<Gateway> gateway_from(const ipam_api::Entry& entry) {
   value.name = entry.key;
   value.vtep = fields.parsed("vtep", &net::Ipv4Address::parse);
   value.network = fields.string("network", "");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Block> block_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Block value;
+  value.id = fields.string("id");
+  value.node = fields.string("node");
+  value.pool = fields.string("pool", "");
+  value.vni = fields.take("shard", net::Vni::from(entry.shard));
+  value.range = fields.take("key", net::IpRange::parse(entry.key));
+  value.generation = entry.generation;
+  const std::uint64_t use_seconds = fields.number("use_seconds", 0);
+  if (use_seconds > std::numeric_limits<std::uint32_t>::max()) {
+    fields.fail("use_seconds", Error(Errc::invalid_argument, fmt::format("{} is too long", use_seconds)));
+  }
+  value.use_seconds = static_cast<std::uint32_t>(use_seconds);
+  value.returning = fields.boolean("returning", false);
   if (auto bad = fields.finish()) {
     return *bad;
   }
