@@ -10,6 +10,7 @@
 
 #include "cni-plugin/log.hpp"
 #include "mooring/agent_api/deleted_note.hpp"
+#include "mooring/base/durable_file.hpp"
 
 namespace mooring::cni {
 namespace {
@@ -22,17 +23,6 @@ Error not_written(const std::string& folder, const char* step) {
                reason == ENOENT ? "mooring-agent makes the folder; agentState in the network configuration names its "
                                   "--state-dir"
                                 : "");
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0U);
-  }
-  return true;
 }
 
 // Written whole under another name, then renamed; on the disk when it returns.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cni-plugin/installer/durable_file.hpp"
+#include "cni-plugin/installer/files.hpp"
 #include "cni-plugin/installer/installation.hpp"
 
 namespace mooring::installer {

@@ -7,7 +7,7 @@
 
 #include "cni-plugin/agent_client.hpp"
 #include "cni-plugin/commands.hpp"
-#include "cni-plugin/installer/durable_file.hpp"
+#include "cni-plugin/installer/files.hpp"
 
 namespace mooring::installer {
 namespace {

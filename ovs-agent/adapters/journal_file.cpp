@@ -11,22 +11,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "mooring/base/durable_file.hpp"
+
 namespace mooring::agent {
-namespace {
-
-bool write_all(int fd, const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
-    if (count < 0 && errno != EINTR) {
-      return false;
-    }
-    written += count > 0 ? static_cast<std::size_t>(count) : 0U;
-  }
-  return true;
-}
-
-}  // namespace
 
 JournalFile::JournalFile(std::string path) : path_(std::move(path)) {
   std::ifstream file(path_);
@@ -95,10 +82,10 @@ Result<void> JournalFile::rewrite() {
     ::close(fd);
     return error;
   }
-  const int folder = ::open(path_.substr(0, path_.find_last_of('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
+  if (const auto durable = make_name_durable(path_); !durable) {
+    ::close(fd);
+    torn_ = true;  // fd_ is of the file that was there before
+    return Error(Errc::storage, durable.error().message(), durable.error().hint()).within("the journal");
   }
   if (fd_ >= 0) {
     ::close(fd_);

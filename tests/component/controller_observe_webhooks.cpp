@@ -183,17 +183,17 @@ TEST_CASE("webhooks: changed, disabled and deleted while they are at work") {
 }
 
 TEST_CASE("webhooks: over TLS, with the certificate checked") {
-  http_stage::TempFolder folder;
-  mooring::tests::make_certificate(folder / "", "good", "DNS:localhost");
+  mooring::tests::TemporaryFolder folder;
+  mooring::tests::make_certificate(folder.path(""), "good", "DNS:localhost");
   std::atomic<int> messages = 0;
-  mooring::tests::TlsServer server(folder / "", "good", [&](const std::string& request) {
+  mooring::tests::TlsServer server(folder.path(""), "good", [&](const std::string& request) {
     messages += request.find("webhook-signature: v1,") != std::string::npos ? 1 : 0;
     return "HTTP/1.1 204 No Content\r\n\r\n";
   });
   const WebhookTarget wanted = target("ops", "https://localhost:" + std::to_string(server.port()) + "/");
   SECTION("trusted") {
     Stage stage;
-    stage.options.trust = http::TlsTrust::load(folder / "good.pem").value();
+    stage.options.trust = http::TlsTrust::load(folder.path("good.pem")).value();
     stage.happens(5);
     stage.start({wanted});
     CHECK(stage.run_until([&] { return stage.cursors["ops"] == 5; }));

@@ -371,14 +371,14 @@ TEST_CASE("watch prints snapshot and changes, and ends with the stream") {
 TEST_CASE("the token file goes out as a bearer token") {
   FakeController controller;
   controller.lists("nodes", Json::array());
-  TempFolder folder;
-  std::ofstream(folder / "token") << "s3cret\n";
-  std::ofstream(folder / "empty") << "\n";
+  TemporaryFolder folder;
+  std::ofstream(folder.path("token")) << "s3cret\n";
+  std::ofstream(folder.path("empty")) << "\n";
   const std::string server = controller.tcp_endpoint().str();
-  CHECK(ctl({"--server", server, "--token-file", folder / "token", "get", "nodes"}).status == 0);
+  CHECK(ctl({"--server", server, "--token-file", folder.path("token"), "get", "nodes"}).status == 0);
   CHECK(controller.last().bearer_token() == "s3cret");
-  CHECK(ctl({"--server", server, "--token-file", folder / "empty", "get", "nodes"}).status == 2);
-  CHECK(ctl({"--server", server, "--token-file", folder / "none", "get", "nodes"}).status == 2);
+  CHECK(ctl({"--server", server, "--token-file", folder.path("empty"), "get", "nodes"}).status == 2);
+  CHECK(ctl({"--server", server, "--token-file", folder.path("none"), "get", "nodes"}).status == 2);
   controller.refuses("GET /v1/nodes", mooring::Error(Errc::unauthorized, "no token came with the request"));
   const Outcome refused = ctl({"--server", server, "get", "nodes"});
   CHECK(refused.status == 1);

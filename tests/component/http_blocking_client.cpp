@@ -108,8 +108,8 @@ TEST_CASE("deadlines of the blocking client are true") {
 }
 
 TEST_CASE("a full backlog ends with the deadline") {
-  TempFolder folder;
-  const std::string path = folder / "s.sock";
+  TemporaryFolder folder;
+  const std::string path = folder.path("s.sock");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -129,13 +129,13 @@ TEST_CASE("a full backlog ends with the deadline") {
 }
 
 TEST_CASE("a server away is named with the cause") {
-  TempFolder folder;
-  BlockingClient client(Endpoint::unix_socket(folder / "none.sock"));
+  TemporaryFolder folder;
+  BlockingClient client(Endpoint::unix_socket(folder.path("none.sock")));
   const Result<Response> got = client.request("GET", "/a", "", after(1s));
   REQUIRE_FALSE(got);
   CHECK(got.error().code() == Errc::unavailable);
   CHECK(got.error().message() ==
-        "GET /a: connecting to unix:" + (folder / "none.sock") + ": No such file or directory");
+        "GET /a: connecting to unix:" + (folder.path("none.sock")) + ": No such file or directory");
   BlockingClient named(Endpoint::tcp("controller.example", 80));
   CHECK(named.request("GET", "/a", "", after(1s)).error().message().find("is no address") != std::string::npos);
   CHECK(resolved(Endpoint::tcp("localhost", 80)).value().port() == 80);
@@ -143,51 +143,51 @@ TEST_CASE("a server away is named with the cause") {
 }
 
 TEST_CASE("a restarted server is found again on a kept connection") {
-  TempFolder folder;
-  auto server = std::make_unique<ServerThread>(echo, Limits(), folder / "s.sock");
+  TemporaryFolder folder;
+  auto server = std::make_unique<ServerThread>(echo, Limits(), folder.path("s.sock"));
   BlockingClient client(server->unix_endpoint());
   REQUIRE(client.request("GET", "/a", "", after(5s)));
   server = nullptr;
-  server = std::make_unique<ServerThread>(echo, Limits(), folder / "s.sock");
+  server = std::make_unique<ServerThread>(echo, Limits(), folder.path("s.sock"));
   CHECK(client.request("GET", "/a", "", after(5s)));
 }
 
 TEST_CASE("a fresh connection that dies is an error, not asked again") {
-  TempFolder folder;
+  TemporaryFolder folder;
   SECTION("without an answer") {
-    OneAnswer server(folder / "s.sock", "");
-    BlockingClient client(Endpoint::unix_socket(folder / "s.sock"));
+    OneAnswer server(folder.path("s.sock"), "");
+    BlockingClient client(Endpoint::unix_socket(folder.path("s.sock")));
     const Result<Response> got = client.request("GET", "/a", "", after(5s));
     REQUIRE_FALSE(got);
     CHECK(got.error().code() == Errc::unavailable);
     CHECK(got.error().message().find("it has closed the connection") != std::string::npos);
   }
   SECTION("in the middle of one") {
-    OneAnswer server(folder / "s.sock", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-    BlockingClient client(Endpoint::unix_socket(folder / "s.sock"));
+    OneAnswer server(folder.path("s.sock"), "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    BlockingClient client(Endpoint::unix_socket(folder.path("s.sock")));
     const Result<Response> got = client.request("GET", "/a", "", after(5s));
     REQUIRE_FALSE(got);
     CHECK(got.error().code() == Errc::unavailable);
   }
   SECTION("with something that is no HTTP") {
-    OneAnswer server(folder / "s.sock", "220 mail.example ESMTP\r\n\r\n");
-    BlockingClient client(Endpoint::unix_socket(folder / "s.sock"));
+    OneAnswer server(folder.path("s.sock"), "220 mail.example ESMTP\r\n\r\n");
+    BlockingClient client(Endpoint::unix_socket(folder.path("s.sock")));
     const Result<Response> got = client.request("GET", "/a", "", after(5s));
     REQUIRE_FALSE(got);
     CHECK(got.error().code() == Errc::unavailable);
   }
   SECTION("an answer that ends with the connection is whole") {
-    OneAnswer server(folder / "s.sock", "HTTP/1.1 200 OK\r\n\r\nwhole");
-    BlockingClient client(Endpoint::unix_socket(folder / "s.sock"));
+    OneAnswer server(folder.path("s.sock"), "HTTP/1.1 200 OK\r\n\r\nwhole");
+    BlockingClient client(Endpoint::unix_socket(folder.path("s.sock")));
     CHECK(client.request("GET", "/a", "", after(5s)).value().body == "whole");
   }
 }
 
 TEST_CASE("a kept connection that dies on the next request is asked again, once") {
-  TempFolder folder;
+  TemporaryFolder folder;
   // Each connection is answered once although it promises to stay: the second request meets a closing peer.
-  OneAnswer server(folder / "s.sock", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 2);
-  BlockingClient client(Endpoint::unix_socket(folder / "s.sock"));
+  OneAnswer server(folder.path("s.sock"), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 2);
+  BlockingClient client(Endpoint::unix_socket(folder.path("s.sock")));
   REQUIRE(client.request("GET", "/a", "", after(5s)));
   CHECK(client.request("GET", "/b", "", after(5s)));
   CHECK(eventually([&] { return server.served() == 2; }));

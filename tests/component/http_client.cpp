@@ -159,8 +159,8 @@ TEST_CASE("waiting for a free connection ends with the deadline too") {
 }
 
 TEST_CASE("a server that restarted is asked on a new connection, unseen by the caller") {
-  TempFolder folder;
-  auto server = std::make_unique<ServerThread>(echo, Limits(), folder / "s.sock");
+  TemporaryFolder folder;
+  auto server = std::make_unique<ServerThread>(echo, Limits(), folder.path("s.sock"));
   asio::io_context io(1);
   Client client(io.get_executor(), server->unix_endpoint());
   std::optional<Result<Response>> got;
@@ -172,7 +172,7 @@ TEST_CASE("a server that restarted is asked on a new connection, unseen by the c
   REQUIRE_FALSE(*got);
   CHECK(got->error().code() == Errc::unavailable);
   CHECK(got->error().message().find("s.sock") != std::string::npos);
-  server = std::make_unique<ServerThread>(echo, Limits(), folder / "s.sock");
+  server = std::make_unique<ServerThread>(echo, Limits(), folder.path("s.sock"));
   run(io, ask);
   CHECK(got->has_value());
 }
@@ -200,9 +200,9 @@ TEST_CASE("a connection that the server closed for idleness is replaced, unseen 
 }
 
 TEST_CASE("nobody there, nobody answering, full backlog: each ends in time with a name") {
-  TempFolder folder;
+  TemporaryFolder folder;
   asio::io_context io(1);
-  const std::string path = folder / "s.sock";
+  const std::string path = folder.path("s.sock");
   Client client(io.get_executor(), Endpoint::unix_socket(path));
   std::optional<Result<Response>> got;
   const auto ask = [&]() -> asio::awaitable<void> { got = co_await client.request("GET", "/a", "", after(100ms)); };

@@ -242,9 +242,9 @@ TEST_CASE("one connection too many is told so") {
 }
 
 TEST_CASE("the socket file: mode, stale ones replaced, live ones and other files respected") {
-  TempFolder folder;
+  TemporaryFolder folder;
   asio::io_context io;
-  const std::string path = folder / "s.sock";
+  const std::string path = folder.path("s.sock");
 
   SECTION("a stale one is replaced; ours is removed at the end") {
     leave_stale_socket(path);
@@ -276,17 +276,17 @@ TEST_CASE("the socket file: mode, stale ones replaced, live ones and other files
   SECTION("a file that somebody else put there meanwhile stays") {
     Server server(io.get_executor(), echo);
     REQUIRE(server.listen_unix(path));
-    std::filesystem::rename(path, folder / "moved.sock");
+    std::filesystem::rename(path, folder.path("moved.sock"));
     leave_stale_socket(path);
     server.stop();
     CHECK(std::filesystem::exists(path));
   }
   SECTION("a folder that does not exist is named") {
     Server server(io.get_executor(), echo);
-    const auto listening = server.listen_unix(folder / "no/such/s.sock");
+    const auto listening = server.listen_unix(folder.path("no/such/s.sock"));
     REQUIRE_FALSE(listening);
     CHECK(has(listening.error().text(), "no/such/s.sock"));
-    CHECK_FALSE(server.listen_unix(folder / std::string(120, 'x')));
+    CHECK_FALSE(server.listen_unix(folder.path(std::string(120, 'x'))));
   }
 }
 
@@ -303,7 +303,7 @@ TEST_CASE("TCP: a taken port and a bad address are errors") {
 
 TEST_CASE("stop() ends idle connections, and a running handler's answer goes nowhere") {
   asio::io_context io(1);
-  TempFolder folder;
+  TemporaryFolder folder;
   bool handler_ended = false;
   const auto handler = [&](Request) -> asio::awaitable<Answer> {
     asio::steady_timer timer(co_await asio::this_coro::executor, 50ms);
@@ -313,9 +313,9 @@ TEST_CASE("stop() ends idle connections, and a running handler's answer goes now
     co_return answer;
   };
   Server server(io.get_executor(), handler);
-  REQUIRE(server.listen_unix(folder / "s.sock"));
-  RawPeer busy(Endpoint::unix_socket(folder / "s.sock"));
-  RawPeer idle(Endpoint::unix_socket(folder / "s.sock"));
+  REQUIRE(server.listen_unix(folder.path("s.sock")));
+  RawPeer busy(Endpoint::unix_socket(folder.path("s.sock")));
+  RawPeer idle(Endpoint::unix_socket(folder.path("s.sock")));
   REQUIRE(busy.say(get_a));
   io.run_for(20ms);
   REQUIRE(server.connections() == 2);

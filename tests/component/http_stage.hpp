@@ -4,8 +4,6 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <netinet/in.h>
@@ -25,6 +23,7 @@
 #include "mooring/http/client.hpp"
 #include "mooring/http/server.hpp"
 #include "support/catch_result.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace http_stage {
 
@@ -34,26 +33,7 @@ using mooring::Errc;
 using mooring::Result;
 using namespace std::chrono_literals;
 
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = "/tmp/mooring-http-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      throw std::runtime_error("mkdtemp failed");
-    }
-    path_ = pattern;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using mooring::tests::TemporaryFolder;
 
 // Polls; false when the deadline passed.
 inline bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = 5s) {
@@ -71,7 +51,7 @@ inline bool eventually(const std::function<bool()>& condition, std::chrono::mill
 class ServerThread {
  public:
   explicit ServerThread(Handler handler, Limits limits = Limits(), std::string path = {})
-      : path_(path.empty() ? folder_ / "s.sock" : std::move(path)),
+      : path_(path.empty() ? folder_.path("s.sock") : std::move(path)),
         server_(std::make_unique<Server>(io_.get_executor(), std::move(handler), limits)) {
     server_->on_fault([this](const std::string& line) { fault_ = line; });
     if (const auto listening = server_->listen_unix(path_); !listening) {
@@ -112,7 +92,7 @@ class ServerThread {
   const std::string& path() const { return path_; }
 
  private:
-  TempFolder folder_;
+  TemporaryFolder folder_;
   std::string path_;
   asio::io_context io_{1};
   std::unique_ptr<Server> server_;

@@ -218,10 +218,10 @@ TEST_CASE("a reader that leaves is noticed between writes") {
 TEST_CASE("stop() ends streams, their function is told") {
   Waiting waiting;
   asio::io_context io(1);
-  TempFolder folder;
+  TemporaryFolder folder;
   Server server(io.get_executor(), streaming([&](LineSink& sink) { return waiting.run(sink); }));
-  REQUIRE(server.listen_unix(folder / "s.sock"));
-  RawPeer reader(Endpoint::unix_socket(folder / "s.sock"));
+  REQUIRE(server.listen_unix(folder.path("s.sock")));
+  RawPeer reader(Endpoint::unix_socket(folder.path("s.sock")));
   REQUIRE(reader.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   io.run_for(30ms);
   REQUIRE_FALSE(waiting.ended_);

@@ -42,12 +42,12 @@ class Asker {
 }  // namespace
 
 TEST_CASE("tls: a certificate of the CA file, for the name or address that was dialled") {
-  TempFolder folder;
-  make_certificate(folder / "", "good", "DNS:localhost,IP:127.0.0.1");
-  TlsServer server(folder / "", "good", fine);
+  TemporaryFolder folder;
+  make_certificate(folder.path(""), "good", "DNS:localhost,IP:127.0.0.1");
+  TlsServer server(folder.path(""), "good", fine);
   for (const char* host : {"localhost", "127.0.0.1"}) {
     INFO(host);
-    Asker asker(Endpoint::tls(host, server.port()), folder / "good.pem");
+    Asker asker(Endpoint::tls(host, server.port()), folder.path("good.pem"));
     const int before = server.connections();
     for (int i = 0; i < 3; ++i) {
       const auto got = asker.ask();
@@ -59,34 +59,34 @@ TEST_CASE("tls: a certificate of the CA file, for the name or address that was d
 }
 
 TEST_CASE("tls: an answer of a megabyte comes whole") {
-  TempFolder folder;
-  make_certificate(folder / "", "good", "DNS:localhost");
+  TemporaryFolder folder;
+  make_certificate(folder.path(""), "good", "DNS:localhost");
   const std::string body(1024 * 1024, 'm');
-  TlsServer server(folder / "", "good", [&](const std::string&) {
+  TlsServer server(folder.path(""), "good", [&](const std::string&) {
     return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   });
-  Asker asker(Endpoint::tls("localhost", server.port()), folder / "good.pem");
+  Asker asker(Endpoint::tls("localhost", server.port()), folder.path("good.pem"));
   const auto got = asker.ask();
   REQUIRE(got);
   CHECK(got->body == body);
 }
 
 TEST_CASE("tls: whom it does not trust it tells nothing") {
-  TempFolder folder;
-  make_certificate(folder / "", "good", "DNS:localhost");
-  make_certificate(folder / "", "other", "DNS:other.example");
-  make_certificate(folder / "", "old", "DNS:localhost", true);
+  TemporaryFolder folder;
+  make_certificate(folder.path(""), "good", "DNS:localhost");
+  make_certificate(folder.path(""), "other", "DNS:other.example");
+  make_certificate(folder.path(""), "old", "DNS:localhost", true);
   struct Case {
     std::string certificate, ca_file, cause;
   };
   const Case cases[] = {{"good", "", "certificate verify failed: self-signed certificate"},
-                        {"good", folder / "other.pem", "certificate verify failed: self-signed certificate"},
-                        {"other", folder / "other.pem", "hostname mismatch"},
-                        {"old", folder / "old.pem", "certificate has expired"}};
+                        {"good", folder.path("other.pem"), "certificate verify failed: self-signed certificate"},
+                        {"other", folder.path("other.pem"), "hostname mismatch"},
+                        {"old", folder.path("old.pem"), "certificate has expired"}};
   for (const Case& tried : cases) {
     INFO(tried.certificate + " " + tried.ca_file);
     std::atomic<int> heard = 0;
-    TlsServer server(folder / "", tried.certificate, [&](const std::string& request) {
+    TlsServer server(folder.path(""), tried.certificate, [&](const std::string& request) {
       ++heard;
       return fine(request);
     });
@@ -102,12 +102,12 @@ TEST_CASE("tls: whom it does not trust it tells nothing") {
 }
 
 TEST_CASE("tls: a server that speaks none, one that says nothing, one that breaks off") {
-  TempFolder folder;
-  make_certificate(folder / "", "good", "DNS:localhost,IP:127.0.0.1");
+  TemporaryFolder folder;
+  make_certificate(folder.path(""), "good", "DNS:localhost,IP:127.0.0.1");
   SECTION("plain HTTP") {
     const auto handler = [](Request) -> asio::awaitable<Answer> { co_return Answer(text(200, "plain")); };
     ServerThread plain(handler);
-    Asker asker(Endpoint::tls("127.0.0.1", plain.tcp_endpoint().port()), folder / "good.pem");
+    Asker asker(Endpoint::tls("127.0.0.1", plain.tcp_endpoint().port()), folder.path("good.pem"));
     const auto got = asker.ask();
     REQUIRE_FALSE(got);
     CHECK(got.error().message().find("agreeing on TLS") != std::string::npos);
@@ -115,15 +115,15 @@ TEST_CASE("tls: a server that speaks none, one that says nothing, one that break
   SECTION("silence") {
     asio::io_context io(1);
     asio::ip::tcp::acceptor silent(io, {asio::ip::address_v4::loopback(), 0});
-    Asker asker(Endpoint::tls("127.0.0.1", silent.local_endpoint().port()), folder / "good.pem");
+    Asker asker(Endpoint::tls("127.0.0.1", silent.local_endpoint().port()), folder.path("good.pem"));
     const auto got = asker.ask(100ms);
     REQUIRE_FALSE(got);
     CHECK(got.error().code() == Errc::timeout);
   }
   SECTION("an answer cut off in the middle is no answer") {
-    TlsServer server(folder / "", "good",
+    TlsServer server(folder.path(""), "good",
                      [](const std::string&) { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of i"; });
-    Asker asker(Endpoint::tls("localhost", server.port()), folder / "good.pem");
+    Asker asker(Endpoint::tls("localhost", server.port()), folder.path("good.pem"));
     const auto got = asker.ask();
     REQUIRE_FALSE(got);
     CHECK(got.error().code() == Errc::unavailable);
@@ -131,10 +131,10 @@ TEST_CASE("tls: a server that speaks none, one that says nothing, one that break
 }
 
 TEST_CASE("tls: a CA file that is none is named") {
-  TempFolder folder;
-  std::ofstream(folder / "ca.pem") << "no certificate\n";
+  TemporaryFolder folder;
+  std::ofstream(folder.path("ca.pem")) << "no certificate\n";
   for (const char* name : {"ca.pem", "absent.pem"}) {
-    const auto refused = TlsTrust::load(folder / name);
+    const auto refused = TlsTrust::load(folder.path(name));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code() == Errc::invalid_config);
     CHECK(refused.error().message().find(name) != std::string::npos);

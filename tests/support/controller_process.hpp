@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -25,6 +24,7 @@
 
 #include "mooring/http/blocking_client.hpp"
 #include "mooring/ipam_api/messages.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace mooring::tests {
 
@@ -53,33 +53,6 @@ bool eventually(Condition condition, std::chrono::milliseconds patience = std::c
   }
   return true;
 }
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = "/tmp/mooring-test.XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      throw std::runtime_error("mkdtemp failed");
-    }
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path(const std::string& name) const { return path_ + "/" + name; }
-  // Makes a file with that text and mode.
-  std::string file(const std::string& name, const std::string& text, mode_t mode) const {
-    std::ofstream(path(name)) << text;
-    ::chmod(path(name).c_str(), mode);
-    return path(name);
-  }
-
- private:
-  std::string path_;
-};
 
 // Asks and reads JSON; throws when nobody answers.
 inline Result<JsonAnswer> try_ask(http::BlockingClient& client, const std::string& method, const std::string& target,

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "mooring/directory/checkpoint.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace mooring;
 using directory::Directory;
@@ -168,10 +169,8 @@ TEST_CASE("lines that fit their checksum and make no sense are refused too") {
 }
 
 TEST_CASE("a file is whole or not there") {
-  const std::string folder = std::filesystem::temp_directory_path() / "mooring-checkpoint-XXXXXX";
-  std::string name = folder;
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  const std::string path = name + "/directory";
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.path("directory");
   CHECK(directory::load_checkpoint(path).error().code() == Errc::not_found);
   Directory directory("h1");
   fill(directory);
@@ -181,6 +180,5 @@ TEST_CASE("a file is whole or not there") {
   std::filesystem::resize_file(path, 100);
   CHECK(directory::load_checkpoint(path).error().code() == Errc::undecodable);
   CHECK(directory::load_checkpoint(path).error().message().find(path) != std::string::npos);
-  CHECK(directory::save_checkpoint(name + "/no/such", directory.image().value()).error().code() == Errc::storage);
-  std::filesystem::remove_all(name);
+  CHECK(directory::save_checkpoint(folder.path("no/such"), directory.image().value()).error().code() == Errc::storage);
 }

@@ -3,12 +3,12 @@
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "mooring/base/durable_file.hpp"
 #include "mooring/directory/checkpoint.hpp"
 
 namespace mooring::directory {
@@ -126,8 +126,7 @@ Result<Image::Object> object_from(const Json& line) {
 }
 
 Error failed(std::string_view doing, const std::string& path, Errc code) {
-  return Error(code, fmt::format("{} {}: {}", doing, path, std::strerror(errno)),
-               code == Errc::storage ? "is the disk full, or read-only?" : "");
+  return Error(code, fmt::format("{} {}: {}", doing, path, std::strerror(errno)));
 }
 
 class File {
@@ -145,17 +144,6 @@ class File {
  private:
   int fd_;
 };
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0U);
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -237,24 +225,8 @@ Result<Image> read_image(std::string_view text) {
 }
 
 Result<void> save_checkpoint(const std::string& path, const Image& image) {
-  const std::string doing = "writing the checkpoint";
-  const std::string next = path + ".new";
-  {
-    const File file(next, O_WRONLY | O_CREAT | O_TRUNC);
-    if (file.fd() < 0 || !write_all(file.fd(), write_image(image)) || ::fsync(file.fd()) != 0) {
-      const Error error = failed(doing, next, Errc::storage);
-      ::unlink(next.c_str());
-      return error;
-    }
-  }
-  if (::rename(next.c_str(), path.c_str()) != 0) {
-    return failed(doing, path, Errc::storage);
-  }
-  const File folder(std::filesystem::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
-  if (folder.fd() < 0 || ::fsync(folder.fd()) != 0) {
-    return failed(doing, path, Errc::storage);
-  }
-  return ok();
+  auto saved = replace_file(path, write_image(image), Errc::storage);
+  return saved ? saved : saved.error().within("the directory's checkpoint");
 }
 
 Result<Image> load_checkpoint(const std::string& path) {

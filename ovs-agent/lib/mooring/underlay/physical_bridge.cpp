@@ -1,50 +1,19 @@
 #include "mooring/underlay/physical_bridge.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "mooring/base/durable_file.hpp"
 #include "mooring/netlink/interface_settings.hpp"
 #include "mooring/netlink/socket.hpp"
 #include "mooring/underlay/tunnel.hpp"
 
 namespace mooring::underlay {
 namespace {
-
-// Contents and name are on the disk when it returns, or nothing has changed.
-Result<void> write_durably(const std::string& path, const std::string& text) {
-  const std::string next = path + ".new";
-  const auto failed = [&](const char* step) {
-    return Error(Errc::io, fmt::format("writing {}: {}: {}", path, step, std::strerror(errno)));
-  };
-  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    return failed("open");
-  }
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const int problem = errno;
-  ::close(fd);
-  if (!written) {
-    errno = problem;
-    return failed("write");
-  }
-  if (::rename(next.c_str(), path.c_str()) != 0) {
-    return failed("rename");
-  }
-  const std::string folder = path.substr(0, path.find_last_of('/') + 1);
-  const int directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-  return ok();
-}
 
 std::optional<RememberedNic> from_file(const PhysicalBridgeSettings& settings) {
   std::ifstream file(settings.state_file);
@@ -136,7 +105,7 @@ Result<void> PhysicalBridge::remember() {
                  fmt::format("give it its address first: ip address add A.B.C.D/LEN dev {}", settings_.nic));
   }
   remembered_ = now;
-  return former && *former == now ? ok() : write_durably(settings_.state_file, write_remembered(now));
+  return former && *former == now ? ok() : replace_file(settings_.state_file, write_remembered(now));
 }
 
 std::vector<ovs::OvsdbOperation> PhysicalBridge::operations() const {

@@ -1,4 +1,4 @@
-#include "cni-plugin/installer/durable_file.hpp"
+#include "cni-plugin/installer/files.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "mooring/base/durable_file.hpp"
 #include "mooring/netlink/netns.hpp"
 
 namespace mooring::installer {
@@ -18,29 +19,6 @@ using netlink::FileDescriptor;
 
 Error failed(std::string_view doing, const std::string& path) {
   return Error(Errc::io, fmt::format("{} {}: {}", doing, path, std::strerror(errno)));
-}
-
-std::string folder_of(const std::string& path) {
-  return std::filesystem::path(path).parent_path().string();
-}
-
-bool write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    content.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-  }
-  return true;
-}
-
-Result<void> sync_folder(const std::string& path) {
-  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
-    return failed("making durable", path);
-  }
-  return ok();
 }
 
 bool is_already(const std::string& path, std::string_view content, unsigned mode) {
@@ -93,7 +71,7 @@ Result<bool> put_file(const std::string& path, std::string_view content, unsigne
     ::unlink(next.c_str());
     return error;
   }
-  if (auto durable = sync_folder(folder_of(path)); !durable) {
+  if (auto durable = make_name_durable(path); !durable) {
     return durable.error();
   }
   return true;
@@ -106,7 +84,7 @@ Result<bool> remove_file(const std::string& path) {
     }
     return failed("removing", path);
   }
-  if (auto durable = sync_folder(folder_of(path)); !durable) {
+  if (auto durable = make_name_durable(path); !durable) {
     return durable.error();
   }
   return true;
