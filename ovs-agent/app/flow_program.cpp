@@ -38,7 +38,7 @@ class Difference {
     }
   }
   void hand_to(ovs::FlowSync& sync) const {
-    hand_meters_to(sync);  // flows name them; a meter that goes stays until its flows have gone
+    const ovs::FlowSync::MeterWishes meters = meters_for(sync);
     std::vector<ovs::FlowChange> changes;
     for (const auto& flow : gone_) {
       // Another group may have taken the key over meanwhile: two ports that met on one ofport.
@@ -53,27 +53,27 @@ class Difference {
         changes.push_back({ovs::FlowChange::Kind::add, flow});
       }
     }
-    if (!changes.empty()) {
-      sync.change(changes);
+    if (!changes.empty() || !meters.desired.empty() || !meters.not_desired.empty()) {
+      sync.change(changes, meters);
     }
   }
 
  private:
-  void hand_meters_to(ovs::FlowSync& sync) const {
-    std::vector<ovs::Meter> add;
-    std::vector<std::uint32_t> remove;
+  ovs::FlowSync::MeterWishes meters_for(const ovs::FlowSync& sync) const {
+    ovs::FlowSync::MeterWishes wishes;
     for (const auto& meter : gone_meters_) {
       const auto desired = sync.desired_meters().find(meter.id);
       if (!come_meters_.contains(meter.id) && desired != sync.desired_meters().end() && desired->second == meter) {
-        remove.push_back(meter.id);
+        wishes.not_desired.push_back(meter.id);
       }
     }
     for (const auto& [id, meter] : come_meters_) {
-      add.push_back(meter);
+      const auto desired = sync.desired_meters().find(id);
+      if (desired == sync.desired_meters().end() || !(desired->second == meter)) {
+        wishes.desired.push_back(meter);
+      }
     }
-    if (!add.empty() || !remove.empty()) {
-      sync.change_meters(add, remove);
-    }
+    return wishes;
   }
 
   std::vector<ovs::Meter> gone_meters_;

@@ -103,7 +103,7 @@ TEST_CASE("flows are replayed after kill -9 and restart of the switch, with no o
 TEST_CASE("meters are replayed before the flows that name them, and foreign ones go", "[ovs][sync]") {
   Stage stage;
   stage.sandbox.ofctl("add-meter", "br0", "meter=9,pktps,stats,bands=type=drop,rate=5");
-  stage.sync->change_meters({{4, Meter::Unit::kbps, 2000, 400}});
+  stage.sync->change({}, {{{4, Meter::Unit::kbps, 2000, 400}}, {}});
   stage.sync->replace(flows({"table=0,priority=5,ip,actions=meter:4,output:1"}));
   REQUIRE(stage.settled());
   const std::string meters = stage.sandbox.ofctl("dump-meters", "br0");

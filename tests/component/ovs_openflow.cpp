@@ -48,7 +48,7 @@ struct Stage {
 
   ApplyOutcome apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline = 10s) {
     std::optional<ApplyOutcome> outcome;
-    openflow->apply(std::move(changes), deadline, [&](ApplyOutcome o) { outcome = std::move(o); });
+    openflow->apply({}, std::move(changes), deadline, [&](ApplyOutcome o) { outcome = std::move(o); });
     REQUIRE(loop.run_until([&] { return outcome.has_value(); }, deadline + 5s));
     return *outcome;
   }
@@ -73,9 +73,9 @@ struct Stage {
       changes.push_back(change);
     }
     std::optional<ApplyOutcome> outcome;
-    openflow->apply_meters(std::move(changes), 10s, [&](ApplyOutcome o) { outcome = std::move(o); });
+    openflow->apply(std::move(changes), {}, 10s, [&](ApplyOutcome o) { outcome = std::move(o); });
     REQUIRE(loop.run_until([&] { return outcome.has_value(); }, 15s));
-    REQUIRE(outcome->result);
+    REQUIRE(outcome->meters);
   }
 
   DesiredFlows held() {
@@ -138,7 +138,7 @@ TEST_CASE("a bundle is applied in its order, replacing and deleting strictly", "
 TEST_CASE("a bundle with a bad flow changes nothing, and the error names the flow", "[ovs][openflow]") {
   Stage stage;
   REQUIRE(stage.apply({add("table=0,priority=1,actions=drop")}).result);
-  // The switch refuses it when it is added to the bundle (no such group) …
+  // There is no such group …
   auto outcome =
       stage.apply({add("table=0,priority=2,ip,actions=output:1"), add("table=0,priority=3,arp,actions=group:4242"),
                    take_out("table=0,priority=1,actions=drop")});
@@ -146,8 +146,9 @@ TEST_CASE("a bundle with a bad flow changes nothing, and the error names the flo
   CHECK_THAT(outcome.result.error().message(),
              Catch::Contains("table=0,priority=3,arp") && Catch::Contains("BAD_OUT_GROUP"));
   CHECK(outcome.refused == std::vector<std::size_t>{1});
+  CHECK_FALSE(outcome.flows_taken);
   CHECK(stage.held().text() == "table=0,priority=1 cookie=0x0 actions=drop\n");
-  // … or when it is committed (the table is full).
+  // … or the table is full.
   stage.sandbox.vsctl(
       "-- --id=@t create flow_table flow_limit=2 overflow_policy=refuse -- set bridge br0 flow_tables:7=@t");
   outcome = stage.apply({add("table=7,priority=1,actions=drop"), add("table=7,priority=2,actions=drop"),
@@ -155,6 +156,7 @@ TEST_CASE("a bundle with a bad flow changes nothing, and the error names the flo
   REQUIRE(outcome.result.has_error());
   CHECK_THAT(outcome.result.error().message(), Catch::Contains("table=7,priority=3") && Catch::Contains("TABLE_FULL"));
   CHECK(outcome.refused == std::vector<std::size_t>{2});
+  CHECK_FALSE(outcome.flows_taken);
   CHECK(stage.held().text() == "table=0,priority=1 cookie=0x0 actions=drop\n");
   // The connection is fine.
   CHECK(stage.lost.empty());
@@ -274,7 +276,7 @@ TEST_CASE("a bridge that is not there yet is waited for", "[ovs][openflow]") {
   int connects = 0;
   OpenFlow later(stage.sandbox.management("br-late"), stage.loop.post(), {[&] { ++connects; }, [](const Error&) {}});
   std::optional<ApplyOutcome> early;
-  later.apply({add("actions=drop")}, 5s, [&](ApplyOutcome o) { early = std::move(o); });
+  later.apply({}, {add("actions=drop")}, 5s, [&](ApplyOutcome o) { early = std::move(o); });
   REQUIRE(stage.loop.run_until([&] { return early.has_value(); }, 1s));
   CHECK(early->result.error().code() == Errc::unavailable);
   stage.sandbox.vsctl("add-br br-late -- set bridge br-late datapath_type=netdev");

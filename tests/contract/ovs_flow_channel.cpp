@@ -88,7 +88,7 @@ FlowChange take_out(const std::string& text) {
 template <class Bridge>
 ApplyOutcome apply(Bridge& bridge, std::vector<FlowChange> changes, std::chrono::milliseconds deadline = 5s) {
   std::optional<ApplyOutcome> outcome;
-  bridge.channel->apply(std::move(changes), deadline, [&](ApplyOutcome o) { outcome = std::move(o); });
+  bridge.channel->apply({}, std::move(changes), deadline, [&](ApplyOutcome o) { outcome = std::move(o); });
   REQUIRE(bridge.until([&] { return outcome.has_value(); }));
   return *outcome;
 }
@@ -109,7 +109,7 @@ std::string held(Bridge& bridge) {
 template <class Bridge>
 ApplyOutcome apply_meters(Bridge& bridge, std::vector<MeterChange> changes) {
   std::optional<ApplyOutcome> outcome;
-  bridge.channel->apply_meters(std::move(changes), 5s, [&](ApplyOutcome o) { outcome = std::move(o); });
+  bridge.channel->apply(std::move(changes), {}, 5s, [&](ApplyOutcome o) { outcome = std::move(o); });
   REQUIRE(bridge.until([&] { return outcome.has_value(); }));
   return *outcome;
 }
@@ -151,7 +151,7 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
     CHECK(held(bridge) == "table=1,priority=5,ip cookie=0x7 actions=output:2\n");
   }
 
-  SECTION("refuses a bundle whole, and names the bad flow") {
+  SECTION("refuses a bundle whole for a flow that it cannot commit, and names it") {
     REQUIRE(apply(bridge, {add("table=0,priority=1,actions=drop")}).result);
     const ApplyOutcome outcome =
         apply(bridge, {take_out("table=0,priority=1,actions=drop"), add("table=0,priority=2,ip,actions=drop"),
@@ -159,8 +159,21 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
     REQUIRE(outcome.result.has_error());
     CHECK(outcome.refused == std::vector<std::size_t>{2});
     CHECK_THAT(outcome.result.error().message(), Catch::Contains(bridge.refused_flow().str()));
+    CHECK_FALSE(outcome.flows_taken);
     CHECK(held(bridge) == "table=0,priority=1 cookie=0x0 actions=drop\n");
     CHECK(bridge.losses == 0);
+  }
+
+  SECTION("carries out a bundle without a flow that it does not even take in, and names it") {
+    const ApplyOutcome outcome =
+        apply(bridge, {add("table=0,priority=1,actions=drop"), add("table=254,priority=1,actions=drop"),
+                       add("table=0,priority=2,ip,actions=drop")});
+    REQUIRE(outcome.result.has_error());
+    CHECK(outcome.refused == std::vector<std::size_t>{1});
+    CHECK(outcome.flows_taken);
+    CHECK(held(bridge) ==
+          "table=0,priority=2,ip cookie=0x0 actions=drop\n"
+          "table=0,priority=1 cookie=0x0 actions=drop\n");
   }
 
   SECTION("loses the connection when a deadline is missed, and comes back") {
@@ -186,9 +199,9 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
           "meter=7,pktps,burst,bands=type=drop,rate=100,burst_size=20\n");
     const ApplyOutcome outcome = apply_meters(
         bridge, {{Kind::add, kbps(2, 1, 1)}, {Kind::modify, kbps(2, 3000, 9)}, {Kind::remove, kbps(7, 1, 1)}});
-    REQUIRE(outcome.result.has_error());
-    CHECK(outcome.refused == std::vector<std::size_t>{0});
-    CHECK_THAT(outcome.result.error().message(), Catch::Contains("meter=2,kbps,burst,bands=type=drop,rate=1,"));
+    CHECK(outcome.result);
+    CHECK(outcome.refused_meters == std::vector<std::size_t>{0});
+    CHECK_THAT(outcome.meters.error().message(), Catch::Contains("meter=2,kbps,burst,bands=type=drop,rate=1,"));
     CHECK(held_meters(bridge) == "meter=2,kbps,burst,bands=type=drop,rate=3000,burst_size=9\n");
     CHECK(apply_meters(bridge, {{Kind::remove, kbps(99, 1, 1)}}).result);  // what is not there is fine
   }
@@ -203,18 +216,36 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
     CHECK(held(bridge).empty());
   }
 
+  SECTION("takes meters and the flows that name them at once; without its meter a flow is refused") {
+    using Kind = MeterChange::Kind;
+    const auto both = [&](std::vector<MeterChange> meters, std::vector<FlowChange> flows) {
+      std::optional<ApplyOutcome> outcome;
+      bridge.channel->apply(std::move(meters), std::move(flows), 5s, [&](ApplyOutcome o) { outcome = std::move(o); });
+      REQUIRE(bridge.until([&] { return outcome.has_value(); }));
+      return *outcome;
+    };
+    CHECK(both({{Kind::add, kbps(3, 1000, 500)}}, {add("table=0,priority=1,ip,actions=meter:3,output:1")}).result);
+    CHECK(held(bridge) == "table=0,priority=1,ip cookie=0x0 actions=meter:3,output:1\n");
+    const auto again = both({{Kind::add, kbps(3, 1, 1)}}, {add("table=0,priority=2,ip,actions=drop"),
+                                                           add("table=0,priority=3,ip,actions=meter:4,output:1")});
+    CHECK(again.refused_meters == std::vector<std::size_t>{0});
+    CHECK(again.refused == std::vector<std::size_t>{1});
+    CHECK_FALSE(again.flows_taken);
+  }
+
   SECTION("an empty bundle is a barrier") {
     CHECK(apply(bridge, {}).result);
   }
 
   SECTION("answers in the order of the requests") {
     std::vector<int> order;
-    bridge.channel->apply({add("table=0,priority=1,actions=drop")}, 5s, [&](const auto&) { order.push_back(1); });
+    bridge.channel->apply({}, {add("table=0,priority=1,actions=drop")}, 5s, [&](const auto&) { order.push_back(1); });
     bridge.channel->dump(5s, [&](const auto& flows) {
       order.push_back(2);
       CHECK(flows->size() == 1);
     });
-    bridge.channel->apply({take_out("table=0,priority=1,actions=drop")}, 5s, [&](const auto&) { order.push_back(3); });
+    bridge.channel->apply({}, {take_out("table=0,priority=1,actions=drop")}, 5s,
+                          [&](const auto&) { order.push_back(3); });
     REQUIRE(bridge.until([&] { return order.size() == 3; }));
     CHECK(order == std::vector<int>{1, 2, 3});
     CHECK(held(bridge).empty());

@@ -1,5 +1,5 @@
-// A switch in memory behind the FlowChannel interface: bundles are atomic, refusals and hangs are made by the test,
-// time is the test's. tests/contract/ovs_flow_channel.cpp holds it to the behaviour of the real one.
+// A switch in memory behind the FlowChannel interface: bundles are carried out at once, refusals and hangs are made by
+// the test, time is the test's. tests/contract/ovs_flow_channel.cpp holds it to the behaviour of the real one.
 #pragma once
 
 #include <algorithm>
@@ -17,10 +17,11 @@ namespace mooring::tests {
 class FakeSwitch {
  public:
   using Flow = ovs::Flow;
+  static constexpr int read_only_table = 254;  // Open vSwitch's own
 
   ovs::DesiredFlows flows;                         // what it holds
   ovs::Meters meters;                              // the same
-  std::function<bool(const Flow&)> refuses;        // additions that it says no to
+  std::function<bool(const Flow&)> refuses;        // additions for which it does not commit a bundle
   bool answers = true;                             // false: it hangs
   std::vector<std::vector<ovs::FlowChange>> seen;  // bundles, also refused ones
   std::vector<ovs::MeterChange> meters_seen;
@@ -69,24 +70,24 @@ class FakeSwitch {
       owner_.pending_.clear();
       owner_.timers_.clear();
     }
-    void apply(std::vector<ovs::FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override {
+    void apply(std::vector<ovs::MeterChange> meters, std::vector<ovs::FlowChange> flows,
+               std::chrono::milliseconds deadline, Applied done) override {
       owner_.request({owner_.now_ + deadline,
-                      [this, changes = std::move(changes), done] { done(owner_.carry_out(changes)); },
+                      [this, meters = std::move(meters), flows = std::move(flows), done] {
+                        ovs::ApplyOutcome outcome;
+                        owner_.carry_out(meters, outcome);
+                        owner_.carry_out(flows, outcome);
+                        done(outcome);
+                      },
                       [done](const Error& why) {
-                        done(ovs::ApplyOutcome{why, {}});
+                        ovs::ApplyOutcome outcome;
+                        outcome.result = why;
+                        done(outcome);
                       }});
     }
     void dump(std::chrono::milliseconds deadline, Dumped done) override {
       owner_.request(
           {owner_.now_ + deadline, [this, done] { done(owner_.all()); }, [done](const Error& why) { done(why); }});
-    }
-    void apply_meters(std::vector<ovs::MeterChange> changes, std::chrono::milliseconds deadline,
-                      Applied done) override {
-      owner_.request({owner_.now_ + deadline,
-                      [this, changes = std::move(changes), done] { done(owner_.carry_out(changes)); },
-                      [done](const Error& why) {
-                        done(ovs::ApplyOutcome{why, {}});
-                      }});
     }
     void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override {
       owner_.request({owner_.now_ + deadline, [this, done] { done(owner_.all_meters()); },
@@ -138,34 +139,45 @@ class FakeSwitch {
     return false;
   }
 
-  ovs::ApplyOutcome carry_out(const std::vector<ovs::FlowChange>& changes) {
-    seen.push_back(changes);
-    ovs::ApplyOutcome outcome;
+  void carry_out(const std::vector<ovs::FlowChange>& changes, ovs::ApplyOutcome& outcome) {
+    if (!changes.empty()) {
+      seen.push_back(changes);
+    }
+    const auto refuse = [&](std::size_t index) {
+      if (outcome.refused.empty()) {
+        outcome.result =
+            Error(Errc::internal, "programming the fake switch: it refused \"" + changes[index].flow.str() + "\"");
+      }
+      outcome.refused.push_back(index);
+    };
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (changes[i].flow.key.table == read_only_table) {  // found out at once: the others go on
+        refuse(i);
+      }
+    }
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const Flow& flow = changes[i].flow;
       const std::uint32_t meter = ovs::meter_of(flow.actions);
       if (changes[i].kind == ovs::FlowChange::Kind::add &&
           ((refuses && refuses(flow)) || (meter != 0 && !meters.contains(meter)))) {
-        outcome.refused.push_back(i);
+        refuse(i);
+        return;
       }
     }
-    if (!outcome.refused.empty()) {
-      outcome.result = Error(Errc::internal, "programming the fake switch: it refused \"" +
-                                                 changes[outcome.refused.front()].flow.str() + "\"");
-      return outcome;
-    }
-    for (const ovs::FlowChange& change : changes) {
-      if (change.kind == ovs::FlowChange::Kind::add) {
-        flows.put(change.flow);
+    outcome.flows_taken = true;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (std::find(outcome.refused.begin(), outcome.refused.end(), i) != outcome.refused.end()) {
+        continue;
+      }
+      if (changes[i].kind == ovs::FlowChange::Kind::add) {
+        flows.put(changes[i].flow);
       } else {
-        flows.erase(change.flow.key);
+        flows.erase(changes[i].flow.key);
       }
     }
-    return outcome;
   }
 
-  ovs::ApplyOutcome carry_out(const std::vector<ovs::MeterChange>& changes) {
-    ovs::ApplyOutcome outcome;
+  void carry_out(const std::vector<ovs::MeterChange>& changes, ovs::ApplyOutcome& outcome) {
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const auto& [kind, meter] = changes[i];
       meters_seen.push_back(changes[i]);
@@ -181,13 +193,12 @@ class FakeSwitch {
           flows.erase(key);
         }
       } else if (meter.rate == 0 || meters.contains(meter.id) != (kind == ovs::MeterChange::Kind::modify)) {
-        outcome.refused.push_back(i);
-        outcome.result = Error(Errc::internal, "programming the fake switch: it refused \"" + meter.str() + "\"");
+        outcome.refused_meters.push_back(i);
+        outcome.meters = Error(Errc::internal, "programming the fake switch: it refused \"" + meter.str() + "\"");
       } else {
         meters.insert_or_assign(meter.id, meter);
       }
     }
-    return outcome;
   }
 
   std::vector<ovs::Meter> all_meters() const {

@@ -202,6 +202,21 @@ TEST_CASE("refused flows are set aside and tried again when they change", "[ovs]
   CHECK(stage.sync->counters().refused == 0);
 }
 
+TEST_CASE("flows that a switch refuses cost no others, whenever it finds out", "[ovs][sync]") {
+  Stage stage;
+  stage.device.refuses = [](const Flow& f) { return f.key.match.ends_with(".5") || f.key.match.ends_with(".7"); };
+  DesiredFlows desired = numbered(0, 9);
+  Flow elsewhere = flow(3);
+  elsewhere.key.table = FakeSwitch::read_only_table;
+  desired.put(elsewhere);
+  stage.sync->replace(desired);
+  stage.device.connect();
+  stage.device.run();
+  CHECK(stage.device.flows.size() == 8);
+  CHECK(stage.sync->counters().refused == 3);
+  CHECK(stage.sync->actual() == stage.device.flows);
+}
+
 TEST_CASE("may_delete is asked at the moment of deletion", "[ovs][sync]") {
   std::set<std::string> absent;
   FlowSync::Options options;
@@ -230,20 +245,18 @@ TEST_CASE("a meter comes before its flows and goes after them", "[ovs][sync]") {
   metered.actions = "meter:5,output:2";
   const Meter meter{5, Meter::Unit::kbps, 1000, 100};
   stage.device.connect();
-  stage.sync->change_meters({meter});
-  stage.sync->change({{FlowChange::Kind::add, metered}});
+  stage.sync->change({{FlowChange::Kind::add, metered}}, {{meter}, {}});
   stage.device.run();
   CHECK(stage.sync->in_line());
   CHECK(stage.device.flows.find(metered.key) != nullptr);
   CHECK(stage.sync->counters().meters == 1);
 
   const Meter faster{5, Meter::Unit::kbps, 2000, 100};
-  stage.sync->change_meters({faster});
+  stage.sync->change({}, {{faster}, {}});
   stage.device.run();
   CHECK(stage.device.meters_seen == std::vector<MeterChange>{{Kind::add, meter}, {Kind::modify, faster}});
 
-  stage.sync->change_meters({}, {5});
-  stage.sync->change({{FlowChange::Kind::remove, metered}});
+  stage.sync->change({{FlowChange::Kind::remove, metered}}, {{}, {5}});
   stage.device.run();
   CHECK(stage.device.meters.contains(5));  // the flow is held, and would go with it
   may = true;
@@ -280,10 +293,22 @@ TEST_CASE("a refused meter is reported, and tried again after a look at the swit
   Stage stage(std::move(options));
   stage.device.connect();
   const Meter bad{5, Meter::Unit::kbps, 0, 0};  // the fake says no to a rate of 0
-  stage.sync->change_meters({bad, {6, Meter::Unit::pktps, 10, 1}});
+  stage.sync->change({}, {{bad, {6, Meter::Unit::pktps, 10, 1}}, {}});
   stage.device.run();
   CHECK(refused == std::vector<Meter>{bad});
   CHECK(stage.sync->in_line());
+  Flow metered = flow(1);
+  metered.actions = "meter:5,output:2";
+  stage.sync->change({{FlowChange::Kind::add, metered}, add(2)}, {{bad}, {}});
+  const auto settled = stage.settled();
+  stage.device.run();
+  REQUIRE(settled->has_value());
+  REQUIRE((*settled)->has_error());  // says what is wrong with the meter, not that the flow has none
+  CHECK_THAT((*settled)->error().message(), Catch::Contains("\"" + bad.str() + "\""));
+  CHECK(stage.device.flows.size() == 1);
+  stage.sync->change({{FlowChange::Kind::remove, metered}});
+  stage.device.run();
+  refused.resize(1);
   CHECK(stage.sync->counters().refused == 1);
   CHECK(stage.device.meters.size() == 1);
   stage.sync->read_back();

@@ -13,19 +13,18 @@ class TimedChannel final : public ovs::FlowChannel {
   TimedChannel(std::unique_ptr<ovs::FlowChannel> channel, Took took)
       : channel_(std::move(channel)), took_(std::move(took)) {}
 
-  void apply(std::vector<ovs::FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override {
-    channel_->apply(std::move(changes), deadline,
-                    [began = Clock::now(), took = took_, done = std::move(done)](ovs::ApplyOutcome outcome) {
-                      if (outcome.result) {
+  void apply(std::vector<ovs::MeterChange> meters, std::vector<ovs::FlowChange> flows,
+             std::chrono::milliseconds deadline, Applied done) override {
+    const bool is_bundle = !flows.empty();
+    channel_->apply(std::move(meters), std::move(flows), deadline,
+                    [is_bundle, began = Clock::now(), took = took_, done = std::move(done)](ovs::ApplyOutcome outcome) {
+                      if (is_bundle && outcome.result) {
                         took(Clock::now() - began);
                       }
                       done(std::move(outcome));
                     });
   }
   void dump(std::chrono::milliseconds deadline, Dumped done) override { channel_->dump(deadline, std::move(done)); }
-  void apply_meters(std::vector<ovs::MeterChange> changes, std::chrono::milliseconds deadline, Applied done) override {
-    channel_->apply_meters(std::move(changes), deadline, std::move(done));
-  }
   void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override {
     channel_->dump_meters(deadline, std::move(done));
   }

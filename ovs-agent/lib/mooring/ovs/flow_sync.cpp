@@ -36,23 +36,18 @@ void FlowSync::replace(DesiredFlows desired) {
   pump();
 }
 
-void FlowSync::change(const std::vector<FlowChange>& changes) {
+void FlowSync::change(const std::vector<FlowChange>& changes, const MeterWishes& meters) {
   ++given_;
+  for (const Meter& meter : meters.desired) {
+    meters_.want(meter);
+  }
+  for (const std::uint32_t id : meters.not_desired) {
+    meters_.drop(id);
+  }
   for (const FlowChange& change : changes) {
     if (change.kind == FlowChange::Kind::add ? desired_.put(change.flow) : desired_.erase(change.flow.key)) {
       touch(change.flow.key);
     }
-  }
-  pump();
-}
-
-void FlowSync::change_meters(const std::vector<Meter>& add, const std::vector<std::uint32_t>& remove) {
-  ++given_;
-  for (const Meter& meter : add) {
-    meters_.want(meter);
-  }
-  for (const std::uint32_t id : remove) {
-    meters_.drop(id);
   }
   pump();
 }
@@ -126,11 +121,11 @@ void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Resu
     return;
   }
   ++counters_.read_backs;
-  meters_.found(*meters);
   actual_.clear();
   for (const FlowEntry& entry : *entries) {
     actual_.put(entry.flow);
   }
+  meters_.found(*meters, actual_);
   if (options_.found) {
     options_.found(actual_);  // still busy: what it changes is part of the difference below
   }
@@ -166,57 +161,35 @@ void FlowSync::pump() {
   if (connected_ && !busy_ && (read_back_wanted_ || !known_)) {
     start_read_back();
   }
-  while (connected_ && known_ && !busy_) {
-    if (send_meters(meters_.additions())) {
-      break;
-    }
-    if (plan_.empty()) {
-      carried_out_ = std::max(carried_out_, plan_covers_);
-      make_plan();
-      if (plan_.empty() && send_meters(meters_.removals(actual_))) {
-        break;
-      }
-      if (plan_.empty()) {
-        carried_out_ = given_;
-        break;
-      }
-    }
-    std::vector<FlowChange> changes = next_bundle();
-    if (changes.empty()) {
-      continue;
-    }
-    busy_ = true;
-    ++counters_.bundles;
-    const auto deadline = options_.request_deadline;
-    auto sent = changes;
-    channel_->apply(std::move(sent), deadline, [this, changes = std::move(changes)](const ApplyOutcome& outcome) {
-      on_applied(changes, outcome);
-    });
+  while (connected_ && known_ && !busy_ && send_next()) {
   }
   answer_waiters();
   tell_in_line();
 }
 
 // False if there is nothing to send.
-bool FlowSync::send_meters(const std::vector<MeterChange>& changes) {
-  if (changes.empty()) {
+bool FlowSync::send_next() {
+  std::vector<MeterChange> meters = meters_.changes();
+  std::vector<FlowChange> flows;
+  if (meters.size() < FlowChannel::max_bundle) {  // else there are more, and flows name them
+    if (plan_.empty()) {
+      carried_out_ = std::max(carried_out_, plan_covers_);
+      make_plan();
+    }
+    flows = next_bundle();
+  }
+  if (meters.empty() && flows.empty()) {
+    carried_out_ = given_;
     return false;
   }
   busy_ = true;
-  channel_->apply_meters(changes, options_.request_deadline, [this, changes](const ApplyOutcome& outcome) {
-    busy_ = false;
-    if (!outcome.result && outcome.refused.empty()) {
-      distrust();
-      return;
-    }
-    meters_.sent(changes, outcome);
-    for (const std::size_t index : outcome.refused) {
-      if (options_.meter_refused) {
-        options_.meter_refused(changes[index].meter, outcome.result.error());
-      }
-    }
-    pump();
-  });
+  counters_.bundles += flows.empty() ? 0U : 1U;
+  auto meters_to_send = meters;
+  auto flows_to_send = flows;
+  channel_->apply(std::move(meters_to_send), std::move(flows_to_send), options_.request_deadline,
+                  [this, meters = std::move(meters), flows = std::move(flows)](const ApplyOutcome& outcome) {
+                    on_applied(meters, flows, outcome);
+                  });
   return true;
 }
 
@@ -262,46 +235,61 @@ std::vector<FlowChange> FlowSync::next_bundle() {
   return additions;
 }
 
-void FlowSync::on_applied(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome) {
+void FlowSync::on_applied(const std::vector<MeterChange>& meters, const std::vector<FlowChange>& flows,
+                          const ApplyOutcome& outcome) {
   busy_ = false;
-  if (outcome.result) {
-    note(changes);
-  } else if (!outcome.refused.empty()) {
-    set_aside(changes, outcome);
-  } else {
+  if (!outcome.result && outcome.refused.empty()) {
     distrust();
     return;
+  }
+  meters_.sent(meters, outcome);
+  std::set<std::uint32_t> without;
+  for (const std::size_t index : outcome.refused_meters) {
+    without.insert(meters[index].meter.id);
+    if (options_.meter_refused) {
+      options_.meter_refused(meters[index].meter, outcome.meters.error());
+    }
+  }
+  std::vector<bool> refused(flows.size());
+  for (const std::size_t index : outcome.refused) {
+    refused[index] = true;
+    const Flow& flow = flows[index].flow;
+    const bool for_its_meter = without.contains(meter_of(flow.actions));
+    set_aside(flow, for_its_meter ? outcome.meters.error() : outcome.result.error());
+  }
+  for (std::size_t i = flows.size(); i-- > 0;) {
+    if (refused[i]) {
+      continue;
+    }
+    if (outcome.flows_taken) {
+      note(flows[i]);
+    } else {
+      plan_.push_back(flows[i].flow.key);  // its head: the last one comes first
+    }
   }
   pump();
 }
 
-void FlowSync::note(const std::vector<FlowChange>& changes) {
-  for (const FlowChange& change : changes) {
-    if (change.kind == FlowChange::Kind::add) {
-      actual_.put(change.flow);
-      ++counters_.added;
-    } else {
-      actual_.erase(change.flow.key);
-      ++counters_.removed;
-    }
+void FlowSync::note(const FlowChange& change) {
+  const Flow* before = actual_.find(change.flow.key);
+  if (before != nullptr) {
+    meters_.flow_went(*before);
+  }
+  if (change.kind == FlowChange::Kind::add) {
+    meters_.flow_came(change.flow);
+    actual_.put(change.flow);
+    ++counters_.added;
+  } else {
+    actual_.erase(change.flow.key);
+    ++counters_.removed;
   }
 }
 
-// The bundle changed nothing. Its bad flows are left out; the others go back to the head of the plan.
-void FlowSync::set_aside(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome) {
-  std::vector<bool> bad(changes.size());
-  for (const std::size_t index : outcome.refused) {
-    const Flow& flow = changes[index].flow;
-    bad[index] = true;
-    refused_.insert_or_assign(flow.key, outcome.result.error());
-    if (options_.refused) {
-      options_.refused(flow, outcome.result.error());
-    }
-  }
-  for (std::size_t i = changes.size(); i-- > 0;) {
-    if (!bad[i]) {
-      plan_.push_back(changes[i].flow.key);
-    }
+// It is left out until it changes or the switch is read back.
+void FlowSync::set_aside(const Flow& flow, const Error& why) {
+  refused_.insert_or_assign(flow.key, why);
+  if (options_.refused) {
+    options_.refused(flow, why);
   }
 }
 

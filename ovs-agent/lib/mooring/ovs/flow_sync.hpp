@@ -3,8 +3,8 @@
 // On every (re)connect the switch is read back and the difference sent, additions before deletions, in bundles of at
 // most 1,000. Later changes are sent as they are given. A flow is deleted only if `may_delete` agrees, whoever made it.
 // A flow that the switch refuses is left out, reported and tried again when it changes or after the next read-back; it
-// never stops the others. Meters go into the switch before the flows and out of it after them, once no flow in it names
-// them.
+// never stops the others. Meters go into the switch before the flows, in the same message stream without a wait between
+// them, and out of it after them, once no flow in it names them.
 //
 // Threading: one thread, the owner's; callbacks come on it too.
 #pragma once
@@ -46,6 +46,11 @@ class FlowSync {
     std::function<void(const DesiredFlows& actual)> found;
   };
 
+  struct MeterWishes {
+    std::vector<Meter> desired;
+    std::vector<std::uint32_t> not_desired;  // ids
+  };
+
   struct Counters {
     std::uint64_t connects = 0, read_backs = 0, bundles = 0;
     std::uint64_t added = 0, removed = 0;  // flows, past a barrier
@@ -64,11 +69,8 @@ class FlowSync {
   // The whole desired state.
   void replace(DesiredFlows desired);
   // A part of it: `add` desires the flow, `remove` no longer desires its key. Sent in the order "adds, then removes"
-  // of all that is pending.
-  void change(const std::vector<FlowChange>& changes);
-  // Desires these meters, and no longer those. A flow that names a meter is given after it: a flow whose meter is not
-  // there is refused.
-  void change_meters(const std::vector<Meter>& add, const std::vector<std::uint32_t>& remove = {});
+  // of all that is pending. Meters come with the flows that name them, so that they are sent with them.
+  void change(const std::vector<FlowChange>& changes, const MeterWishes& meters = {});
   const Meters& desired_meters() const { return meters_.desired(); }
   const DesiredFlows& desired() const { return desired_; }
   // What the switch was last known to hold; empty until the first read-back.
@@ -107,13 +109,14 @@ class FlowSync {
   void on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters);
   void touch(const FlowKey& key);
   void pump();
-  bool send_meters(const std::vector<MeterChange>& changes);
+  bool send_next();
   void make_plan();
   std::vector<FlowChange> next_bundle();
   std::optional<FlowChange> step_for(const FlowKey& key);
-  void on_applied(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome);
-  void note(const std::vector<FlowChange>& changes);
-  void set_aside(const std::vector<FlowChange>& changes, const ApplyOutcome& outcome);
+  void on_applied(const std::vector<MeterChange>& meters, const std::vector<FlowChange>& flows,
+                  const ApplyOutcome& outcome);
+  void note(const FlowChange& change);
+  void set_aside(const Flow& flow, const Error& why);
   void distrust();
   void tell_in_line();
   void answer_waiters();

@@ -181,7 +181,7 @@ class OpenFlow::Connection {
       heard_ = Clock::now();
       probe_xid_ = 0;
       if (exchange_) {
-        if (auto answer = exchange_->on_message(of_.get(), message)) {
+        if (auto answer = exchange_->on_message(message)) {
           deliver_(std::move(*answer));
           exchange_.reset();
         }
@@ -263,13 +263,14 @@ OpenFlow::OpenFlow(std::string target, Post post, Callbacks callbacks)
 
 OpenFlow::~OpenFlow() = default;
 
-void OpenFlow::apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) {
-  const std::size_t size = changes.size();
-  OpenFlowRequest request{ApplyRequest{std::move(changes), std::move(done)}, Clock::now() + deadline};
-  if (size > max_bundle) {
+void OpenFlow::apply(std::vector<MeterChange> meters, std::vector<FlowChange> flows, std::chrono::milliseconds deadline,
+                     Applied done) {
+  const std::size_t most = std::max(meters.size(), flows.size());
+  const std::string what = fmt::format("programming {} flows and {} meters at once", flows.size(), meters.size());
+  OpenFlowRequest request{ApplyRequest{std::move(meters), std::move(flows), std::move(done)}, Clock::now() + deadline};
+  if (most > max_bundle) {
     connection_->refuse(std::move(request),
-                        Error(Errc::too_large, fmt::format("programming {} flows in one bundle: at most {} are allowed",
-                                                           size, max_bundle)));
+                        Error(Errc::too_large, fmt::format("{}: at most {} of each are allowed", what, max_bundle)));
     return;
   }
   connection_->submit(std::move(request));
@@ -277,18 +278,6 @@ void OpenFlow::apply(std::vector<FlowChange> changes, std::chrono::milliseconds 
 
 void OpenFlow::dump(std::chrono::milliseconds deadline, Dumped done) {
   connection_->submit(OpenFlowRequest{DumpRequest{std::move(done)}, Clock::now() + deadline});
-}
-
-void OpenFlow::apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) {
-  const std::size_t size = changes.size();
-  OpenFlowRequest request{MeterRequest{std::move(changes), std::move(done)}, Clock::now() + deadline};
-  if (size > max_bundle) {
-    connection_->refuse(
-        std::move(request),
-        Error(Errc::too_large, fmt::format("programming {} meters at once: at most {} are allowed", size, max_bundle)));
-    return;
-  }
-  connection_->submit(std::move(request));
 }
 
 void OpenFlow::dump_meters(std::chrono::milliseconds deadline, MetersDumped done) {

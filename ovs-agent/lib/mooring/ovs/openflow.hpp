@@ -33,10 +33,13 @@ struct FlowEntry {
 };
 
 struct ApplyOutcome {
-  Result<void> result = ok();
-  // Indexes into the changes of those that the switch refused (the error names the first). None: nothing was refused,
+  Result<void> result = ok();  // of the flows, and of the connection
+  // Indexes into the flows of those that the switch refused (the error names the first). None: nothing was refused,
   // the failure is the connection's.
   std::vector<std::size_t> refused;
+  bool flows_taken = false;    // the flows that it did not refuse are in; false: none is
+  Result<void> meters = ok();  // names the first that was refused
+  std::vector<std::size_t> refused_meters;
 };
 
 // How FlowSync reaches a switch: OpenFlow in programs, a fake in tests.
@@ -51,14 +54,15 @@ class FlowChannel {
   };
 
   virtual ~FlowChannel() = default;
-  // One atomic, ordered bundle: all of it, or nothing and the flows that were refused. Done = behind a barrier.
-  // At most max_bundle changes, else too_large. `unavailable` at once when not connected; `timeout`.
-  virtual void apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) = 0;
+  // The meters one after the other, each by itself (OVS takes none in a bundle), then the flows as one ordered bundle:
+  // sent as one, answered once, because a switch that is adding a port takes milliseconds for each answer. What it does
+  // not refuse is carried out, the flows at one moment; a flow whose meter it refused is refused too. If it refuses to
+  // commit (a full table), no flow is in. Deleting a meter deletes the flows that name it. Done = behind a barrier.
+  // At most max_bundle of each, else too_large. `unavailable` at once when not connected; `timeout`.
+  virtual void apply(std::vector<MeterChange> meters, std::vector<FlowChange> flows, std::chrono::milliseconds deadline,
+                     Applied done) = 0;
   // All flows of all tables.
   virtual void dump(std::chrono::milliseconds deadline, Dumped done) = 0;
-  // One after the other, each by itself: OVS takes no meters in a bundle. What was not refused is carried out. Done =
-  // behind a barrier. Deleting a meter deletes the flows that name it. At most max_bundle changes, else too_large.
-  virtual void apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) = 0;
   virtual void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) = 0;
   // Runs `f` on the owner's thread after `delay`.
   virtual void after(std::chrono::milliseconds delay, std::function<void()> f) = 0;
@@ -74,9 +78,9 @@ class OpenFlow final : public FlowChannel {
   OpenFlow(const OpenFlow&) = delete;
   OpenFlow& operator=(const OpenFlow&) = delete;
 
-  void apply(std::vector<FlowChange> changes, std::chrono::milliseconds deadline, Applied done) override;
+  void apply(std::vector<MeterChange> meters, std::vector<FlowChange> flows, std::chrono::milliseconds deadline,
+             Applied done) override;
   void dump(std::chrono::milliseconds deadline, Dumped done) override;
-  void apply_meters(std::vector<MeterChange> changes, std::chrono::milliseconds deadline, Applied done) override;
   void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override;
   void after(std::chrono::milliseconds delay, std::function<void()> f) override;
 
