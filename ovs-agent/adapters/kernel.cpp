@@ -29,6 +29,8 @@ net::IpAddress own_address(net::Family family) {
 net::IpAddress next_hop(net::Family family) {
   return address(family == net::Family::v4 ? host_gateway : host_gateway6);
 }
+constexpr std::chrono::seconds address_memory{5};  // a node has as many addresses to go through as it has pods
+
 int whole_length(net::Family family) {
   return family == net::Family::v4 ? 32 : 128;
 }
@@ -145,19 +147,35 @@ Result<void> Kernel::delete_tap(const std::string& netns, const Attachment& atta
                 : Result<void>(socket.error());
 }
 
-Result<std::uint32_t> Kernel::mtu_at(net::Ipv4Address address) {
-  const auto addresses = socket_.list_addresses();
+Result<int> Kernel::link_at(net::Ipv4Address address) {
+  const auto now = std::chrono::steady_clock::now();
+  if (address == looked_up_.address && now < looked_up_.until) {
+    return looked_up_.link;
+  }
+  const auto addresses = socket_.list_addresses();  // those of all links
   if (!addresses) {
     return addresses.error();
   }
   for (const auto& known : *addresses) {
     if (known.address.address == net::IpAddress(address)) {
-      const auto link = socket_.find_link(known.link_index);
-      return link ? Result<std::uint32_t>(link->mtu_bytes) : link.error();
+      looked_up_ = {address, known.link_index, now + address_memory};
+      return known.link_index;
     }
   }
   return Error(Errc::not_found, fmt::format("no interface has the VTEP {}", address.str()),
                "give it to one, or change --vtep");
+}
+
+Result<std::uint32_t> Kernel::mtu_at(net::Ipv4Address address) {
+  const auto index = link_at(address);
+  if (!index) {
+    return index.error();
+  }
+  const auto link = socket_.find_link(*index);
+  if (!link) {
+    looked_up_ = {};
+  }
+  return link ? Result<std::uint32_t>(link->mtu_bytes) : link.error();
 }
 
 Result<bool> Kernel::ensure_host_interface() {
@@ -260,32 +278,38 @@ Result<void> Kernel::set_host_routes(const std::map<net::IpAddress, std::uint32_
     if (!done && !first) {
       first = done.error();
     }
-    return done.has_value();
   };
   for (const auto& [to, mtu_bytes] : routes) {
-    if (!to.is_v4() && !has_ipv6_) {
-      continue;
-    }
-    const auto known = routes_.find(to);
-    if ((known == routes_.end() || known->second != mtu_bytes) &&
-        keep(socket_.replace_route(host_route(to, mtu_bytes, host_link_)))) {
-      routes_[to] = mtu_bytes;
-    }
+    keep(set_host_route(to, mtu_bytes));
   }
-  for (auto known = routes_.begin(); known != routes_.end();) {
-    if (routes.contains(known->first)) {
-      ++known;
-      continue;
-    }
-    const auto done = socket_.delete_route(host_route(known->first, known->second, host_link_));
-    if (done || done.error().code() == Errc::not_found) {
-      known = routes_.erase(known);
-    } else {
-      keep(done);
-      ++known;
+  const auto known = routes_;
+  for (const auto& [to, mtu_bytes] : known) {
+    if (!routes.contains(to)) {
+      keep(set_host_route(to, std::nullopt));
     }
   }
   return first ? Result<void>(*first) : ok();
+}
+
+Result<void> Kernel::set_host_route(net::IpAddress to, std::optional<std::uint32_t> mtu_bytes) {
+  const auto known = routes_.find(to);
+  const bool there = known != routes_.end();
+  if (host_link_ == 0 || (!to.is_v4() && !has_ipv6_) || (mtu_bytes ? there && known->second == *mtu_bytes : !there)) {
+    return ok();
+  }
+  if (mtu_bytes) {
+    const auto done = socket_.replace_route(host_route(to, *mtu_bytes, host_link_));
+    if (done) {
+      routes_[to] = *mtu_bytes;
+    }
+    return done;
+  }
+  const auto done = socket_.delete_route(host_route(to, known->second, host_link_));
+  if (!done && done.error().code() != Errc::not_found) {
+    return done;
+  }
+  routes_.erase(known);
+  return ok();
 }
 
 bool Kernel::namespace_alive(const std::string& path) const {

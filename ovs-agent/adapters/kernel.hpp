@@ -25,6 +25,7 @@ class Kernel final : public KernelPort {
   Result<std::uint32_t> mtu_at(net::Ipv4Address address) override;
   void sweep_retired_links() override { retired_links_.sweep(); }
   Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) override;
+  Result<void> set_host_route(net::IpAddress to, std::optional<std::uint32_t> mtu_bytes) override;
   bool namespace_alive(const std::string& path) const override;
   bool alive(const AddBegun& add) const override;
   std::uint64_t started(std::int32_t pid) const override;
@@ -38,6 +39,13 @@ class Kernel final : public KernelPort {
   Result<bool> ensure_host_interface();
 
  private:
+  struct LookedUp {
+    net::Ipv4Address address;
+    int link = 0;
+    std::chrono::steady_clock::time_point until{};
+  };
+
+  Result<int> link_at(net::Ipv4Address address);
   Result<bool> ensure_addresses(net::Family family);
   void prepare_ipv6();
 
@@ -46,6 +54,7 @@ class Kernel final : public KernelPort {
   int host_link_ = 0;  // index of mooring0
   bool has_ipv6_ = false;
   std::map<net::IpAddress, std::uint32_t> routes_;
+  LookedUp looked_up_;  // where the VTEP was lately
 };
 
 }  // namespace mooring::agent

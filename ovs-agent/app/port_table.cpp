@@ -6,6 +6,12 @@
 
 namespace mooring::agent {
 
+namespace {
+
+constexpr const char* attachment_id = "mooring.attachment";
+
+}  // namespace
+
 PortTable::PortTable(NodeState& state, FlowProgram& flows, KernelPort& kernel)
     : state_(state), flows_(flows), kernel_(kernel) {}
 
@@ -18,37 +24,48 @@ void PortTable::ovsdb_changed(std::shared_ptr<const ovs::OvsdbState> ovsdb) {
   }
   const bool first = !state_.ovsdb_read;
   state_.ovsdb_read = true;
-  std::set<Attachment> seen;
-  if (const auto* bridge = state_.ovsdb->bridge(integration_bridge)) {
-    const auto* former = before->bridge(integration_bridge);
-    for (const auto& [name, interface] : bridge->interfaces) {
-      const auto attachment = interface->external_ids.find("mooring.attachment");
-      if (attachment == interface->external_ids.end()) {
+  const auto* former = before->bridge(integration_bridge);
+  const auto* bridge = state_.ovsdb->bridge(integration_bridge);
+  std::set<std::string> changed_rows;
+  static const ovs::OvsBridge none;
+  for (const auto& [name, interface] : (bridge == nullptr ? none : *bridge).interfaces) {
+    if (!first && former != nullptr) {
+      const auto old = former->interfaces.find(name);
+      if (old != former->interfaces.end() && old->second == interface) {
         continue;
       }
-      if (const auto parsed = ipam_api::parse_attachment(attachment->second)) {
-        seen.insert(*parsed);
-      }
-      const auto old = former == nullptr ? decltype(former->interfaces.begin()){} : former->interfaces.find(name);
-      const bool same = former != nullptr && old != former->interfaces.end() && old->second == interface;
-      if (!same || first) {
-        row_seen(name, *interface);
-      }
+    }
+    changed_rows.insert(name);
+    if (interface->external_ids.contains(attachment_id)) {
+      row_seen(name, *interface);
     }
   }
   std::vector<Attachment> gone;
   for (const auto& [attachment, port] : state_.ports.all()) {
-    if (port.in_ovsdb && !seen.contains(attachment)) {
+    if (port.in_ovsdb && !has_row(attachment, port.interface, changed_rows)) {
       gone.push_back(attachment);
     }
   }
   rows_gone(gone);
-  std::erase_if(state_.detached, [&](const auto& item) { return !seen.contains(item.first); });
+  std::erase_if(state_.detached, [&](const auto& item) {
+    return bridge == nullptr || !bridge->interfaces.contains(agent_api::host_interface_name(item.first));
+  });
   if (first) {
     flows_.knowledge_grew();
+    sync_host_routes(false);
   }
-  sync_host_routes(false);
   state_.changed.notify();
+}
+
+// A row that did not change is that of the port that it was.
+bool PortTable::has_row(const Attachment& attachment, const std::string& interface,
+                        const std::set<std::string>& changed_rows) const {
+  const auto* row = state_.ovsdb->interface(integration_bridge, interface);
+  if (row == nullptr || !changed_rows.contains(interface)) {
+    return row != nullptr;
+  }
+  const auto id = row->external_ids.find(attachment_id);
+  return id != row->external_ids.end() && id->second == attachment.str();
 }
 
 void PortTable::rows_gone(const std::vector<Attachment>& gone) {
@@ -118,7 +135,14 @@ void PortTable::row_seen(const std::string& name, const ovs::OvsInterface& inter
 
 void PortTable::directory_changed(const directory::Changes& changes) {
   flows_.directory_changed(changes);
-  sync_host_routes(false);
+  if (changes.completeness) {
+    sync_host_routes(false);
+  }
+  for (const PortKey key : changes.ports) {  // a snapshot names them all
+    if (!state_.ports.at(key).empty()) {
+      sync_host_route(key.address);
+    }
+  }
   state_.changed.notify();
 }
 
@@ -206,19 +230,38 @@ void PortTable::use_ofport(const Attachment& attachment, std::uint32_t ofport) {
   changed(*port);
 }
 
+// Networks may overlap: the lowest VNI is the host's.
+std::optional<std::uint32_t> PortTable::host_route_to(net::IpAddress address) const {
+  for (const LocalPort* port : state_.ports.at(address)) {
+    if (gate_of(*port, state_.directory).open) {
+      return port->record.mtu_bytes;
+    }
+  }
+  return std::nullopt;
+}
+
 void PortTable::sync_host_routes(bool read_back) {
   if (!state_.bridges_ready) {
     return;
   }
   std::map<net::IpAddress, std::uint32_t> routes;
   for (const auto& [attachment, port] : state_.ports.all()) {
-    if (gate_of(port, state_.directory).open) {
-      for (const PortKey key : port.record.keys()) {
-        routes[key.address] = port.record.mtu_bytes;
+    for (const PortKey key : port.record.keys()) {
+      if (const auto mtu_bytes = host_route_to(key.address)) {
+        routes.emplace(key.address, *mtu_bytes);
       }
     }
   }
-  const auto set = kernel_.set_host_routes(routes, read_back);
+  routes_were_set(kernel_.set_host_routes(routes, read_back));
+}
+
+void PortTable::sync_host_route(net::IpAddress address) {
+  if (state_.bridges_ready) {
+    routes_were_set(kernel_.set_host_route(address, host_route_to(address)));
+  }
+}
+
+void PortTable::routes_were_set(const Result<void>& set) {
   const std::string problem = set ? "" : set.error().text();
   if (problem != last_route_error_ && !problem.empty()) {
     spdlog::error("the host's routes to its pods: {}", problem);
@@ -235,7 +278,9 @@ void PortTable::look_again() {
 
 void PortTable::changed(const LocalPort& port) {
   flows_.port_changed(port);
-  sync_host_routes(false);
+  for (const PortKey key : port.record.keys()) {
+    sync_host_route(key.address);
+  }
 }
 
 }  // namespace mooring::agent

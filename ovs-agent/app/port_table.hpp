@@ -41,9 +41,14 @@ class PortTable {
   void look_again();
 
  private:
+  bool has_row(const Attachment& attachment, const std::string& interface,
+               const std::set<std::string>& changed_rows) const;
   void rows_gone(const std::vector<Attachment>& gone);
   void row_seen(const std::string& name, const ovs::OvsInterface& interface);
   void changed(const LocalPort& port);
+  std::optional<std::uint32_t> host_route_to(net::IpAddress address) const;
+  void sync_host_route(net::IpAddress address);
+  void routes_were_set(const Result<void>& set);
 
   NodeState& state_;
   FlowProgram& flows_;

@@ -67,6 +67,8 @@ class KernelPort {
   // Exactly these routes, each to one address, lead to local pods; value: MTU in bytes, 0 = the link's. `read_back`: do
   // not trust what we remember of them.
   virtual Result<void> set_host_routes(const std::map<net::IpAddress, std::uint32_t>& routes, bool read_back) = 0;
+  // The same for one address alone; none: no route.
+  virtual Result<void> set_host_route(net::IpAddress to, std::optional<std::uint32_t> mtu_bytes) = 0;
   // Does the path lead to a network namespace that lives?
   virtual bool namespace_alive(const std::string& path) const = 0;
   // Does the namespace have an interface of that name?

@@ -37,29 +37,52 @@ void read_bridge(void* aux, const mo_db_bridge* row) {
   static_cast<Reading*>(aux)->state.bridges.emplace(row->name, std::move(bridge));
 }
 
-void read_interface(void* aux, const mo_db_interface* row) {
-  auto& reading = *static_cast<Reading*>(aux);
+std::optional<std::uint32_t> ofport_of(const mo_db_interface& row) {
+  return row.has_ofport && row.ofport >= 0 ? std::optional(static_cast<std::uint32_t>(row.ofport)) : std::nullopt;
+}
+
+bool is_same(const StringMap& map, const mo_pair* pairs, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto found = map.find(std::string_view(pairs[i].key));
+    if (found == map.end() || found->second != pairs[i].value) {
+      return false;
+    }
+  }
+  return map.size() == n;
+}
+
+// Of a thousand rows one has changed: the others are compared, not copied.
+bool is_same(const OvsInterface& interface, const mo_db_interface& row) {
+  return interface.name == row.name && interface.port == row.port && interface.type == row.type &&
+         interface.ofport == ofport_of(row) && interface.error == row.error && interface.mac_in_use == row.mac_in_use &&
+         is_same(interface.external_ids, row.external_ids, row.n_external_ids) &&
+         is_same(interface.options, row.options, row.n_options);
+}
+
+OvsInterface interface_of(const mo_db_interface* row) {
   OvsInterface interface;
   interface.name = row->name;
   interface.port = row->port;
   interface.type = row->type;
-  if (row->has_ofport && row->ofport >= 0) {
-    interface.ofport = static_cast<std::uint32_t>(row->ofport);
-  }
+  interface.ofport = ofport_of(*row);
   interface.error = row->error;
   interface.mac_in_use = row->mac_in_use;
   interface.external_ids = map_from(row->external_ids, row->n_external_ids);
   interface.options = map_from(row->options, row->n_options);
+  return interface;
+}
 
+void read_interface(void* aux, const mo_db_interface* row) {
+  auto& reading = *static_cast<Reading*>(aux);
   std::shared_ptr<const OvsInterface> value;
   if (const OvsBridge* bridge = reading.before.bridge(row->bridge)) {
-    const auto old = bridge->interfaces.find(interface.name);
-    if (old != bridge->interfaces.end() && *old->second == interface) {
+    const auto old = bridge->interfaces.find(std::string_view(row->name));
+    if (old != bridge->interfaces.end() && is_same(*old->second, *row)) {
       value = old->second;
     }
   }
   if (!value) {
-    value = std::make_shared<const OvsInterface>(std::move(interface));
+    value = std::make_shared<const OvsInterface>(interface_of(row));
   }
   reading.state.bridges[row->bridge].interfaces.insert_or_assign(value->name, value);
 }
