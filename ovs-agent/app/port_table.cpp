@@ -230,10 +230,11 @@ void PortTable::use_ofport(const Attachment& attachment, std::uint32_t ofport) {
   changed(*port);
 }
 
-// Networks may overlap: the lowest VNI is the host's.
+// Networks may overlap: the lowest VNI is the host's. Not before the port's row is there: vswitchd goes through its
+// routing table at every change of the kernel's, and the ADD would wait for that before it waits for the port.
 std::optional<std::uint32_t> PortTable::host_route_to(net::IpAddress address) const {
   for (const LocalPort* port : state_.ports.at(address)) {
-    if (gate_of(*port, state_.directory).open) {
+    if (port->in_ovsdb && gate_of(*port, state_.directory).open) {
       return port->record.mtu_bytes;
     }
   }

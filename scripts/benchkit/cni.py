@@ -4,6 +4,7 @@ import os
 import re
 import statistics
 import tempfile
+import time
 
 from benchkit.common import PEER_DIR, ROOT, BenchError, build, machine, percentile, print_table, run, say
 
@@ -73,9 +74,64 @@ def print_breakdown(report, command):
     return means
 
 
+def left_behind(lab_name):
+    """Ports of br-int and links that are still there."""
+    ports = [name for name in lab(lab_name, "exec", "h1", "ovs-vsctl", "list-ports", "br-int").split() if name.startswith("mox")]
+    links = [line for line in lab(lab_name, "exec", "h1", "ip", "-br", "link").splitlines() if line.startswith("mox")]
+    return len(ports) + len(links)
+
+
+def up_and_down(stage, name, options, number):
+    """Seconds until all are up, until all DELs have returned, and, of ours, until nothing of them is left."""
+    report = measure_round(stage, name, CALLERS[-1], options.pods, f"pods{number}")
+    ended = time.monotonic()
+    while name == OURS and left_behind(stage[0]):
+        time.sleep(0.2)
+        if time.monotonic() - ended > 60:
+            raise BenchError("a minute after their DELs, ports or links of pods are left")
+    return report["add"]["seconds"], report["del"]["seconds"], time.monotonic() - ended
+
+
+def bench_pods(options):
+    """As many pods as a host may have, all at once, beside the peer."""
+    build_folder = os.path.realpath(options.build) if options.build else build(TARGETS)
+    say("starting a lab of one host")
+    lab(options.lab, "down")
+    lab(options.lab, "up", "--hosts", "1", "--gateways", "0", "--phys", "0", "--build", build_folder)
+    took = {name: [] for name in CONFIGURATIONS}
+    with tempfile.TemporaryDirectory(prefix="mooring-bench-") as folder:
+        stage = (options.lab, folder, build_folder)
+        write_configurations(folder)
+        try:
+            for number in range(options.rounds):
+                for name in CONFIGURATIONS:
+                    say(f"round {number + 1} of {options.rounds}: {options.pods} pods by {name}")
+                    took[name].append(up_and_down(stage, name, options, number))
+        finally:
+            if not options.keep:
+                lab(options.lab, "down")
+    medians = {name: [statistics.median(column) for column in zip(*rounds)] for name, rounds in took.items()}
+    print(f"{machine()}; {options.pods} pods, {CALLERS[-1]} callers, medians of {options.rounds} rounds\n")
+    rows = [[label, f"{medians[OURS][i]:.2f}", f"{medians[PEER][i]:.2f}" if i < 2 else ""]
+            for i, label in enumerate(["up: seconds", "down: seconds", "until no port and link is left: seconds more"])]
+    print_table(["", OURS, PEER], rows)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({name: {"up_down_gone_seconds": rounds} for name, rounds in took.items()}, file, indent=2)
+
+
+def write_configurations(folder):
+    for name, configuration in CONFIGURATIONS.items():
+        with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+            json.dump(configuration, file)
+
+
 def bench_cni(options):
     if not os.path.exists(f"{PEER_DIR}/bridge"):
         raise BenchError(f"{PEER_DIR}/bridge is missing: run scripts/deps")
+    if options.pods:
+        bench_pods(options)
+        return
     build_folder = os.path.realpath(options.build) if options.build else build(TARGETS)
     say("starting a lab of one host")
     lab(options.lab, "down")
@@ -83,9 +139,7 @@ def bench_cni(options):
     reports = {name: {callers: [] for callers in CALLERS} for name in CONFIGURATIONS}
     with tempfile.TemporaryDirectory(prefix="mooring-bench-") as folder:
         stage = (options.lab, folder, build_folder)
-        for name, configuration in CONFIGURATIONS.items():
-            with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
-                json.dump(configuration, file)
+        write_configurations(folder)
         try:
             for name in CONFIGURATIONS:  # files into the page cache, the bridge made
                 measure_round(stage, name, 1, 4, "warm")
