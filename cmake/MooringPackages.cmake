@@ -61,6 +61,9 @@ mooring_package(agent
  Bridges, tunnels and flows of the overlay, and the ports of the node's containers.")
 install(TARGETS mooring-agent DESTINATION sbin COMPONENT agent)
 install(FILES ovs-agent/packaging/mooring-agent.service DESTINATION /lib/systemd/system COMPONENT agent)
+install(FILES ovs-agent/packaging/mooring-replay.service DESTINATION /lib/systemd/system COMPONENT agent)
+install(FILES ovs-agent/packaging/vswitchd-wants-replay.conf DESTINATION /lib/systemd/system/ovs-vswitchd.service.d
+  RENAME mooring.conf COMPONENT agent)
 install(FILES ovs-agent/packaging/agent.conf DESTINATION /etc/mooring COMPONENT agent)
 
 mooring_package(cni

@@ -1,5 +1,6 @@
 #include "ovs-agent/config.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <unistd.h>
@@ -119,6 +120,14 @@ void understand(const Options& options, Config& config) {
 
 }  // namespace
 
+WorkingSet::Settings destination_settings(const Config& config) {
+  WorkingSet::Settings settings;
+  settings.capacity = config.max_destinations;
+  settings.idle = std::chrono::seconds(config.destination_idle_seconds);
+  settings.protect = std::min(settings.protect, settings.idle / 2);
+  return settings;
+}
+
 std::optional<Config> read_config(int argc, const char* const* argv, int& exit_code) {
   Options options;
   Config config;
@@ -170,6 +179,12 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
   doctor->fallthrough();  // the options above may stand behind it
   doctor->footer(
       "Give it the agent's own --config. Exit code: 0 all right, 1 something to look at, 2 something broken.");
+  auto* replay = app.add_subcommand("replay", "programs the flows from what is on the disk, and ends");
+  replay->fallthrough();
+  replay->footer(
+      "For a node whose ovs-vswitchd was started again while its agent is dead. Give it the agent's own --config. "
+      "While "
+      "an agent runs it does nothing. Exit code: 0 all right, 1 the flows are not in place.");
   std::string format;
   doctor->add_option("-o,--output", format, "table or json")
       ->default_val("table")
@@ -177,6 +192,7 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
   try {
     app.parse(argc, argv);
     config.doctor = doctor->parsed() ? format : "";
+    config.replay = replay->parsed();
     understand(options, config);
   } catch (const CLI::ParseError& error) {
     exit_code = app.exit(error) == 0 ? 0 : 2;  // --help and --version are no mistakes

@@ -9,6 +9,7 @@
 #include "mooring/http/endpoint.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/net/address.hpp"
+#include "ovs-agent/domain/working_set.hpp"
 
 namespace mooring::agent {
 
@@ -34,12 +35,16 @@ struct Config {
   std::uint32_t block_size = 0;
   std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
   std::string log_level;
-  std::string doctor;  // "table", "json": look the node over and end; "": be the agent
+  std::string doctor;   // "table", "json": look the node over and end; "": be the agent
+  bool replay = false;  // program the flows from the disk and end
 
   std::string underlay_state() const { return state_dir + "/underlay.json"; }
+  std::string destinations() const { return state_dir + "/destinations"; }
   std::string controller_heard() const { return state_dir + "/controller-heard"; }
   std::string checkpoint() const { return state_dir + "/directory"; }
 };
+
+WorkingSet::Settings destination_settings(const Config& config);
 
 // None: the program has nothing more to do (--help, --version, a mistake) and `exit_code` says how it ended; what is to
 // be said is on stdout or stderr already.

@@ -22,6 +22,7 @@
 #include "ovs-agent/adapters/journal_file.hpp"
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
+#include "ovs-agent/adapters/remembered_destinations.hpp"
 #include "ovs-agent/adapters/switch_trace.hpp"
 #include "ovs-agent/adapters/views.hpp"
 #include "ovs-agent/app/destinations.hpp"
@@ -30,9 +31,11 @@
 #include "ovs-agent/app/path_trace.hpp"
 #include "ovs-agent/app/reconciler.hpp"
 #include "ovs-agent/app/repairs.hpp"
+#include "ovs-agent/app/tunnel_peers.hpp"
 #include "ovs-agent/config.hpp"
 #include "ovs-agent/doctor/doctor.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
+#include "ovs-agent/replay.hpp"
 
 namespace {
 
@@ -57,7 +60,9 @@ class Agent {
                      HostSettings{config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second},
                      state_.destinations),
             switch_.br_int(), switch_.br_tun()),
-        destinations_(state_, flows_, switch_.packets(), [this] { return watch_.status().connected; }),
+        destinations_(
+            state_, flows_, switch_.packets(), [this] { return watch_.status().connected; },
+            [path = config.destinations()](const auto& keys) { remember_destinations(path, keys); }),
         table_(state_, flows_, kernel_),
         checkpoint_(state_.executor, state_.directory, config.checkpoint()),
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
@@ -102,6 +107,8 @@ class Agent {
       spdlog::info("metrics on {}", config.metrics_listen->str());
     }
     if (checkpoint_.restore()) {
+      restore_destinations(state_, remembered_destinations(config.destinations(), config.max_destinations),
+                           config.vtep);
       directory_changed(state_.directory.take_changes());
     }
     flows_.refresh_all();
@@ -113,6 +120,7 @@ class Agent {
     asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
     asio::co_spawn(state_.executor, inventory_.run(), asio::detached);
     asio::co_spawn(state_.executor, given_.run(), asio::detached);
+    asio::co_spawn(state_.executor, look_again(), asio::detached);
     return ok();
   }
 
@@ -122,12 +130,14 @@ class Agent {
   }
 
  private:
-  static WorkingSet::Settings destination_settings(const Config& config) {
-    WorkingSet::Settings settings;
-    settings.capacity = config.max_destinations;
-    settings.idle = std::chrono::seconds(config.destination_idle_seconds);
-    settings.protect = std::min(settings.protect, settings.idle / 2);
-    return settings;
+  // A replay (replay.hpp) may have been at work when this agent started, with an older directory.
+  asio::awaitable<void> look_again() {
+    asio::steady_timer pause(state_.executor, after(std::chrono::seconds(15)));
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    const auto read = co_await flows_.read_back(std::chrono::seconds(5));
+    if (!read) {
+      spdlog::debug("reading the flows back: {}", read.error().text());  // a switch that comes back is read anyway
+    }
   }
   metrics::Collect collect_metrics() {
     return [this](std::function<void(std::string)> done) { metrics_.collect(std::move(done)); };
@@ -181,16 +191,7 @@ class Agent {
     table_.directory_changed(changes);
     destinations_.directory_changed(changes);
     if (!changes.nodes.empty() || !changes.gateways.empty()) {
-      std::vector<net::Ipv4Address> peers;
-      for (const auto& [name, node] : state_.directory.nodes()) {
-        if (name != state_.node) {
-          peers.push_back(node.vtep);
-        }
-      }
-      for (const auto& [name, gateway] : state_.directory.gateways()) {
-        peers.push_back(gateway.vtep);
-      }
-      switch_.set_peers(std::move(peers));
+      switch_.set_peers(tunnel_peers(state_.directory, state_.node));
     }
   }
 
@@ -264,6 +265,9 @@ int main(int argc, char** argv) {
     if (!config->doctor.empty()) {
       spdlog::set_level(spdlog::level::err);
       return doctor::run(*config, std::cout);
+    }
+    if (config->replay) {
+      return replay(*config, std::cout);
     }
     return run(*config);
   } catch (const std::exception& problem) {

@@ -23,8 +23,8 @@ WorkingSet::Time now() {
 }  // namespace
 
 Destinations::Destinations(NodeState& state, FlowProgram& flows, ovs::PacketChannel& packets,
-                           std::function<bool()> current)
-    : state_(state), flows_(flows), packets_(packets), current_(std::move(current)) {}
+                           std::function<bool()> current, Remember remember)
+    : state_(state), flows_(flows), packets_(packets), current_(std::move(current)), remember_(std::move(remember)) {}
 
 void Destinations::received(const std::vector<ovs::PacketIn>& packets) {
   FlowGroups groups;
@@ -175,6 +175,16 @@ asio::awaitable<void> Destinations::look() {
   }
 }
 
+void Destinations::write_down() {
+  auto keys = state_.destinations.keys();
+  auto sorted = keys;
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted != remembered_) {
+    remember_(keys);
+    remembered_ = std::move(sorted);
+  }
+}
+
 asio::awaitable<void> Destinations::run() {
   const auto interval =
       std::clamp(state_.destinations.settings().idle / 5, shortest_look_interval, longest_look_interval);
@@ -182,6 +192,15 @@ asio::awaitable<void> Destinations::run() {
     asio::steady_timer pause(state_.executor, after(interval));
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     co_await look();
+    write_down();
+  }
+}
+
+void restore_destinations(NodeState& state, const std::vector<PortKey>& keys, net::Ipv4Address own_vtep) {
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) {  // the most recently used last, as it was
+    if (way_to(*key, state.directory, state.ports, own_vtep)) {
+      state.destinations.admit(*key, false, now());
+    }
   }
 }
 

@@ -32,8 +32,11 @@ class Destinations {
     std::uint64_t refused = 0;     // senders that were told so
   };
 
-  // `current`: is the controller's stream there, so that the directory is not behind for long?
-  Destinations(NodeState& state, FlowProgram& flows, ovs::PacketChannel& packets, std::function<bool()> current);
+  // `current`: is the controller's stream there, so that the directory is not behind for long? `remember`: writes down
+  // what is in use, for an agent that starts after Open vSwitch has lost its flows.
+  using Remember = std::function<void(const std::vector<PortKey>&)>;
+  Destinations(NodeState& state, FlowProgram& flows, ovs::PacketChannel& packets, std::function<bool()> current,
+               Remember remember);
 
   // What br-tun sent us.
   void received(const std::vector<ovs::PacketIn>& packets);
@@ -52,13 +55,19 @@ class Destinations {
   // `whole`: nobody else has the packet.
   void elsewhere(const Miss& miss, net::Ipv4Address vtep, bool whole, const ovs::PacketIn& packet, FlowGroups& groups);
   void nowhere(const Miss& miss, const ovs::PacketIn& packet);
+  void write_down();
 
   NodeState& state_;
   FlowProgram& flows_;
   ovs::PacketChannel& packets_;
   std::function<bool()> current_;
+  Remember remember_;
+  std::vector<PortKey> remembered_;  // sorted
   RefusalPace pace_;
   Counters counters_;
 };
+
+// Those of `keys` that the directory knows elsewhere are in use from now on; the flows are to be computed after it.
+void restore_destinations(NodeState& state, const std::vector<PortKey>& keys, net::Ipv4Address own_vtep);
 
 }  // namespace mooring::agent

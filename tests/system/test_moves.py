@@ -5,7 +5,7 @@ import unittest
 from labkit import probes
 from labkit.moves import Mover
 
-from lab_case import LabCase, eventually, traffic
+from lab_case import LabCase, eventually, inventory, traffic
 
 
 class Moves(LabCase):
@@ -54,6 +54,34 @@ class Moves(LabCase):
         done = self.lab.places["h1"].run(["ovs-ofctl", "-O", "OpenFlow15", "dump-flows", "br-int", f"table=10,ip,nw_src={old.address}"],
                                          check=False)
         return done.returncode == 0 and "actions=" not in done.stdout
+
+    def _destination(self, address):
+        """Where h3 sends what is for that address, by the flow in its switch."""
+        flows = inventory.flows(self.lab.places["h3"], "br-tun")
+        return [flow.split("->tun_dst")[0].split("set_field:")[-1] for flow in flows if f"nw_dst={address} " in flow and "->tun_dst" in flow]
+
+    def test_the_senders_host_does_not_hear_of_it(self):
+        """Cut off from the controller alone: what it sends goes by the old host until it hears."""
+        name, address = "db-deaf", "10.100.200.99"
+        self.mover.bind(name, address)
+        self.addCleanup(self.mover.end)
+        old, _ = self.mover.add("h1", name, "old-deaf", "old")
+        self.addCleanup(self._delete_if_there, old)
+        self.expect_ping(self.mover.watcher, old)
+        fabric, port = self.lab.places["fabric"], self.lab.layout.fabric_port(self.lab.layout.machines["h3"], "mgmt0")
+        fabric.run(["ip", "link", "set", port, "down"])
+        self.addCleanup(fabric.run, ["ip", "link", "set", port, "up"])
+        probing = self.mover.probe(address, interval_us=5000)
+        new, returned = self.mover.add("h2", name, "new-deaf", "new")
+        self.addCleanup(self._delete_if_there, new)
+        eventually(lambda: traffic.reaches(self.place(self.mover.watcher), address, 3), 10, "the new pod to be reached by the old host")
+        log = probes.finish(probing)
+        self.assertEqual("new", log.rows[-1][2])
+        self.assertIsNotNone(log.dark_ms(returned, "new"))
+        self.assertEqual([self.lab.layout.machines["h1"].address("eth0")], self._destination(address))
+        fabric.run(["ip", "link", "set", port, "up"])
+        eventually(lambda: self._destination(address) == [self.lab.layout.machines["h2"].address("eth0")], 60, "h3 to send there itself")
+        self.expect_ping(self.mover.watcher, new)
 
     def test_the_old_host_is_well(self):
         log, returned = self.move("alive")

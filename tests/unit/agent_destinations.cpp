@@ -115,7 +115,9 @@ struct Node {
   ovs::FlowSync br_int{integration.dial(), options(false)}, br_tun{tunnel.dial(), options(true)};
   FlowProgram flows{io.get_executor(), FlowPlan(state.directory, state.ports, h1(), state.destinations), br_int,
                     br_tun};
-  Destinations destinations{state, flows, packets, [this] { return controller_there; }};
+  std::vector<PortKey> remembered;
+  Destinations destinations{state, flows, packets, [this] { return controller_there; },
+                            [this](const std::vector<PortKey>& keys) { remembered = keys; }};
 };
 
 WorkingSet::Settings room_for(std::size_t capacity, std::chrono::milliseconds idle = 300s) {

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent_world.hpp"
+#include "ovs-agent/domain/destinations_text.hpp"
 #include "ovs-agent/domain/miss.hpp"
 #include "ovs-agent/domain/packet_head.hpp"
 
@@ -287,4 +288,20 @@ TEST_CASE("the answer 'no such host' is a valid packet") {
   // The pseudo header: both addresses, the length, the protocol.
   REQUIRE(folded(packet6.subspan(40), folded(packet6.subspan(8, 32)) + 56 + 58) == 0xffff);
   REQUIRE(host_unreachable(bytes_of(datagram6), ip("10.0.0.1")).empty());
+}
+
+TEST_CASE("the destinations in use survive as text; what is damaged costs what stands behind it") {
+  const std::vector<PortKey> keys = {key(100, "10.0.0.5"), key(101, "10.0.1.6"), key(100, "fd00::7")};
+  const std::string text = write_destinations(keys);
+  CHECK(read_destinations(text, 4096) == keys);
+  CHECK(read_destinations(text, 2).size() == 2);
+  CHECK(read_destinations("", 4096).empty());
+  CHECK(read_destinations("mooring-destinations 2\n100 10.0.0.5\n", 4096).empty());
+  for (std::size_t cut = 0; cut < text.size(); ++cut) {
+    const auto some = read_destinations(std::string_view(text).substr(0, cut), 4096);
+    CHECK(std::equal(some.begin(), some.end(), keys.begin()));
+    std::string flipped = text;
+    flipped[cut] = static_cast<char>(flipped[cut] ^ 0x15);
+    CHECK(read_destinations(flipped, 4096).size() <= keys.size());
+  }
 }
