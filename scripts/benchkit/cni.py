@@ -75,10 +75,10 @@ def print_breakdown(report, command):
 
 
 def left_behind(lab_name):
-    """Ports of br-int and links that are still there."""
-    ports = [name for name in lab(lab_name, "exec", "h1", "ovs-vsctl", "list-ports", "br-int").split() if name.startswith("mox")]
-    links = [line for line in lab(lab_name, "exec", "h1", "ip", "-br", "link").splitlines() if line.startswith("mox")]
-    return len(ports) + len(links)
+    """How many ports of br-int and links of pods are still there."""
+    ports = lab(lab_name, "exec", "h1", "ovs-vsctl", "list-ports", "br-int").split()
+    links = [line.split("@")[0].split()[0] for line in lab(lab_name, "exec", "h1", "ip", "-br", "link").splitlines()]
+    return len([name for name in ports + links if name.startswith("mo") and name != "mooring0"])
 
 
 def up_and_down(stage, name, options, number):

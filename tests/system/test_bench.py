@@ -29,6 +29,19 @@ class Bench(unittest.TestCase):
                     self.assertGreaterEqual(figures["p99_ms"], figures["p50_ms"])
         self.assertIn("wait-for-confirmation", report["steps_ms"]["add"])
 
+    def test_pods_are_made_and_deleted_at_once_and_nothing_is_left(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [f"{ROOT}/scripts/bench", "cni", "--pods", "4", "--build", os.environ["MOORING_BUILD_DIR"], "--rounds", "1",
+                 "--lab", f"t-{os.getpid()}-pods", "--json", f"{folder}/figures.json"], capture_output=True, text=True, timeout=150)
+            self.assertEqual(0, done.returncode, done.stderr)
+            with open(f"{folder}/figures.json", encoding="utf-8") as file:
+                report = json.load(file)
+        self.assertIn("4 pods, 8 callers", done.stdout)
+        self.assertEqual(1, len(report["mooring"]["up_down_gone_seconds"]))
+
     def test_ipam_measures_every_part_and_finds_no_wrong_answer(self):
         if os.geteuid() != 0:
             self.skipTest("needs root")
