@@ -14,6 +14,7 @@ from .stage import VICTIM
 SIGNALS = {"term": signal.SIGTERM, "kill": signal.SIGKILL}
 # On top of what a daemon's own absence explains: the replay of flows, and a machine that does other things too.
 REPLAY_MS = 500
+LATE_MS = 100  # a packet that took longer is told of
 AFTERWARDS_SECONDS = 1.5  # probes go on for so long after the last daemon is back
 
 
@@ -87,6 +88,8 @@ def _under_probes(stage, outcome, fault, ends=None):
             outcome.gap_others_ms = max(outcome.gap_others_ms, longest_ms)
     if outcome.lost_before:
         outcome.notes.append(f"{outcome.lost_before} packets were lost before the fault, which is not its cost")
+    if outcome.worst_ms > LATE_MS:
+        outcome.notes.append(f"packets were up to {outcome.worst_ms:.0f} ms late")
     if outcome.slowness > 1.5:
         outcome.notes.append(f"the machine is busy: {outcome.slowness:.1f} times fewer packets were sent than wanted")
     return value
@@ -114,7 +117,13 @@ def _baseline(stage, outcome):
 def _signal_drill(what, number):
     def play(stage, outcome):
         targets = _targets(stage, what)
-        took = _under_probes(stage, outcome, lambda: faults.restart(stage, targets, number))
+
+        def fault():
+            took = faults.restart(stage, targets, number)
+            if what == "ovsdb":
+                faults.wait_for_vswitchd(stage, stage.victim)
+            return took
+        took = _under_probes(stage, outcome, fault)
         outcome.down_seconds = max(took.values())
         # Of several daemons, flows are back with the last of them: the agent.
         absent = took.get("vswitchd") and max(took["vswitchd"], took.get("agent", 0))
@@ -260,6 +269,7 @@ def perform(stage, drill):
         if drill.name != "reboot":  # new pods have new ports
             stage.expect_flows(flows)
         stage.expect_adds(stage.hosts["a"], stage.hosts["b"])
+        stage.expect_no_reports()
     except LabError as error:
         outcome.problems.append(error.message)
         _recover(stage)

@@ -27,6 +27,13 @@ def restart(stage, targets, number):
     return took
 
 
+def wait_for_vswitchd(stage, machine):
+    """Until vswitchd follows the database again. It tries once a second, then after two more; until then one on the userspace
+    datapath forwards nothing: packets wait in the receive buffers of its interfaces."""
+    stage.lab.places[machine.name].run(["ovs-vsctl", "--timeout=30", "set", "Open_vSwitch", ".", f"other_config:drilled={time.time():.0f}"],
+                                       timeout=40)
+
+
 def down(stage, targets, number):
     services = stage.lab.services
     processes = [(target, services.process(*target)) for target in targets]

@@ -1,4 +1,5 @@
 """Where drills play: a lab of at least three hosts, a pod on each of three, and what must be true of them before and after."""
+import glob
 import json
 import time
 
@@ -21,6 +22,7 @@ class Stage:
         self.rate = rate
         self.stop_seconds = stop_seconds
         self.pods = {}
+        self.read = {}  # of each log, in bytes
         hosts = lab.layout.of_role("host")
         if len(hosts) < 3:
             raise LabError(f"lab '{lab.state.name}' has {len(hosts)} hosts; drills need three",
@@ -102,6 +104,18 @@ class Stage:
                      for line in sorted(now ^ before[name])]
             return "the flows of br-int to be as before:\n" + "\n".join(lines[:10])
         eventually(same, 20, differing, interval=0.2)
+
+    def expect_no_reports(self):
+        """A build with sanitizers has found nothing since the last call."""
+        reports = []
+        for log in sorted(glob.glob(f"{self.lab.state.folder}/logs/*/*.log")):
+            with open(log, "rb") as file:
+                file.seek(self.read.get(log, 0))
+                text = file.read()
+                self.read[log] = file.tell()
+            reports += [f"{log}: {line.decode(errors='replace').strip()}" for line in text.splitlines() if b"Sanitizer: " in line]
+        if reports:
+            raise LabError(f"{len(reports)} reports of a sanitizer:\n" + "\n".join(reports[:5]))
 
     def expect_adds(self, *hosts):
         """A pod can be made and deleted on each of these machines; returns the seconds until the last one could."""
