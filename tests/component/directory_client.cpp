@@ -118,6 +118,25 @@ TEST_CASE("a controller that is away and comes back is resumed from") {
   CHECK(stage.connections == std::vector<bool>{true, false, true});
 }
 
+TEST_CASE("who was busy for three heartbeats reads what came meanwhile, and keeps its stream") {
+  Stage stage;
+  stage.server.promise_heartbeats(1);
+  stage.server.commit({WatchSource::port(100, "10.0.0.5", "h2", 0)});
+  bool busy = true;
+  stage.callbacks.changed = [&](const directory::Changes&) {
+    const auto until = std::chrono::steady_clock::now() + 3100ms;
+    while (busy && std::chrono::steady_clock::now() < until) {
+    }
+    busy = false;
+  };
+  stage.start();
+  REQUIRE(stage.eventually([&] { return stage.replica.complete(); }));
+  stage.server.commit({WatchSource::port(100, "10.0.0.6", "h2", 0)});
+  REQUIRE(stage.eventually([&] { return stage.replica.port_count() == 2; }));
+  CHECK(stage.client->status().counters.silences == 0);
+  CHECK(stage.client->status().counters.streams == 1);
+}
+
 TEST_CASE("drift and another incarnation end in the controller's state") {
   Stage stage;
   stage.server.commit({WatchSource::port(100, "10.0.0.5", "h2", 0)});

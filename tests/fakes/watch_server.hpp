@@ -73,6 +73,13 @@ class WatchServer {
       return 0;
     });
   }
+  // What the next HELLO says.
+  void promise_heartbeats(std::uint32_t seconds) {
+    call([this, seconds] {
+      source_.heartbeat_seconds = seconds;
+      return 0;
+    });
+  }
   // Ends every stream, and answers as another store from now on.
   void restore(const std::string& incarnation) {
     call([this, &incarnation] {

@@ -17,6 +17,7 @@ namespace mooring::fakes {
 class WatchSource {
  public:
   std::string incarnation = "inc-1";
+  std::uint32_t heartbeat_seconds = 5;  // what HELLO says
   ipam_api::Revision revision = 0;
 
   static ipam_api::Entry port(std::uint32_t vni, const std::string& address, const std::string& node,
@@ -66,7 +67,9 @@ class WatchSource {
     return write(ipam_api::Changes{revision, std::move(changes)});
   }
 
-  std::string hello(bool resume) const { return write(ipam_api::Hello{1, incarnation, revision, resume, 5}); }
+  std::string hello(bool resume) const {
+    return write(ipam_api::Hello{1, incarnation, revision, resume, heartbeat_seconds});
+  }
   std::string heartbeat() const { return write(ipam_api::Heartbeat{revision, sums().total().digest}); }
   std::string entries(ipam_api::Shard shard) const {
     ipam_api::Entries frame;

@@ -202,6 +202,21 @@ TEST_CASE("three heartbeats of silence end the stream") {
   CHECK(bench.line(bench.source.heartbeat()).empty());  // too late
 }
 
+TEST_CASE("bytes of a line that is not whole yet are no silence") {
+  Bench bench;
+  bench.follow();
+  const auto whole = bench.now;
+  bench.now += 16s;
+  bench.session.heard(whole - 1s);  // older than the last line: tells nothing
+  CHECK(bench.session.next_tick() == whole + 15s);
+  bench.session.heard(whole + 14s);
+  CHECK(bench.tick().empty());
+  bench.now = whole + 29s;
+  CHECK(bench.tick() == "close three heartbeats of silence\n");
+  bench.session.heard(bench.now);  // too late
+  CHECK_FALSE(bench.session.live());
+}
+
 TEST_CASE("a stream without HELLO is given up") {
   Bench bench;
   bench.open();

@@ -76,6 +76,9 @@ class LineStream {
   // on), unavailable (the stream has ended or broke), too_large (a line above the bound; the stream is closed).
   asio::awaitable<Result<std::string>> next_line(Deadline deadline);
 
+  // When bytes last came, of a whole line or not; when it was opened if none did.
+  std::chrono::steady_clock::time_point last_heard() const;
+
   // Ends a next_line() that waits, with `unavailable`.
   void close();
   bool is_open() const;

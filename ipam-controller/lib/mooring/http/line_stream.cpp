@@ -1,3 +1,4 @@
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ class LineStream::Impl : public std::enable_shared_from_this<LineStream::Impl> {
   asio::awaitable<Result<std::string>> next_line(Deadline deadline);
   void close();
   bool is_open() const { return connection_ != nullptr; }
+  std::chrono::steady_clock::time_point last_heard() const { return last_heard_; }
 
  private:
   // The next line out of what has come; false: it is not whole yet.
@@ -29,6 +31,7 @@ class LineStream::Impl : public std::enable_shared_from_this<LineStream::Impl> {
   std::string token_;
   std::size_t line_bytes_;
   std::shared_ptr<ClientConnection> connection_;
+  std::chrono::steady_clock::time_point last_heard_;
   std::size_t begin_ = 0;    // of the next line in the reader's lines(); what is before was given out
   std::size_t scanned_ = 0;  // up to here there is no '\n' behind begin_
 };
@@ -58,6 +61,7 @@ asio::awaitable<Result<Response>> LineStream::Impl::open(std::string target, Dea
   }
   if (step && connection->reader().status() == 200) {
     connection->clear_deadline();
+    last_heard_ = std::chrono::steady_clock::now();
     Response head(200, "application/x-ndjson", "");
     co_return head;
   }
@@ -111,17 +115,18 @@ asio::awaitable<Result<std::string>> LineStream::Impl::next_line(Deadline deadli
       armed = true;
     }
     const Result<bool> more = co_await connection->read_some();
+    if (more && *more) {
+      last_heard_ = std::chrono::steady_clock::now();
+      continue;
+    }
     if (!more && more.error().code() == Errc::timeout) {
       co_return more.error();  // the stream stays open
     }
-    if (!more || !*more) {
-      if (connection_ == connection) {
-        close();
-      }
-      co_return more
-          ? Error(Errc::unavailable, fmt::format("reading the stream of {}: it was cut off", endpoint_.str()))
-          : more.error();
+    if (connection_ == connection) {
+      close();
     }
+    co_return more ? Error(Errc::unavailable, fmt::format("reading the stream of {}: it was cut off", endpoint_.str()))
+                   : more.error();
   }
   if (armed) {
     connection->clear_deadline();
@@ -159,6 +164,10 @@ asio::awaitable<Result<Response>> LineStream::open(std::string target, Deadline 
 
 asio::awaitable<Result<std::string>> LineStream::next_line(Deadline deadline) {
   return impl_->next_line(deadline);
+}
+
+std::chrono::steady_clock::time_point LineStream::last_heard() const {
+  return impl_->last_heard();
 }
 
 void LineStream::close() {

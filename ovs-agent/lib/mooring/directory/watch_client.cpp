@@ -1,5 +1,6 @@
 #include "mooring/directory/watch_client.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <utility>
@@ -18,6 +19,8 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds request_within{5};
+// However late it is: what has come while this thread did other things is read before it is called silence.
+constexpr std::chrono::seconds listen_at_least{1};
 
 std::string collection_of(ipam_api::Role role) {
   return role == ipam_api::Role::gateway ? "gateways" : "nodes";
@@ -60,11 +63,13 @@ class WatchClient::Impl {
 
   asio::awaitable<void> run() {
     while (!stopped_) {
+      if (stream_.is_open()) {
+        co_await read_line();
+        continue;
+      }
       Actions actions = session_.tick(Clock::now());
       co_await carry_out(std::move(actions));
-      if (!stopped_ && stream_.is_open()) {
-        co_await read_line();
-      } else if (!stopped_) {
+      if (!stopped_ && !stream_.is_open()) {
         co_await wait();
       }
     }
@@ -165,7 +170,7 @@ class WatchClient::Impl {
 
   asio::awaitable<void> read_line() {
     const auto until = session_.next_tick();
-    const http::Deadline deadline = until ? *until : http::after(request_within);
+    const http::Deadline deadline = std::max(until.value_or(Clock::now()), Clock::now() + listen_at_least);
     const Result<std::string> line = co_await stream_.next_line(deadline);
     if (stopped_) {
       co_return;
@@ -179,6 +184,10 @@ class WatchClient::Impl {
       co_await carry_out(std::move(actions));
     } else if (line.error().code() != Errc::timeout) {
       failed(line.error().within("following the watch stream"));
+    } else {
+      session_.heard(stream_.last_heard());
+      Actions actions = session_.tick(Clock::now());
+      co_await carry_out(std::move(actions));
     }
   }
 

@@ -73,6 +73,12 @@ void WatchSession::opened(TimePoint now) {
   silent_at_ = now + settings_.hello_within;
 }
 
+void WatchSession::heard(TimePoint when) {
+  if (state_ == State::live) {
+    silent_at_ = std::max(silent_at_, when + silent_heartbeats * heartbeat_);
+  }
+}
+
 Actions WatchSession::failed(std::string_view why, TimePoint now) {
   if (state_ == State::waiting) {
     return {};
@@ -106,22 +112,26 @@ Actions WatchSession::line(std::string_view text, TimePoint now) {
   if (state_ != State::opened && state_ != State::live) {
     return {};
   }
-  const auto frame = ipam_api::parse_frame(text);
-  if (!frame) {
-    return breach(frame.error().text(), now);
+  const auto parsed = ipam_api::parse_frame(text);
+  return parsed ? frame(*parsed, now) : breach(parsed.error().text(), now);
+}
+
+Actions WatchSession::frame(const ipam_api::Frame& frame, TimePoint now) {
+  if (state_ != State::opened && state_ != State::live) {
+    return {};
   }
   ++counters_.frames;
-  const bool hello = std::holds_alternative<ipam_api::Hello>(*frame);
-  const bool goodbye = std::holds_alternative<ipam_api::Goodbye>(*frame);
-  const bool unknown = std::holds_alternative<ipam_api::Unknown>(*frame);
+  const bool hello = std::holds_alternative<ipam_api::Hello>(frame);
+  const bool goodbye = std::holds_alternative<ipam_api::Goodbye>(frame);
+  const bool unknown = std::holds_alternative<ipam_api::Unknown>(frame);
   if (hello == (state_ == State::live) && !goodbye && !unknown) {
     return breach(hello ? "a second HELLO" : "the first frame is not HELLO", now);
   }
   silent_at_ = now + silent_heartbeats * heartbeat_;
-  if (!std::holds_alternative<ipam_api::Heartbeat>(*frame)) {
+  if (!std::holds_alternative<ipam_api::Heartbeat>(frame)) {
     beats_in_snapshot_ = 0;
   }
-  return std::visit([this, now](const auto& typed) { return on(typed, now); }, *frame);
+  return std::visit([this, now](const auto& typed) { return on(typed, now); }, frame);
 }
 
 Actions WatchSession::on(const ipam_api::Hello& frame, TimePoint now) {

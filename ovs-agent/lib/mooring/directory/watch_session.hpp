@@ -2,7 +2,10 @@
 //
 //   session.tick(now) -> Dial            register, GET the target; then opened() or failed()
 //   session.line(text, now) -> actions   for each line; frames go into the Directory
+//   session.heard(when)                  bytes came, though no whole line yet: that is no silence
 //   session.tick(now) -> Close           when next_tick() has come: silence; later Dial again
+//
+// Silence is that nothing *came*: who was busy reads what has come before the next tick().
 //
 // It applies frames to the Directory itself (that is memory, not I/O) and tells the caller what remains to be done.
 // Time is a steady clock's; randomness (the jitter of the back-off) comes from a function given at the start.
@@ -83,6 +86,9 @@ class WatchSession {
   void opened(TimePoint now);
   // One line, without its newline. Nothing happens to lines of a stream that was closed.
   Actions line(std::string_view text, TimePoint now);
+  // The same, of a line that was parsed already.
+  Actions frame(const ipam_api::Frame& frame, TimePoint now);
+  void heard(TimePoint when);
   // Registering, dialling or reading failed, or the stream ended. Nothing if the session closed it itself.
   Actions failed(std::string_view why, TimePoint now);
 
