@@ -11,6 +11,20 @@ from labkit.unix_http import UnixConnection
 START_PATIENCE = 120
 
 
+def ask(path, method, target, body=None):
+    """The answer, JSON, of the controller that listens on that unix socket."""
+    connection = UnixConnection(path, timeout=60)
+    try:
+        connection.request(method, target, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise BenchError(f"{method} {target}: {answer.status} {text.decode()}")
+    return json.loads(text)
+
+
 class Controller:
     def __init__(self, build, folder, store="controller.db"):
         self.program = f"{build}/ipam-controller/mooring-controller"
@@ -47,16 +61,7 @@ class Controller:
             self.process = None
 
     def ask(self, method, path, body=None):
-        connection = UnixConnection(self.socket, timeout=60)
-        try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read()
-        finally:
-            connection.close()
-        if answer.status >= 300:
-            raise BenchError(f"{method} {path}: {answer.status} {text.decode()}")
-        return json.loads(text)
+        return ask(self.socket, method, path, body)
 
     def resident_bytes(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:

@@ -37,6 +37,7 @@ struct Options {
   int callers = 1;
   bool timing = false;
   bool without_namespaces = false;
+  bool keep = false;
 };
 
 double milliseconds_since(Clock::time_point begin) {
@@ -92,6 +93,9 @@ class Bench {
     }
   }
   ~Bench() {
+    if (options_.keep) {
+      return;
+    }
     for (std::size_t i = 0; i < count() && !options_.without_namespaces; ++i) {
       remove_namespace(path_of(i));
     }
@@ -103,7 +107,9 @@ class Bench {
   Json run() {
     Json report;
     report["add"] = phase("ADD");
-    report["del"] = phase("DEL");
+    if (!options_.keep) {
+      report["del"] = phase("DEL");
+    }
     report["timings"] = timings_["ADD"];
     report["del_timings"] = timings_["DEL"];
     report["failures"] = failures_;
@@ -228,6 +234,7 @@ int main(int argc, char** argv) {
   app.add_flag("--timing", options.timing, "ask the plugin where its time goes (MOORING_TIMING)");
   app.add_flag("--without-namespaces", options.without_namespaces,
                "make none: the plugin (an IPAM plugin) does not enter them");
+  app.add_flag("--keep", options.keep, "leave the containers there");
   CLI11_PARSE(app, argc, argv);
   ::signal(SIGPIPE, SIG_IGN);
   try {
