@@ -75,7 +75,8 @@ FlowLines FlowPlan::lines(const FlowGroup& group) const {
 
 FlowLines FlowPlan::sender_lines(const std::string& vtep) const {
   FlowLines lines;
-  if (peers().contains(vtep)) {
+  const auto address = net::Ipv4Address::parse(vtep);
+  if (address && *address != settings_.vtep && directory_.is_vtep(*address)) {
     lines.br_tun.push_back(layout(tun_table::known_senders, 100, fmt::format("tun_src={}", vtep),
                                   fmt::format("goto_table:{}", tun_table::from_tunnel)));
   }

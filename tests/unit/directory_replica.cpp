@@ -153,6 +153,7 @@ TEST_CASE("what a snapshot does not name goes at its end and not before") {
   entries.push_back(object_at("node", "h2", {{"vtep", "172.31.0.2"}}, 5));
   take_snapshot(replica, entries, 12);
   CHECK(replica.vtep_of("h2") == ip("172.31.0.2"));
+  CHECK(replica.is_vtep(ip("172.31.0.2")));
 
   replica.begin_snapshot("inc-1", false);
   replica.apply(WatchSource::port(100, "10.0.0.7", "h2", 13));
@@ -166,9 +167,24 @@ TEST_CASE("what a snapshot does not name goes at its end and not before") {
   CHECK_FALSE(replica.find(key("10.0.1.5", 101)));
   CHECK(replica.subnets().empty());
   CHECK_FALSE(replica.vtep_of("h2"));
+  CHECK_FALSE(replica.is_vtep(ip("172.31.0.2")));
   const auto changes = replica.take_changes();
   CHECK(changes.layout);
   CHECK(changes.nodes == std::set<std::string>{"h2"});
+}
+
+TEST_CASE("a VTEP is one as long as a node or gateway says so") {
+  Directory replica("h1");
+  take_snapshot(replica, {object_at("node", "h2", {{"vtep", "172.31.0.2"}}, 5)}, 12);
+  replica.apply(object_at("node", "h3", {{"vtep", "172.31.0.2"}}, 13));  // of another machine, for a moment
+  replica.apply(object_at("node", "h2", {{"vtep", "172.31.0.4"}}, 14));
+  CHECK(replica.is_vtep(ip("172.31.0.2")));
+  CHECK(replica.is_vtep(ip("172.31.0.4")));
+  replica.apply(WatchSource::tombstone(object_at("node", "h3", nullptr, 15)));
+  CHECK_FALSE(replica.is_vtep(ip("172.31.0.2")));
+  replica.apply(object_at("node", "h2", {{"vtep", "172.31.0.4"}}, 16));
+  replica.apply(WatchSource::tombstone(object_at("node", "h2", nullptr, 17)));
+  CHECK_FALSE(replica.is_vtep(ip("172.31.0.4")));
 }
 
 TEST_CASE("a tombstone that overtakes the snapshot's older entry wins") {

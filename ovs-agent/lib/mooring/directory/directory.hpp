@@ -161,6 +161,8 @@ class Directory {
   std::vector<PortKey> extras_of(std::string_view attachment) const;
 
   std::optional<net::Ipv4Address> vtep_of(std::string_view node) const;
+  // Of some node or gateway.
+  bool is_vtep(net::Ipv4Address address) const { return vteps_.contains(address); }
   const std::map<std::string, Network, std::less<>>& networks() const { return networks_; }
   using Subnets = std::map<std::string, Subnet, std::less<>>;
   using Pools = std::map<std::string, Pool, std::less<>>;
@@ -260,6 +262,8 @@ class Directory {
   bool read_value(const ipam_api::Entry& entry);
   void drop_value(const ObjectKey& object);
   void note(const ObjectKey& object);
+  // The VTEP of that node or gateway comes or goes; nothing for other kinds.
+  void count_vtep(std::string_view named, const std::string& key, bool comes);
   bool overruled(std::uint32_t epoch) const { return epoch < overruling_epoch_; }
   void renewed(ipam_api::Shard shard, std::uint32_t& epoch);
   void settle_overlay(std::optional<ipam_api::Shard> shard, Revision revision);
@@ -284,6 +288,7 @@ class Directory {
   std::map<std::string, Node, std::less<>> nodes_;
   std::map<std::string, Gateway, std::less<>> gateways_;
   Blocks blocks_;
+  std::map<net::Ipv4Address, std::size_t> vteps_;  // -> how many nodes and gateways say so
 
   std::string incarnation_;
   Revision revision_ = 0;

@@ -237,11 +237,27 @@ void Directory::erase_object(std::map<ObjectKey, ObjectRecord>::iterator object)
   note(key);
 }
 
+void Directory::count_vtep(std::string_view named, const std::string& key, bool comes) {
+  std::optional<net::Ipv4Address> vtep;
+  if (const auto node = nodes_.find(key); named == kind::node && node != nodes_.end()) {
+    vtep = node->second.vtep;
+  } else if (const auto gateway = gateways_.find(key); named == kind::gateway && gateway != gateways_.end()) {
+    vtep = gateway->second.vtep;
+  }
+  if (vtep && comes) {
+    ++vteps_[*vtep];
+  } else if (vtep && --vteps_[*vtep] == 0) {
+    vteps_.erase(*vtep);
+  }
+}
+
 // False: this version cannot read the value. Kinds that it does not know have none for it.
 bool Directory::read_value(const ipam_api::Entry& entry) {
-  const auto take = [&entry](auto& values, auto value) {
+  const auto take = [this, &entry](auto& values, auto value) {
     if (value) {
+      count_vtep(entry.kind, entry.key, false);
       values.insert_or_assign(entry.key, *value);
+      count_vtep(entry.kind, entry.key, true);
     }
     return value.has_value();
   };
@@ -277,6 +293,7 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
 }
 
 void Directory::drop_value(const ObjectKey& object) {
+  count_vtep(object.kind, object.key, false);
   if (object.kind == kind::network) {
     networks_.erase(object.key);
   } else if (object.kind == kind::subnet) {
