@@ -12,7 +12,7 @@ from benchkit.ipam import Rows
 TARGETS = ["mooring", "mooring-agent", "mooring-controller", "mooringctl", "mooring-gateway", "ipam_store", "scale_bench", "cni_bench"]
 PARTS = ("agents", "dense")
 SIZES = {  # what a run measures, and what --quick does
-    "agents": (2000, 40), "whole": (16, 2), "ports": (100_000, 2000), "moves": (1000, 50), "adds": (500, 40), "slow_seconds": (30, 3),
+    "agents": (2000, 40), "whole": (16, 2), "thin": (200, 20), "ports": (100_000, 2000), "moves": (1000, 50), "adds": (500, 40), "slow_seconds": (30, 3),
     "fast_seconds": (5, 1), "move_seconds": (20, 2), "dense_ports": (500, 8), "dense_peers": (2000, 50), "dense_calls": (40, 6)}
 
 
@@ -43,7 +43,7 @@ class Agents:
             simulator = subprocess.Popen(
                 [f"{self.build}/tests/scale_bench", "--socket", controller.socket,
                  *(f"--{name.replace('_', '-')}={size[name]}" for name in
-                   ("agents", "whole", "adds", "slow_seconds", "fast_seconds", "moves", "move_seconds"))],
+                   ("agents", "whole", "thin", "adds", "slow_seconds", "fast_seconds", "moves", "move_seconds"))],
                 stdout=subprocess.PIPE, text=True)
             try:
                 for line in simulator.stdout:
@@ -69,6 +69,7 @@ class Agents:
             if report["end"] == "restart":
                 report["controller_start_seconds"] = self.down
             self.phases[report["end"]] = report
+            say(f"  {report}")
 
     def rows(self, rows):
         for name, phase in self.phases.items():

@@ -145,93 +145,24 @@ std::shared_ptr<const ipam_api::Frame> Lines::parsed(std::string_view line) {
   return known_.emplace(std::move(text), std::make_shared<const ipam_api::Frame>(std::move(*frame))).first->second;
 }
 
-ThinAgent::ThinAgent(boost::asio::io_context& io, std::string socket, const SimulatedNode& node, Lines& lines)
-    : logic(io, node),
-      socket_(std::move(socket)),
-      node_(node),
+ThinAgent::ThinAgent(boost::asio::io_context& io, std::string socket, const SimulatedNode& simulated, Lines& lines)
+    : StreamAgent(std::move(socket), simulated),
+      logic(io, simulated),
       lines_(lines),
-      random_(static_cast<std::uint32_t>(node.vtep.bits())),
       session_(
           logic.directory,
           [this] {
             directory::SessionSettings settings;
             settings.role = ipam_api::Role::node;
-            settings.name = node_.name;
-            settings.jitter = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
+            settings.name = node().name;
+            settings.jitter = [this] { return jitter(); };
             return settings;
           }(),
           Clock::now()) {}
 
-int ThinAgent::watch_fd() const {
-  return stream_ ? stream_->fd() : registering_ ? registering_->fd() : -1;
-}
-
-void ThinAgent::dial(std::string target) {
-  target_ = std::move(target);
-  try {
-    registering_ = std::make_unique<Client>(socket_);
-    registering_->ask("PUT", "/v1/nodes/" + node_.name, ipam_api::to_json(node_.registration).dump());
-    fresh_ = true;
-  } catch (const Lost& lost) {
-    carry_out(session_.failed(lost.what(), Clock::now()));
-  }
-}
-
-void ThinAgent::carry_out(directory::Actions actions) {
-  for (directory::Action& one : actions) {
-    if (auto* due = std::get_if<directory::action::Dial>(&one)) {
-      dial(std::move(due->target));
-    } else if (std::holds_alternative<directory::action::Close>(one)) {
-      closed_ = true;
-    } else if (std::holds_alternative<directory::action::Notify>(one)) {
-      logic.changed(logic.directory.take_changes());
-    }
-  }
-}
-
-bool ThinAgent::ended() {
-  if (std::exchange(closed_, false)) {
-    fresh_ = false;
-    stream_.reset();
-    registering_.reset();
-  }
-  return std::exchange(fresh_, false);
-}
-
-bool ThinAgent::tick(Clock::time_point now) {
-  const auto due = session_.next_tick();
-  if (!due || *due > now) {
-    return false;
-  }
-  if (stream_) {  // what has come is read before it is called silence
-    readable(now);
-  }
-  carry_out(session_.tick(now));
-  return ended();
-}
-
-bool ThinAgent::readable(Clock::time_point now) {
-  try {
-    if (stream_) {
-      stream_->read([this, now](std::string_view line) {
-        bytes_ += line.size() + 1;
-        const auto frame = lines_.parsed(line);
-        carry_out(frame ? session_.frame(*frame, now) : session_.line(line, now));
-      });
-    } else if (const auto answer = registering_ ? registering_->read() : std::nullopt) {
-      if (answer->status != 200) {
-        throw Lost(fmt::format("registering was answered {}: {}", answer->status, answer->body));
-      }
-      registering_.reset();
-      stream_ = std::make_unique<LineStream>(socket_, target_);
-      fresh_ = true;
-      session_.opened(now);
-    }
-  } catch (const std::exception& problem) {  // lost, or refused
-    carry_out(session_.failed(problem.what(), now));
-    closed_ = true;
-  }
-  return ended();
+directory::Actions ThinAgent::on_line(std::string_view line, Clock::time_point now) {
+  const auto frame = lines_.parsed(line);
+  return frame ? session_.frame(*frame, now) : session_.line(line, now);
 }
 
 directory::Image thin_image(const directory::Image& whole, const std::set<PortKey>& kept,

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   app.add_option("--socket", options.socket, "of the controller")->required();
   app.add_option("--agents", options.agents, "all together")->check(CLI::Range(2, 20'000));
   app.add_option("--whole", options.whole, "of them, with a whole replica each")->check(CLI::PositiveNumber);
+  app.add_option("--thin", options.thin, "of them, with the agent's logic on a thin replica; the others listen");
   app.add_option("--in-use", options.in_use, "destinations of each agent");
   app.add_option("--adds", options.adds, "in --slow-seconds, and once more in --fast-seconds");
   app.add_option("--slow-seconds", options.slow_seconds);

@@ -103,17 +103,17 @@ class Scale {
     for (const std::uint64_t tag : epoll_.wait(longest_pause)) {
       if (calls_.owns(tag)) {
         calls_.readable(tag);
-      } else if (thin_[tag]->readable(Clock::now())) {
-        epoll_.add(thin_[tag]->watch_fd(), tag);
+      } else if (streams_[tag]->readable(Clock::now())) {
+        epoll_.add(streams_[tag]->watch_fd(), tag);
       }
     }
     io_.restart();
     io_.poll();
     if (now >= look_at_timers_) {
       look_at_timers_ = now + look_at_timers_every;
-      for (std::size_t i = 0; i < thin_.size(); ++i) {
-        if (thin_[i]->tick(now)) {
-          epoll_.add(thin_[i]->watch_fd(), i);
+      for (std::size_t i = 0; i < streams_.size(); ++i) {
+        if (streams_[i]->tick(now)) {
+          epoll_.add(streams_[i]->watch_fd(), i);
         }
       }
     }
@@ -182,18 +182,23 @@ class Scale {
     const auto image = whole_.front()->logic.directory.image();
     const directory::Image thin = thin_image(image.value(), kept, kept_nodes);
     for (std::size_t i = options_.whole; i < options_.agents; ++i) {
-      thin_.push_back(std::make_unique<ThinAgent>(io_, options_.socket, nodes_[i], lines_));
-      AgentLogic& logic = thin_.back()->logic;
-      if (!logic.directory.restore(thin)) {
+      if (thin_.size() >= options_.thin) {
+        streams_.push_back(std::make_unique<Listener>(options_.socket, nodes_[i], thin.incarnation, thin.revision));
+        continue;
+      }
+      auto agent = std::make_unique<ThinAgent>(io_, options_.socket, nodes_[i], lines_);
+      if (!agent->logic.directory.restore(thin)) {
         throw std::runtime_error("the thin replica contradicts its digest");
       }
-      logic.directory.take_changes();
-      logic.use(some_destinations());
+      agent->logic.directory.take_changes();
+      agent->logic.use(some_destinations());
+      thin_.push_back(agent.get());
+      streams_.push_back(std::move(agent));
     }
     const double made = seconds_since(begin);
     until("all agents follow", [this] { return everybody_follows(1); });
     say({{"end", "resumes from checkpoints"},
-         {"agents", thin_.size()},
+         {"agents", streams_.size()},
          {"seconds", seconds_since(begin) - made},
          {"snapshots", snapshots()},
          {"own_megabytes", own_megabytes()}});
@@ -208,7 +213,7 @@ class Scale {
 
   // ---- looking ----
   bool everybody_follows(std::uint64_t streams) const {
-    return std::all_of(thin_.begin(), thin_.end(),
+    return std::all_of(streams_.begin(), streams_.end(),
                        [=](const auto& one) { return one->live() && one->counters().streams >= streams; }) &&
            std::all_of(whole_.begin(), whole_.end(), [=](const auto& one) {
              const auto status = one->status();
@@ -219,7 +224,7 @@ class Scale {
   // Of agents that were there before.
   std::uint64_t snapshots() const {
     std::uint64_t count = 0;
-    for (const auto& one : thin_) {
+    for (const auto& one : streams_) {
       count += one->counters().snapshots;
     }
     for (const auto& one : whole_) {
@@ -246,7 +251,7 @@ class Scale {
 
   std::uint64_t bytes() const {
     std::uint64_t count = 0;
-    for (const auto& one : thin_) {
+    for (const auto& one : streams_) {
       count += one->bytes();
     }
     return count;
@@ -269,7 +274,12 @@ class Scale {
   // What is planned is asked; ends when every agent has it. From when a change was due to be asked for until an agent
   // has applied it.
   std::vector<Added> phase(const std::string& name) {
-    every_logic([](AgentLogic& logic) { logic.clear_arrivals(); });
+    for (const auto& one : whole_) {
+      one->logic.clear_arrivals();
+    }
+    for (const auto& one : streams_) {
+      one->clear_arrivals();
+    }
     const double cpu = own_cpu_seconds();
     const std::uint64_t flows = flow_changes(), received = bytes();
     const auto begin = Clock::now();
@@ -283,9 +293,9 @@ class Scale {
       last = std::max(last, one.allocation.generation);
     }
     until("every agent has it", [&] {
-      bool all = true;
-      every_logic([&](const AgentLogic& logic) { all = all && logic.directory.revision() >= last; });
-      return all;
+      return std::all_of(whole_.begin(), whole_.end(),
+                         [=](const auto& one) { return one->logic.directory.revision() >= last; }) &&
+             std::all_of(streams_.begin(), streams_.end(), [=](const auto& one) { return one->revision() >= last; });
     });
     const double took = seconds_since(begin);
     const double cpu_used = own_cpu_seconds() - cpu;
@@ -296,7 +306,7 @@ class Scale {
     report["seconds"] = took;
     report["own_cpu_seconds"] = cpu_used;
     report["flow_changes"] = flow_changes() - flows;
-    report["bytes_an_agent"] = (bytes() - received) / std::max<std::size_t>(1, thin_.size());
+    report["bytes_an_agent"] = (bytes() - received) / std::max<std::size_t>(1, streams_.size());
     say(report);
     return added;
   }
@@ -305,9 +315,9 @@ class Scale {
     std::vector<double> each, last;
     std::map<Revision, double> slowest;
     std::size_t missed = 0;
-    every_logic([&](const AgentLogic& logic) {
+    const auto look = [&](const std::vector<Arrival>& arrivals) {
       std::size_t found = 0;
-      for (const Arrival& arrival : logic.arrivals()) {
+      for (const Arrival& arrival : arrivals) {
         if (const auto change = due.find(arrival.revision); change != due.end()) {
           const double took = std::chrono::duration<double, std::milli>(arrival.at - change->second).count();
           each.push_back(took);
@@ -317,7 +327,13 @@ class Scale {
         }
       }
       missed += found == due.size() ? 0U : 1U;
-    });
+    };
+    for (const auto& one : whole_) {
+      look(one->logic.arrivals());
+    }
+    for (const auto& one : streams_) {
+      look(one->arrivals());
+    }
     if (missed != 0) {
       wrong(fmt::format("{} agents did not apply each change once", missed));
     }
@@ -373,7 +389,7 @@ class Scale {
     say({{"begin", "restart"}});
     std::optional<Clock::time_point> first;
     until("everybody is back", [&] {
-      if (!first && std::any_of(thin_.begin(), thin_.end(),
+      if (!first && std::any_of(streams_.begin(), streams_.end(),
                                 [=](const auto& one) { return one->counters().streams >= streams; })) {
         first = Clock::now();
       }
@@ -399,7 +415,7 @@ class Scale {
       all.goodbyes += one.goodbyes;
       all.streams += one.streams;
     };
-    for (const auto& one : thin_) {
+    for (const auto& one : streams_) {
       add(one->counters());
     }
     for (const auto& one : whole_) {
@@ -429,7 +445,8 @@ class Scale {
   Lines lines_;
   std::vector<PortKey> keys_;  // of the pods that move
   std::vector<std::unique_ptr<WholeAgent>> whole_;
-  std::vector<std::unique_ptr<ThinAgent>> thin_;
+  std::vector<std::unique_ptr<StreamAgent>> streams_;  // thin ones and listeners
+  std::vector<ThinAgent*> thin_;
   Clock::time_point look_at_timers_;
   std::vector<std::string> wrong_;
 };

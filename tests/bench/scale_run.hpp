@@ -1,4 +1,4 @@
-// Thousands of simulated agents on one real controller: ADDs, moves, a restart.
+// Thousands of simulated agents (scale_agent.hpp) on one real controller: ADDs, moves, a restart.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@ struct ScaleOptions {
   std::string socket;
   std::size_t agents = 2000;
   std::size_t whole = 16;    // of them, with everything real
+  std::size_t thin = 200;    // with the agent's logic on a thin replica; all others listen
   std::size_t in_use = 100;  // destinations of an agent
   std::size_t adds = 500;    // in slow_seconds, and once more in fast_seconds
   double slow_seconds = 30;
