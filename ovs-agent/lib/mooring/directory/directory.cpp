@@ -240,7 +240,7 @@ void Directory::settle_overlay(std::optional<ipam_api::Shard> shard, Revision re
 
 Changes Directory::take_changes() {
   changes_.ports.assign(changed_ports_.begin(), changed_ports_.end());
-  changed_ports_ = {};  // with its buckets: after a snapshot they are a megabyte
+  decltype(changed_ports_)().swap(changed_ports_);  // with its buckets: after a snapshot they are a megabyte
   return std::exchange(changes_, Changes{});
 }
 
