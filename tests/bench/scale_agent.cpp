@@ -103,9 +103,9 @@ std::string AgentLogic::amiss() const {
         continue;
       }
       ++found;
-      if (!way || flow.actions.find(way->str()) == flow.actions.npos) {
+      if (!way || flow.actions.find(way->vtep.str()) == flow.actions.npos) {
         return fmt::format("{} leads to \"{}\", and the directory says {}", key.address.str(), flow.actions,
-                           way ? way->str() : "nowhere");
+                           way ? way->vtep.str() : "nowhere");
       }
     }
     if (found != (way ? 1U : 0U)) {
