@@ -13,10 +13,11 @@ namespace {
 constexpr const char* old_tables[] = {"fenced_uid", "port",   "binding", "gateway",    "node",
                                       "pool",       "subnet", "network", "change_log", "meta"};
 
-// What version 0.1 did is what the new fields say: bindings for ever, pools in turn without a cool-down.
+// What version 0.1 did is what the new fields say: bindings for ever, pools in turn without a cool-down. Its change log
+// is not taken over: entries say more now, and who resumed from old ones would lack that. Readers take a snapshot once.
 constexpr const char* take_over = R"sql(
 INSERT INTO meta (id, incarnation, revision, now_ms, log_changes, log_trimmed, restoring)
-  SELECT id, incarnation, revision, 0, log_changes, log_trimmed, 0 FROM old_meta;
+  SELECT id, incarnation, revision, 0, 0, revision, 0 FROM old_meta;
 
 INSERT INTO object (kind, name, body, revision)
   SELECT 'network', name,
@@ -56,7 +57,6 @@ INSERT INTO port (vni, address, address6, id, network, namespace, hostname, inte
   FROM old_port;
 INSERT INTO fenced_uid (network, namespace, hostname, interface_ordinal, uid, revision)
   SELECT network, namespace, hostname, interface_ordinal, uid, revision FROM old_fenced_uid;
-INSERT INTO change_log (revision, position, entry) SELECT revision, position, entry FROM old_change_log;
 )sql";
 
 }  // namespace
