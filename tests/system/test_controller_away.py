@@ -1,5 +1,6 @@
 """The controller is away: new stateless pods get addresses of their node's block, pods that come again on their node have theirs
 again, all of them are reached from everywhere, and when it is back it knows of them all."""
+import itertools
 import os
 import unittest
 
@@ -147,6 +148,42 @@ class ControllerAway(LabCase):
 
     def _speaks(self, source, target):
         return self.place(source).run(["ping", "-n", "-c", "2", "-W", "1", target.address], check=False).returncode == 0
+
+
+class BlockForATime(LabCase):
+    """A block that an operator leased by hand, for a time without word from the controller; and given back."""
+    options = {"hosts": 1, "gateways": 0, "physical": 0}
+
+    def _has_block(self):
+        try:
+            with open(f"{self.lab.places['h1'].root}/var/lib/mooring/agent/directory", encoding="utf-8") as file:
+                return '"kind":"block"' in file.read()
+        except FileNotFoundError:
+            return False
+
+    def _refused(self, name):
+        """Why h1 gives no address; "" if it does."""
+        try:
+            self.lab.pods.delete(self.lab.pods.add("h1", name, **STATELESS))
+            return ""
+        except cni.CniError as refused:
+            return refused.error["msg"]
+
+    def test_it_is_used_as_long_as_it_may_be_and_given_back_when_it_is_asked_for(self):
+        controller = self.lab.layout.machines["controller"]
+        self.lab.ctl("block", "lease", "h1", "--pool", "pods", "--count", "4", "--use", "15s")
+        eventually(self._has_block, 30, "the block to be on the node's disk")
+        self.lab.services.stop(controller, "controller", kill=True)
+        self.addCleanup(self.lab.services.start, controller, "controller")
+        pod = self.add("h1", "in-time", **STATELESS)
+        self.assertTrue(pod.address)
+        names = (f"late-{number}" for number in itertools.count())  # who had an address would have it again
+        eventually(lambda: "the node has no block of addresses" in self._refused(next(names)), 40, "the node to stop giving addresses")
+        self.lab.services.start(controller, "controller")
+        eventually(lambda: [port["hostname"] for port in self.ports()] == ["in-time"], 20, "the controller to know the pod")
+        self.lab.pods.delete(pod)
+        self.lab.ctl("block", "delete", self.lab.listed("blocks")[0]["id"])
+        eventually(lambda: not self.lab.listed("blocks"), 30, "the node to give the block back")
 
 
 if __name__ == "__main__":
