@@ -128,6 +128,10 @@ WorkingSet::Settings destination_settings(const Config& config) {
   return settings;
 }
 
+HostSettings host_settings(const Config& config) {
+  return {config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second};
+}
+
 std::optional<Config> read_config(int argc, const char* const* argv, int& exit_code) {
   Options options;
   Config config;

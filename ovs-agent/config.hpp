@@ -9,6 +9,7 @@
 #include "mooring/http/endpoint.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/net/address.hpp"
+#include "ovs-agent/domain/desired_flows.hpp"
 #include "ovs-agent/domain/working_set.hpp"
 
 namespace mooring::agent {
@@ -45,6 +46,7 @@ struct Config {
 };
 
 WorkingSet::Settings destination_settings(const Config& config);
+HostSettings host_settings(const Config& config);
 
 // None: the program has nothing more to do (--help, --version, a mistake) and `exit_code` says how it ended; what is to
 // be said is on stdout or stderr already.

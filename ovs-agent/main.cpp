@@ -54,12 +54,8 @@ class Agent {
                                [this](std::chrono::nanoseconds took) { install_.observe(took); }},
                 kernel_,
                 [this](const ovs::Flow& flow) { return may_delete(flow, state_.directory, state_.ovsdb_read); }),
-        flows_(
-            state_.executor,
-            FlowPlan(state_.directory, state_.ports,
-                     HostSettings{config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second},
-                     state_.destinations),
-            switch_.br_int(), switch_.br_tun()),
+        flows_(state_.executor, FlowPlan(state_.directory, state_.ports, host_settings(config), state_.destinations),
+               switch_.br_int(), switch_.br_tun()),
         destinations_(
             state_, flows_, switch_.packets(), [this] { return watch_.status().connected; },
             [path = config.destinations()](const auto& keys) { remember_destinations(path, keys); }),

@@ -1,5 +1,6 @@
 #include "ovs-agent/replay.hpp"
 
+#include <exception>
 #include <ostream>
 
 #include <boost/asio/co_spawn.hpp>
@@ -29,6 +30,14 @@ bool agent_lives(const Config& config) {
   return agent.request("GET", "/v1/status", "", after(agent_patience)).has_value();
 }
 
+Error error_of(const std::exception_ptr& problem) {
+  try {
+    std::rethrow_exception(problem);
+  } catch (const std::exception& known) {
+    return Error(Errc::internal, fmt::format("replaying the flows: {}", known.what()));
+  }
+}
+
 class Replay {
  public:
   Replay(asio::io_context& io, const Config& config)
@@ -38,12 +47,8 @@ class Replay {
                 SwitchSettings{config.ovsdb, config.ovs_run_dir, config.datapath, config.underlay_interface,
                                config.underlay_state(), config.vtep, [](std::chrono::nanoseconds) {}},
                 kernel_, [](const ovs::Flow&) { return false; }),
-        flows_(
-            state_.executor,
-            FlowPlan(state_.directory, state_.ports,
-                     HostSettings{config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second},
-                     state_.destinations),
-            switch_.br_int(), switch_.br_tun()),
+        flows_(state_.executor, FlowPlan(state_.directory, state_.ports, host_settings(config), state_.destinations),
+               switch_.br_int(), switch_.br_tun()),
         table_(state_, flows_, kernel_),
         checkpoint_(state_.executor, state_.directory, config.checkpoint()) {
     switch_.on({[this](auto ovsdb) { table_.ovsdb_changed(std::move(ovsdb)); },
@@ -101,8 +106,7 @@ int replay(const Config& config, std::ostream& out) {
   std::optional<Result<std::string>> outcome;
   auto work = replay.carry_out();
   asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& problem, Result<std::string> done) {
-    outcome = problem ? Result<std::string>(Error(Errc::internal, "replaying the flows: ended by an exception"))
-                      : std::move(done);
+    outcome = problem ? Result<std::string>(error_of(problem)) : std::move(done);
     io.stop();
   });
   io.run();

@@ -107,12 +107,7 @@ LocalPorts ports_in(const ovs::OvsdbState& state) {
 ovs::DesiredFlows flows_by_records(const Examination& node, const std::string& bridge) {
   const LocalPorts ports = ports_in(*node.ovsdb);
   const WorkingSet none;  // destinations come with traffic: those in the switch are more than these flows
-  HostSettings settings;
-  settings.node = node.config.name;
-  settings.vtep = node.config.vtep;
-  settings.allow_host_cidrs = node.config.allow_host_cidrs;
-  settings.relay_packets_per_second = node.config.relay_packets_per_second;
-  const FlowPlan plan(node.directory, ports, settings, none);
+  const FlowPlan plan(node.directory, ports, host_settings(node.config), none);
   ovs::DesiredFlows flows;
   for (const FlowGroup& group : plan.all_groups()) {
     const FlowLines lines = plan.lines(group);
