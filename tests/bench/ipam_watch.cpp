@@ -11,6 +11,7 @@
 
 #include "bench/ipam_load.hpp"
 #include "bench/load_socket.hpp"
+#include "bench/waiting.hpp"
 
 namespace mooring::bench {
 namespace {
@@ -277,13 +278,7 @@ class Watch {
 
   template <class Condition>
   void until(const std::string& what, Condition condition) {
-    const auto deadline = Clock::now() + longest_wait;
-    while (!condition()) {
-      if (Clock::now() > deadline) {
-        throw std::runtime_error(fmt::format("waited {} s until {}", longest_wait.count(), what));
-      }
-      step();
-    }
+    step_until(longest_wait, what, condition, [this] { step(); });
   }
 
   bool all(bool Watcher::*flag) const {

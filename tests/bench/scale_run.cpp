@@ -9,6 +9,7 @@
 
 #include "bench/scale_agent.hpp"
 #include "bench/scale_calls.hpp"
+#include "bench/waiting.hpp"
 
 namespace mooring::bench {
 namespace {
@@ -121,13 +122,7 @@ class Scale {
 
   template <class Condition>
   void until(const std::string& what, Condition condition) {
-    const auto deadline = Clock::now() + longest_wait;
-    while (!condition()) {
-      if (Clock::now() > deadline) {
-        throw std::runtime_error(fmt::format("waited {} s until {}", longest_wait.count(), what));
-      }
-      step();
-    }
+    step_until(longest_wait, what, condition, [this] { step(); });
   }
 
   void for_a(milliseconds time) {
