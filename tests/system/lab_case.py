@@ -3,7 +3,7 @@ import os
 import sys
 import unittest
 
-from labkit import inventory, traffic
+from labkit import inventory, news, traffic
 from labkit.errors import LabError
 from labkit.lab import Lab
 from labkit.narrator import Narrator
@@ -61,13 +61,20 @@ class LabCase(unittest.TestCase):
         return self.lab.layout.machines[who].address("eth0")
 
     def expect_ping(self, source, target, count=2):
+        self.expect_reach(source, self.address(target), count, self._name(target))
+
+    def expect_reach(self, source, address, count=2, name=""):
+        """As expect_ping(), for an address of whoever it may be."""
         self.settle()
-        self.assertTrue(traffic.reaches(self.place(source), self.address(target), count),
-                        f"pings from {self._name(source)} to {self._name(target)} answered")
+        self.assertTrue(traffic.reaches(self.place(source), address, count),
+                        f"pings from {self._name(source)} to {name or address} answered")
 
     def settle(self):
-        """Until the agents have deleted the links that DELs left for them, and the switches have taken in all changes of links
-        (docs/reliability.md says what each one may cost on the userspace datapath)."""
+        """Until agents and gateways know all pods that the controller knows, the agents have deleted the links that DELs left
+        for them, and the switches have taken in all changes of links (docs/reliability.md says what each one may cost on the
+        userspace datapath)."""
+        news.wait(self.lab)
+
         def gone():
             return not any(name.startswith("gone-mo") for machine in self.lab.layout.of_role("host")
                            for name in os.listdir(f"{self.lab.places[machine.name].root}/sys/class/net"))

@@ -7,7 +7,7 @@ import unittest
 
 from labkit import artifacts, containerd
 
-from lab_case import LabCase, LabError, eventually, traffic
+from lab_case import LabCase, LabError, eventually
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ["MOORING_BUILD_DIR"]
@@ -81,7 +81,7 @@ class PodmanAndCtr(Callers):
         port = self.port("web-1")
         self.assertEqual(("10.100.9.9", "02:00:00:00:00:99"), (port["address"], port["mac"]))
         self.assertTrue(self.pings("blissful_satoshi", "10.100.9.9"))
-        self.assertTrue(traffic.reaches(self.place("phys1"), "10.100.9.9"))
+        self.expect_reach("phys1", "10.100.9.9")
         self.assertTrue([port for port in self.ports() if port["hostname"].startswith("blissful-satoshi-")])
         self.podman("rm", "-f", "-t", "0", "blissful_satoshi", "web-1")
         self.expect_nothing_left()
@@ -109,7 +109,7 @@ class PodmanAndCtr(Callers):
                  artifacts.BUSYBOX_IMAGE, "never", "/bin/sleep", "600")
         (port,) = self.ports()  # ctr tells its plugins no name: it is made from namespace and id
         self.assertTrue(port["hostname"].startswith("k8s-io-never"), port["hostname"])
-        self.assertTrue(traffic.reaches(self.place("phys1"), port["address"]))
+        self.expect_reach("phys1", port["address"])
         self.ctr("task", "kill", "-s", "KILL", "never")
         eventually(lambda: "STOPPED" in self.ctr("task", "ls").stdout, 5, "the container to end")
         self.ctr("task", "rm", "never")
@@ -145,7 +145,7 @@ class Libcni(Callers):
         pod = self.prepared("web-0")
         result = json.loads(self.call("ADD", pod, "IgnoreUnknown=1;K8S_POD_NAME=web-0;IP=10.100.5.5").stdout)
         self.assertEqual("10.100.5.5/16", result["ips"][0]["address"])
-        self.assertTrue(traffic.reaches(self.place("phys1"), "10.100.5.5"))
+        self.expect_reach("phys1", "10.100.5.5")
         self.call("CHECK", pod)
         self.lab.pods.place(pod).run(["ip", "addr", "del", "10.100.5.5/16", "dev", "eth0"])
         checked = self.call("CHECK", pod, check=False)

@@ -3,7 +3,7 @@ import unittest
 
 from labkit.cri import Cri
 
-from lab_case import LabCase, LabError, traffic
+from lab_case import LabCase, LabError
 
 DB = "10.100.77.10"
 
@@ -39,7 +39,7 @@ class Containerd(LabCase):
         a, b, c = self.run_pod("h1", "web-a"), self.run_pod("h1", "web-b"), self.run_pod("h2", "web-c")
         for source, target in ((a, b), (a, c), (c, a)):
             self.assertTrue(self.pings(source, target.address), f"{source.name} -> {target.name}")
-        self.assertTrue(traffic.reaches(self.place("phys1"), c.address))
+        self.expect_reach("phys1", c.address)
         port = next(port for port in self.ports() if port["hostname"] == "web-a")
         self.assertEqual((a.uid, "default", a.address), (port["pod_uid"], port["namespace"], port["address"]))
         for pod in (a, b, c):
@@ -54,8 +54,7 @@ class Containerd(LabCase):
         new = self.run_pod("h2", "db-0", namespace="prod", uid="uid-new")  # before the old one is deleted
         self.assertEqual((DB, mac), (new.address, self.mac(new)))
         self.delete(old)
-        self.settle()
-        self.assertTrue(traffic.reaches(self.place("phys1"), DB))
+        self.expect_reach("phys1", DB)
         self.assertTrue(self.pings(new, self.address("phys1")))
 
     def test_a_failing_add_is_retried_with_a_new_sandbox(self):

@@ -112,6 +112,7 @@ class Faults(LabCase):
 
     def test_existing_pods_do_not_need_agents_and_controller(self):
         a, b, c = self.add("h1", "web-a"), self.add("h1", "web-b"), self.add("h2", "web-c")
+        self.settle()
         for machine, component in (("h1", "agent"), ("h2", "agent"), ("controller", "controller")):
             self.stop(machine, component, kill=True)
         self.expect_ping(a, b)
@@ -152,6 +153,7 @@ class Faults(LabCase):
             with open(checkpoint, encoding="utf-8") as file:
                 return far.address in file.read()
         eventually(lambda: os.path.exists(checkpoint) and in_checkpoint(), 30, "the directory to be on the disk")
+        self.settle()
         self.stop("controller", "controller")
         self.stop("h1", "agent")
         self.restart("h1", "vswitchd")  # its flows are gone

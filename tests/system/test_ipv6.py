@@ -66,9 +66,7 @@ class Ipv6(LabCase):
         return [ip["address"] for ip in pod.attachment.result["ips"] if ":" in ip["address"]][0].partition("/")[0]
 
     def expect_ping6(self, source, target, count=2):
-        self.settle()
-        self.assertTrue(traffic.reaches(self.place(source), self.six(target), count),
-                        f"pings from {self._name(source)} to {self._name(target)} answered")
+        self.expect_reach(source, self.six(target), count, self._name(target))
 
     def expect_both(self, source, target):
         self.expect_ping(source, target)
@@ -229,7 +227,7 @@ class Ipv6(LabCase):
         a, b, c = self.pod("h1", "a"), self.pod("h1", "b"), self.pod("h2", "c")
         d = self.pod("h2", "d", pool="six")
         self.expect_both(a, c)
-        self.assertTrue(traffic.reaches(self.place(d), self.six(a), 1))
+        self.expect_ping6(d, a, 1)
         flows = {line for line in inventory.take(self.lab) if line.startswith("h1: flow")}
         for component in ("agent", "vswitchd"):
             self.restart("h1", component)
