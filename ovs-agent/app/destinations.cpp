@@ -103,11 +103,18 @@ void Destinations::nowhere(const Miss& miss, const ovs::PacketIn& packet) {
 void Destinations::take_up(const ovs::DesiredFlows& actual) {
   FlowGroups groups;
   for (const auto& [key, flow] : actual) {
-    if (key.table != tun_table::to_tunnel || owner_of(flow.cookie) != FlowOwner::destination) {
+    const auto destination = owner_of(flow.cookie) == FlowOwner::destination ? destination_of(key.match) : std::nullopt;
+    if (!destination) {
       continue;
     }
-    const auto destination = destination_of(key.match);
-    if (!destination || state_.destinations.contains(*destination)) {
+    if (key.table == tun_table::from_tunnel) {  // the hairpin of an address that left before this agent began
+      if (!state_.ports.departed(*destination)) {
+        state_.ports.has_departed(*destination);
+        groups.insert(hairpin_group(*destination));
+      }
+      continue;
+    }
+    if (key.table != tun_table::to_tunnel || state_.destinations.contains(*destination)) {
       continue;
     }
     const auto way = way_to(*destination, state_.directory, state_.ports, flows_.plan().settings().vtep);
@@ -123,7 +130,7 @@ void Destinations::take_up(const ovs::DesiredFlows& actual) {
     }
   }
   if (!groups.empty()) {
-    spdlog::info("{} destinations that were in use are taken up", groups.size());
+    spdlog::info("{} destinations that were in use, or have left, are taken up", groups.size());
     flows_.refresh(groups);
   }
 }

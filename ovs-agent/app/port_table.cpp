@@ -134,12 +134,15 @@ void PortTable::row_seen(const std::string& name, const ovs::OvsInterface& inter
 }
 
 void PortTable::directory_changed(const directory::Changes& changes) {
+  for (const PortKey key : changes.left) {
+    state_.ports.has_departed(key);
+  }
   flows_.directory_changed(changes);
   if (changes.completeness) {
     sync_host_routes(false);
   }
   for (const PortKey key : changes.ports) {  // a snapshot names them all
-    if (!state_.ports.at(key).empty()) {
+    if (!state_.ports.at(key).empty() || changes.left.contains(key) || is_own_extra(key)) {
       sync_host_route(key.address);
     }
   }
@@ -230,15 +233,27 @@ void PortTable::use_ofport(const Attachment& attachment, std::uint32_t ofport) {
   changed(*port);
 }
 
-// Networks may overlap: the lowest VNI is the host's. Not before the port's row is there: vswitchd goes through its
+bool PortTable::is_own_extra(PortKey key) const {
+  const auto entry = state_.directory.find(key);
+  return entry && entry->own && entry->extra;
+}
+
+// Not before the port's row is there: vswitchd goes through its
 // routing table at every change of the kernel's, and the ADD would wait for that before it waits for the port.
 std::optional<std::uint32_t> PortTable::host_route_to(net::IpAddress address) const {
-  for (const LocalPort* port : state_.ports.at(address)) {
-    if (port->in_ovsdb && gate_of(*port, state_.directory).open) {
+  for (const LocalPort* port : open_at(address, state_.ports, state_.directory)) {
+    if (port->in_ovsdb) {
       return port->record.mtu_bytes;
     }
   }
   return std::nullopt;
+}
+
+std::vector<PortKey> PortTable::keys_of(const LocalPort& port) const {
+  std::vector<PortKey> keys = port.record.keys();
+  const auto extras = state_.directory.extras_of(port.record.attachment.str());
+  keys.insert(keys.end(), extras.begin(), extras.end());
+  return keys;
 }
 
 void PortTable::sync_host_routes(bool read_back) {
@@ -247,7 +262,7 @@ void PortTable::sync_host_routes(bool read_back) {
   }
   std::map<net::IpAddress, std::uint32_t> routes;
   for (const auto& [attachment, port] : state_.ports.all()) {
-    for (const PortKey key : port.record.keys()) {
+    for (const PortKey key : keys_of(port)) {
       if (const auto mtu_bytes = host_route_to(key.address)) {
         routes.emplace(key.address, *mtu_bytes);
       }
@@ -279,7 +294,7 @@ void PortTable::look_again() {
 
 void PortTable::changed(const LocalPort& port) {
   flows_.port_changed(port);
-  for (const PortKey key : port.record.keys()) {
+  for (const PortKey key : keys_of(port)) {
     sync_host_route(key.address);
   }
 }

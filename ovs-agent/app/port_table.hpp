@@ -47,6 +47,8 @@ class PortTable {
   void row_seen(const std::string& name, const ovs::OvsInterface& interface);
   void changed(const LocalPort& port);
   std::optional<std::uint32_t> host_route_to(net::IpAddress address) const;
+  bool is_own_extra(PortKey key) const;
+  std::vector<PortKey> keys_of(const LocalPort& port) const;  // its own addresses and its extra ones
   void sync_host_route(net::IpAddress address);
   void routes_were_set(const Result<void>& set);
 

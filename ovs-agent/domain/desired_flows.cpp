@@ -43,8 +43,13 @@ FlowGroup destination_group(PortKey key) {
   return group(Kind::destination, key);
 }
 
+FlowGroup hairpin_group(PortKey key) {
+  return group(Kind::hairpin, key);
+}
+
 std::vector<FlowGroup> groups_of_entry(PortKey key) {
-  return {group(Kind::destination, key), group(Kind::extra, key), group(Kind::hairpin, key)};
+  return {group(Kind::destination, key), group(Kind::extra, key), group(Kind::hairpin, key),
+          from_host_group(key.address)};
 }
 
 FlowPlan::FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings,
@@ -169,13 +174,12 @@ void FlowPlan::add_routes(FlowLines& lines, net::Vni vni, const std::string& net
 
 FlowLines FlowPlan::from_host_lines(net::IpAddress address) const {
   FlowLines lines;
-  for (const LocalPort* port : ports_.at(address)) {
-    if (gate_of(*port, directory_).open) {
-      lines.br_int.push_back(flow_line(
-          int_table::from_host, 100, FlowOwner::local_port, port->record.generation, to_address(address),
-          fmt::format("set_field:{}->reg0,goto_table:{}", port->record.vni.value(), int_table::local_delivery)));
-      break;  // networks may overlap: the lowest VNI is the host's
-    }
+  const auto open = open_at(address, ports_, directory_);
+  if (!open.empty()) {
+    const PortRecord& record = open.front()->record;
+    lines.br_int.push_back(
+        flow_line(int_table::from_host, 100, FlowOwner::local_port, record.generation, to_address(address),
+                  fmt::format("set_field:{}->reg0,goto_table:{}", record.vni.value(), int_table::local_delivery)));
   }
   return lines;
 }
@@ -258,7 +262,7 @@ FlowGroups FlowPlan::all_groups() const {
     groups.insert(destination_group(key));
   }
   for (const PortKey key : ports_.departed()) {
-    groups.insert(group(Kind::hairpin, key));
+    groups.insert(hairpin_group(key));
   }
   return groups;
 }
@@ -268,11 +272,12 @@ FlowGroups FlowPlan::affected_by_port(const LocalPort& port) const {
   groups.insert(port_group(port.record.attachment));
   for (const PortKey extra : directory_.extras_of(port.record.attachment.str())) {
     groups.insert(group(Kind::extra, extra));
+    groups.insert(from_host_group(extra.address));
   }
   for (const PortKey key : port.record.keys()) {
     groups.insert(from_host_group(key.address));
     groups.insert(group(Kind::destination, key));
-    groups.insert(group(Kind::hairpin, key));
+    groups.insert(hairpin_group(key));
     for (const LocalPort* other : ports_.at(key)) {
       groups.insert(port_group(other->record.attachment));
     }
@@ -287,10 +292,11 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
       groups.insert(destination_group(key));
     }
     if (ports_.departed(key)) {
-      groups.insert(group(Kind::hairpin, key));
+      groups.insert(hairpin_group(key));
     }
     if (const auto entry = directory_.find(key); entry && entry->own && entry->extra) {
       groups.insert(group(Kind::extra, key));
+      groups.insert(from_host_group(key.address));
     }
     for (const LocalPort* port : ports_.at(key)) {
       groups.merge(affected_by_port(*port));
@@ -332,13 +338,13 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
     }
     for (const PortKey key : ports_.departed()) {
       if (moves(key)) {
-        groups.insert(group(Kind::hairpin, key));
+        groups.insert(hairpin_group(key));
       }
     }
     for (const auto& [attachment, port] : ports_.all()) {  // a shut one whose address lives there
       for (const PortKey key : port.record.keys()) {
         if (moves(key)) {
-          groups.insert(group(Kind::hairpin, key));
+          groups.insert(hairpin_group(key));
         }
       }
     }

@@ -99,6 +99,7 @@ class FlowPlan {
 };
 
 FlowGroup destination_group(PortKey key);
+FlowGroup hairpin_group(PortKey key);
 // All groups that an entry of that key may have.
 std::vector<FlowGroup> groups_of_entry(PortKey key);
 

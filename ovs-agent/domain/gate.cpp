@@ -74,6 +74,17 @@ Gate gate_of(const LocalPort& port, const directory::Directory& directory) {
   return whole;
 }
 
+std::vector<const LocalPort*> open_at(net::IpAddress address, const LocalPorts& ports,
+                                      const directory::Directory& directory) {
+  std::vector<const LocalPort*> candidates = ports.at(address);
+  for (const std::string& holder : directory.extra_holders(address)) {
+    const auto attachment = ipam_api::parse_attachment(holder);
+    candidates.push_back(attachment ? ports.find(*attachment) : nullptr);
+  }
+  std::erase_if(candidates, [&](const LocalPort* port) { return port == nullptr || !gate_of(*port, directory).open; });
+  return candidates;
+}
+
 std::string Gate::text() const {
   switch (reason) {
     case GateReason::newest:

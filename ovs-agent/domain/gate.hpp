@@ -8,9 +8,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "mooring/directory/directory.hpp"
-#include "ovs-agent/domain/local_port.hpp"
+#include "ovs-agent/domain/local_ports.hpp"
 
 namespace mooring::agent {
 
@@ -35,5 +36,10 @@ struct Gate {
 };
 
 Gate gate_of(const LocalPort& port, const directory::Directory& directory);
+
+// The open ports that are spoken to at this address, whichever VNI: those whose own address it is, then those that hold
+// it as an extra one; the lowest VNI first. The host, which knows no VNI, means the first one.
+std::vector<const LocalPort*> open_at(net::IpAddress address, const LocalPorts& ports,
+                                      const directory::Directory& directory);
 
 }  // namespace mooring::agent

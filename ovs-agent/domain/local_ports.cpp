@@ -48,15 +48,19 @@ std::optional<LocalPort> LocalPorts::remove(const Attachment& attachment) {
   ports_.erase(found);
   unindex(port);
   for (const PortKey key : port.record.keys()) {
-    if (departed_.insert(key).second) {
-      departed_order_.push_back(key);
-    }
+    has_departed(key);
+  }
+  return port;
+}
+
+void LocalPorts::has_departed(PortKey key) {
+  if (departed_.insert(key).second) {
+    departed_order_.push_back(key);
   }
   while (departed_order_.size() > most_departed) {
     departed_.erase(departed_order_.front());
     departed_order_.pop_front();
   }
-  return port;
 }
 
 LocalPort* LocalPorts::find(const Attachment& attachment) {

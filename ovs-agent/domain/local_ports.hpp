@@ -38,6 +38,8 @@ class LocalPorts {
   bool departed(PortKey key) const { return departed_.contains(key); }
   const std::set<PortKey>& departed() const { return departed_; }
   static constexpr std::size_t most_departed = 4096;
+  // An address left in another way than by remove(): an extra one, or before this agent began.
+  void has_departed(PortKey key);
 
   const Map& all() const { return ports_; }
   std::size_t size() const { return ports_.size(); }

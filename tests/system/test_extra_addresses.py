@@ -43,6 +43,7 @@ class ExtraAddresses(LabCase):
             for address in EXTRA:
                 for source in (near, far):
                     eventually(lambda by=source, to=address: self.answers(by, to), 5, f"{address} to be {holder.name}'s for {source.name}")
+                eventually(lambda to=address: self.answers(holder.host, to), 5, f"{holder.host} to reach {address} of its pod")
                 spoofed = ["ping", "-n", "-c", "1", "-W", "1", "-I", address]
                 for pod, right in ((holder, 0), (other, 1)):
                     targets = [ip["address"].partition("/")[0] for ip in far.attachment.result["ips"]]

@@ -2,7 +2,7 @@
 reached, the old one neither serves nor sends once its host hears of it, and others do not notice."""
 import unittest
 
-from labkit import probes
+from labkit import news, probes
 from labkit.moves import Mover
 
 from lab_case import LabCase, eventually, inventory, traffic
@@ -78,6 +78,15 @@ class Moves(LabCase):
         log = probes.finish(probing)
         self.assertEqual("new", log.rows[-1][2])
         self.assertIsNotNone(log.dark_ms(returned, "new"))
+        h1 = self.lab.layout.machines["h1"]
+        self.lab.services.stop(h1, "agent", kill=True)
+        self.lab.services.start(h1, "agent")
+
+        def in_line():
+            said = news.status(self.lab, h1, "agent")
+            return said and said["controller"]["complete"] and all(bridge["in_line"] for bridge in said["flows"].values())
+        eventually(in_line, 20, "the agent of the old host to have reconciled")
+        self.assertTrue(traffic.reaches(self.place(self.mover.watcher), address, 3), "by the old host, whose agent was killed")
         self.assertEqual([self.lab.layout.machines["h1"].address("eth0")], self._destination(address))
         fabric.run(["ip", "link", "set", port, "up"])
         eventually(lambda: self._destination(address) == [self.lab.layout.machines["h2"].address("eth0")], 60, "h3 to send there itself")

@@ -244,6 +244,21 @@ TEST_CASE("a restarted agent keeps the flows that are in use, a restarted switch
   }
 }
 
+TEST_CASE("a restarted agent still sends on what comes for an address that left") {
+  const std::string hairpin =
+      "table=11,priority=100,cookie=0x4d00000000002a03,ip,tun_id=100,nw_dst=10.0.0.6,"
+      "actions=set_field:0a:6d:6f:6f:72:02->eth_dst,set_field:172.31.0.2->tun_dst,set_field:100->tun_id,"
+      "load:0->NXM_OF_IN_PORT[],output:2";
+  Node node;
+  REQUIRE(node.tunnel.flows.add(hairpin).has_value());
+  node.start();
+  REQUIRE(node.state.ports.departed({*net::Vni::from(100), *net::IpAddress::parse("10.0.0.6")}));
+  REQUIRE(node.tunnel.flows.text().find("tun_id=0x64,nw_dst=10.0.0.6 ") != std::string::npos);
+  node.world.port(100, "10.0.0.6", "h3", 100);  // and it moves on
+  node.changed();
+  REQUIRE(node.tunnel.flows.text().find("set_field:172.31.0.3->tun_dst") != std::string::npos);
+}
+
 TEST_CASE("flows that are newer than the copy of the directory are left alone") {
   Node node;
   REQUIRE(node.tunnel.flows

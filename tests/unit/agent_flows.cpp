@@ -189,6 +189,12 @@ TEST_CASE("an extra address is its holder's, and moves alone") {
     const auto of_entry = groups_of_entry(extra.key);
     REQUIRE(std::find(of_entry.begin(), of_entry.end(), extra) != of_entry.end());
     REQUIRE(plan.lines(extra) == FlowLines{});
+    const auto left = world.directory.take_changes().left;
+    REQUIRE(left.contains(extra.key));
+    REQUIRE_FALSE(left.contains(key(100, "fd00::30")));  // of the other family: it stays
+    REQUIRE(plan.lines(hairpin_group(extra.key)) == FlowLines{});
+    ports.has_departed(extra.key);
+    REQUIRE(plan.lines(hairpin_group(extra.key)).br_tun.size() == 1);
     world.use(100, "10.0.0.30");
     REQUIRE(text().find("nw_src=10.0.0.30") == std::string::npos);
     REQUIRE(text().find("pkt_mark=0x64,ip,nw_dst=10.0.0.30 cookie=0x4d00000000003d03") != std::string::npos);

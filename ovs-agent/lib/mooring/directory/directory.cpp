@@ -63,6 +63,22 @@ std::vector<PortKey> Directory::extras_of(std::string_view attachment) const {
                                     : std::vector<PortKey>(found->second.begin(), found->second.end());
 }
 
+std::vector<std::string> Directory::extra_holders(net::IpAddress address) const {
+  std::map<net::Vni, std::string> holders;
+  for (const auto& [attachment, keys] : own_extras_) {
+    for (const PortKey key : keys) {
+      if (key.address == address) {
+        holders.emplace(key.vni, attachment);
+      }
+    }
+  }
+  std::vector<std::string> found;
+  for (auto& [vni, attachment] : holders) {
+    found.push_back(std::move(attachment));
+  }
+  return found;
+}
+
 const Subnet* Directory::subnet_in(std::string_view network, net::IpAddress address) const {
   const Subnet* best = nullptr;
   for (const auto& [name, subnet] : subnets(address.family())) {

@@ -111,6 +111,7 @@ struct Changes {
   std::set<std::string> gateways;
   bool layout = false;
   bool blocks = false;
+  std::set<PortKey> left;     // of `ports`, those that were the own node's before and are not now
   bool completeness = false;  // some known_absent() answers went from false to true, or all were withdrawn
   bool empty() const {
     return ports.empty() && nodes.empty() && gateways.empty() && !layout && !blocks && !completeness;
@@ -159,6 +160,8 @@ class Directory {
   std::size_t port_count() const;
   // The extra addresses of an attachment of the own node.
   std::vector<PortKey> extras_of(std::string_view attachment) const;
+  // The attachments of the own node that have this extra address, the lowest VNI first (VNIs may use it alike).
+  std::vector<std::string> extra_holders(net::IpAddress address) const;
 
   std::optional<net::Ipv4Address> vtep_of(std::string_view node) const;
   // Of some node or gateway.

@@ -129,6 +129,7 @@ void Directory::set_owner(const PortRecord& record, std::string_view attachment)
   forget_owner(record.key);
   if (!own_node_.empty() && record.node == own_node_id_) {
     own_attachments_[record.key] = attachment;
+    changes_.left.erase(record.key);
     if (record.extra) {
       own_extras_[std::string(attachment)].insert(record.key);
     }
@@ -147,6 +148,7 @@ void Directory::forget_owner(PortKey key) {
     }
   }
   own_attachments_.erase(owner);
+  changes_.left.insert(key);
 }
 
 void Directory::bury_port(PortKey key, Generation generation, bool extra) {
