@@ -43,6 +43,47 @@ std::string wrong_option(const std::string& option, const Error& error) {
   return fmt::format("mooring-gateway: option --{}: {}", option, error.text());
 }
 
+// The options --bgp-…, as they were given.
+struct BgpOptions {
+  std::string as, router_id;
+  std::vector<std::string> neighbors;
+};
+
+// "" or what is wrong with them.
+std::string read_bgp(const BgpOptions& options, std::optional<BgpSettings>& settings) {
+  if (options.as.empty()) {
+    return options.neighbors.empty() && options.router_id.empty()
+               ? ""
+               : "mooring-gateway: option --bgp-as: is missing (the AS that this gateway is in: --bgp-as 65001)";
+  }
+  BgpSettings made;
+  const auto as = parse_as(options.as);
+  if (!as) {
+    return wrong_option("bgp-as", as.error());
+  }
+  made.as = *as;
+  if (!options.router_id.empty()) {
+    const auto id = net::Ipv4Address::parse(options.router_id);
+    if (!id) {
+      return wrong_option("bgp-router-id", id.error());
+    }
+    made.router_id = *id;
+  }
+  for (const std::string& text : options.neighbors) {
+    const auto neighbor = parse_bgp_neighbor(text);
+    if (!neighbor) {
+      return wrong_option("bgp-neighbor", neighbor.error());
+    }
+    made.neighbors.push_back(*neighbor);
+  }
+  if (made.neighbors.empty()) {
+    return "mooring-gateway: option --bgp-neighbor: is missing (who is told of the overlay: --bgp-neighbor "
+           "192.168.7.1:65000)";
+  }
+  settings = std::move(made);
+  return "";
+}
+
 }  // namespace
 
 ParsedConfig parse_config(int argc, const char* const* argv) {
@@ -53,6 +94,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   std::string controller = default_controller;
   std::string token_file;
   std::string metrics_listen;
+  BgpOptions bgp;
 
   CLI::App app(
       "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
@@ -80,6 +122,11 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   app.add_option("--state-dir", config.state_dir, "Folder for what must survive a reboot")->capture_default_str();
   app.add_option("--metrics-listen", metrics_listen,
                  "ADDRESS:PORT or unix:PATH for GET /metrics alone, without a token: for Prometheus");
+  app.add_option("--bgp-as", bgp.as, "Announce the overlay's subnets through FRR's bgpd on this machine, from this AS");
+  app.add_option("--bgp-neighbor", bgp.neighbors,
+                 "A physical router, ADDRESS:AS or ADDRESS:AS:bfd, as 192.168.7.1:65000; may be given several times");
+  app.add_option("--bgp-router-id", bgp.router_id, "BGP identifier (default: FRR chooses one)");
+  app.add_option("--bgp-socket", config.bgp_socket, "bgpd's own socket")->capture_default_str();
   app.add_option("--log-level", config.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -100,6 +147,9 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   }
   if (const auto network = ipam_api::parse_name("network", config.network); !network) {
     return refuse(wrong_option("network", network.error()));
+  }
+  if (const auto problem = read_bgp(bgp, config.bgp); !problem.empty()) {
+    return refuse(problem);
   }
   if (config.machine_id.empty()) {
     return refuse("mooring-gateway: option --machine-id: /etc/machine-id is empty or missing (give an id that stays)");

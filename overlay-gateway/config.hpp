@@ -6,6 +6,7 @@
 
 #include "mooring/http/endpoint.hpp"
 #include "mooring/net/address.hpp"
+#include "overlay-gateway/domain/bgp_plan.hpp"
 
 namespace mooring::gateway {
 
@@ -24,6 +25,8 @@ struct Config {
   std::string socket = "/run/mooring/gateway.sock";
   std::string state_dir = "/var/lib/mooring/gateway";
   std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
+  std::optional<BgpSettings> bgp;                // none: nobody is told of the overlay but by proxy ARP
+  std::string bgp_socket = "/run/frr/bgpd.vty";
   std::string log_level = "info";
 };
 

@@ -13,6 +13,7 @@
 #include "mooring/metrics/door.hpp"
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/adapters/kernel_foot.hpp"
+#include "overlay-gateway/adapters/vty.hpp"
 #include "overlay-gateway/app/gateway.hpp"
 #include "overlay-gateway/app/status_door.hpp"
 #include "overlay-gateway/config.hpp"
@@ -53,7 +54,8 @@ int run(const Config& config) {
   }
 
   KernelFoot foot(config.physical_interface);
-  Gateway gateway(io, foot, config, *vtep);
+  Vty bgpd(io.get_executor(), config.bgp_socket);
+  Gateway gateway(io, foot, bgpd, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
   if (config.metrics_listen) {

@@ -69,7 +69,7 @@ Error same_interface(const std::string& name) {
 
 }  // namespace
 
-Gateway::Gateway(asio::io_context& io, Foot& foot, const Config& config, net::Ipv4Address vtep)
+Gateway::Gateway(asio::io_context& io, Foot& foot, RoutingDaemon& bgpd, const Config& config, net::Ipv4Address vtep)
     : io_(io),
       config_(config),
       vtep_(vtep),
@@ -77,6 +77,7 @@ Gateway::Gateway(asio::io_context& io, Foot& foot, const Config& config, net::Ip
       checkpoint_(io.get_executor(), directory_, config.state_dir + "/directory"),
       plan_(directory_, settings_of(config, vtep)),
       foot_(foot),
+      bgpd_(bgpd),
       physical_bridge_(bridge_settings(config)),
       timer_(io) {}
 
@@ -119,6 +120,10 @@ void Gateway::start(std::function<void()> on_ready) {
   watch_ = std::make_unique<directory::WatchClient>(io_.get_executor(), directory_, watch_settings(config_, vtep_),
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);
+  if (config_.bgp) {
+    announcer_ = std::make_unique<Announcer>(io_.get_executor(), *config_.bgp, bgpd_);
+    asio::co_spawn(io_, announcer_->run([this] { settle("bgp", announcer_->state()); }), asio::detached);
+  }
   look_soon();
 }
 
@@ -126,6 +131,9 @@ void Gateway::stop() {
   stopped_ = true;
   timer_.cancel();
   checkpoint_.stop();
+  if (announcer_) {
+    announcer_->stop();
+  }
   if (watch_) {
     watch_->stop();
   }
@@ -179,7 +187,9 @@ void Gateway::look() {
     look_at_kernel();
   }
   warm_tunnels(false);
-  const bool whole = switch_whole_ && problems_.empty() && flows_->in_line();
+  announce();
+  const bool routers_know = !problems_.contains("bgp");  // their fault may be: nothing here waits for them
+  const bool whole = switch_whole_ && problems_.size() == (routers_know ? 0U : 1U) && flows_->in_line();
   if (whole && !ready_) {
     ready_ = true;
     on_ready_();
@@ -290,6 +300,44 @@ void Gateway::warm_tunnels(bool now) {
   underlay::warm_up_peers(vtep_, {peers.begin(), peers.end()});
 }
 
+// Who announces the overlay gets its packets: only with every flow in the switch, and no longer than it is there.
+void Gateway::announce() {
+  if (!announcer_) {
+    return;
+  }
+  const bool carries = switch_whole_ && flows_->connected() && directory_.revision() != 0;
+  has_carried_ = has_carried_ || (carries && flows_->in_line());
+  if (!has_carried_) {
+    return;
+  }
+  std::set<net::Cidr> prefixes;
+  if (carries) {
+    for (const OverlayRoute& route : foot_plan_.routes) {
+      prefixes.insert(route.destination);
+    }
+  }
+  announcer_->want(std::move(prefixes));
+}
+
+ipam_api::Json Gateway::bgp_status() const {
+  if (!announcer_) {
+    return nullptr;
+  }
+  ipam_api::Json announced = ipam_api::Json::array();
+  for (const net::Cidr& prefix : announcer_->announced()) {
+    announced.push_back(prefix.str());
+  }
+  ipam_api::Json neighbors = ipam_api::Json::array();
+  for (const Announcer::Neighbor& neighbor : announcer_->neighbors()) {
+    neighbors.push_back({{"address", neighbor.address},
+                         {"as", neighbor.as},
+                         {"state", neighbor.state},
+                         {"prefixes_received", neighbor.received},
+                         {"prefixes_sent", neighbor.sent}});
+  }
+  return {{"as", config_.bgp->as}, {"announced", announced}, {"neighbors", neighbors}};
+}
+
 // Logged once when it begins, when it changes and when it ends.
 void Gateway::settle(const std::string& area, const Result<void>& result) {
   const auto known = problems_.find(area);
@@ -329,6 +377,7 @@ ipam_api::Json Gateway::status() const {
       {"problems", problems},
       {"routes", routes},
       {"mtu_bytes", foot_plan_.mtu_bytes},
+      {"bgp", bgp_status()},
       {"controller",
        {{"endpoint", config_.controller.str()},
         {"registered", watch.registered},

@@ -27,6 +27,7 @@
 #include "mooring/underlay/peer_warmup.hpp"
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
+#include "overlay-gateway/app/announcer.hpp"
 #include "overlay-gateway/app/flow_program.hpp"
 #include "overlay-gateway/app/ports.hpp"
 #include "overlay-gateway/config.hpp"
@@ -36,8 +37,9 @@ namespace mooring::gateway {
 
 class Gateway {
  public:
-  // `foot` must outlive this. `vtep`: config.vtep, or what was found on the underlay interface.
-  Gateway(boost::asio::io_context& io, Foot& foot, const Config& config, net::Ipv4Address vtep);
+  // `foot` and `bgpd` (asked if config.bgp says so) must outlive this. `vtep`: config.vtep, or what was found on the
+  // underlay interface.
+  Gateway(boost::asio::io_context& io, Foot& foot, RoutingDaemon& bgpd, const Config& config, net::Ipv4Address vtep);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -64,6 +66,8 @@ class Gateway {
   void set_up_switch(underlay::Datapath datapath);
   void look_at_kernel();
   void warm_tunnels(bool now);
+  void announce();
+  ipam_api::Json bgp_status() const;
   void settle(const std::string& area, const Result<void>& result);
 
   boost::asio::io_context& io_;
@@ -73,6 +77,7 @@ class Gateway {
   directory::Checkpoint checkpoint_;
   FlowPlan plan_;
   Foot& foot_;
+  RoutingDaemon& bgpd_;
   underlay::PhysicalBridge physical_bridge_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
   std::unique_ptr<ovs::FlowSync> flows_;
@@ -80,6 +85,7 @@ class Gateway {
   std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
   metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;
+  std::unique_ptr<Announcer> announcer_;  // null: no BGP
   boost::asio::steady_timer timer_;
   std::function<void()> on_ready_;
 
@@ -89,6 +95,7 @@ class Gateway {
   bool switch_whole_ = false;
   bool underlay_remembered_ = false;
   bool ready_ = false;
+  bool has_carried_ = false;  // in this life: until then, what is announced is left as it is
   bool stopped_ = false;
   std::uint32_t committed_mtu_ = 0;
   FootPlan foot_plan_;

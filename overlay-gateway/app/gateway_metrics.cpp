@@ -39,6 +39,14 @@ std::string Gateway::metrics_text() const {
       .sample(static_cast<std::uint64_t>(problems_.size()));
   out.gauge("mooring_gateway_routes", "Overlay routes in the kernel")
       .sample(static_cast<std::uint64_t>(foot_plan_.routes.size()));
+  if (announcer_) {
+    out.gauge("mooring_gateway_bgp_neighbor_up", "1: the session with this physical router is established");
+    for (const Announcer::Neighbor& neighbor : announcer_->neighbors()) {
+      out.sample(flag(neighbor.up()), {{"neighbor", neighbor.address}});
+    }
+    out.gauge("mooring_gateway_bgp_announced", "Subnets that bgpd is told to announce")
+        .sample(static_cast<std::uint64_t>(announcer_->announced().size()));
+  }
   if (switch_watch_) {
     const metrics::FlowTally& tally = switch_watch_->tally();
     out.counter("mooring_dropped_packets_total", "Packets that flows dropped, by reason");

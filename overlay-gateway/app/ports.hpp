@@ -1,9 +1,12 @@
-// What the gateway needs of the kernel it stands on. adapters/kernel_foot.hpp is the real one.
-// Threading: one thread.
+// What the gateway needs of the machine it stands on: its kernel (adapters/kernel_foot.hpp is the real one) and, if
+// routers are told of the overlay, FRR's bgpd (adapters/vty.hpp). Threading: one thread.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "overlay-gateway/domain/foot_plan.hpp"
 
@@ -25,6 +28,20 @@ class Foot {
   // Makes the kernel as the plan says; what is right is left alone. Goes on after a problem: one subnet's clash does
   // not stop the others.
   virtual Outcome ensure(const FootPlan& plan) = 0;
+};
+
+class RoutingDaemon {
+ public:
+  virtual ~RoutingDaemon() = default;
+
+  static constexpr int success = 0;
+  struct Answer {
+    std::string text;
+    int code = success;
+  };
+  // A command as an operator would type it. Errors: unavailable (nobody listens, the connection broke), timeout; the
+  // next command begins anew at the top, with nothing half configured left open.
+  virtual boost::asio::awaitable<Result<Answer>> ask(std::string command) = 0;
 };
 
 }  // namespace mooring::gateway

@@ -72,7 +72,41 @@ TEST_CASE("wrong options end the program with 2 and name option, value and way o
   refused(least_and({"--datapath", "magic"}), "--datapath", "magic");
   refused(least_and({"--log-level", "loud"}), "--log-level", "loud");
   refused(least_and({"--token-file", "/nonexistent/token"}), "--token-file", "/nonexistent/token");
+  refused(least_and({"--bgp-neighbor", "192.168.7.1:65000"}), "--bgp-as", "is missing");
+  refused(least_and({"--bgp-as", "65001"}), "--bgp-neighbor", "is missing");
+  refused(least_and({"--bgp-as", "23456"}), "--bgp-as", "'23456' is no AS number");
+  refused(least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1"}), "--bgp-neighbor", "it has no AS");
+  refused(least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1:65000:md5"}), "--bgp-neighbor",
+          "'md5' is not known");
+  refused(least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.256:65000"}), "--bgp-neighbor", "192.168.7.256");
   refused(least_and({"--lantern"}), "--lantern", "not expected");
+}
+
+TEST_CASE("routers that are told by BGP") {
+  const Parsed parsed = parse(least_and({"--bgp-as", "4200000001", "--bgp-neighbor", "192.168.7.1:65000",
+                                         "--bgp-neighbor", "192.168.7.2:65000:bfd", "--bgp-router-id", "10.9.9.9"}));
+  INFO(parsed.said);
+  REQUIRE_FALSE(parsed.result.exit_code);
+  const auto& bgp = parsed.result.config.bgp;
+  REQUIRE(bgp);
+  CHECK(bgp->as == 4200000001);
+  CHECK(bgp->router_id->str() == "10.9.9.9");
+  REQUIRE(bgp->neighbors.size() == 2);
+  CHECK(bgp->neighbors[1].address.str() == "192.168.7.2");
+  CHECK(bgp->neighbors[1].as == 65000);
+  CHECK(bgp->neighbors[1].bfd);
+  CHECK_FALSE(bgp->neighbors[0].bfd);
+}
+
+TEST_CASE("routers in a file") {
+  const std::string file = std::string(MOORING_BINARY_DIR) + "/gateway_config_bgp.toml";
+  std::ofstream(file) << "underlay-interface = \"eth0\"\nphysical-interface = \"eth1\"\nmachine-id = \"m1\"\n"
+                         "bgp-as = \"65001\"\nbgp-neighbor = [\"192.168.7.1:65000\", \"192.168.7.2:65000:bfd\"]\n";
+  const Parsed parsed = parse({"--config", file.c_str()});
+  INFO(parsed.said);
+  REQUIRE_FALSE(parsed.result.exit_code);
+  REQUIRE(parsed.result.config.bgp);
+  CHECK(parsed.result.config.bgp->neighbors.size() == 2);
 }
 
 TEST_CASE("help and version are successes") {
