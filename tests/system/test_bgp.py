@@ -53,6 +53,9 @@ class Bgp(LabCase):
             self.assertEqual([self.overlay], said["announced"])
             self.assertEqual([("Established", OUR_AS)], [(one["state"], said["as"]) for one in said["neighbors"]])
             self.assertEqual([], news.status(self.lab, gateway, "gateway")["problems"])
+            metrics = self.lab.places[gateway.name].run(["curl", "-s", "--unix-socket", "/run/mooring/gateway.sock",
+                                                         "http://gateway/metrics"]).stdout
+            self.assertIn(f'mooring_gateway_bgp_neighbor_up{{neighbor="{self.router.address("eth0")}"}} 1', metrics)
 
     def test_a_new_subnet_is_announced_and_a_deleted_one_withdrawn(self):
         eventually(lambda: self.ways() == {"gw1", "gw2"}, 20, "the router to have both ways")
