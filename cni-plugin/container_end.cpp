@@ -42,6 +42,16 @@ netlink::Route with_attributes(netlink::Route route, const ConfiguredRoute& want
   return route;
 }
 
+ConfiguredRoute of_subnet(const ipam_api::Route& route) {
+  return {route.destination,
+          route.via,
+          route.metric,
+          route.mtu_bytes,
+          route.advmss_bytes,
+          route.table,
+          static_cast<std::uint8_t>(route.scope.value_or(ipam_api::Route::scope_global))};
+}
+
 // One family of an allocation; none if it has no address of it.
 struct Half {
   net::IpInterfaceAddress address;
@@ -84,28 +94,24 @@ Result<void> enable_ipv6(const netlink::NetworkNamespace& netns, const std::stri
 
 std::vector<netlink::Route> routes_of(const ipam_api::Allocation& allocation,
                                       const std::vector<ConfiguredRoute>& configured, int link_index) {
+  std::vector<ConfiguredRoute> all;
+  std::transform(allocation.routes.begin(), allocation.routes.end(), std::back_inserter(all), &of_subnet);
+  all.insert(all.end(), configured.begin(), configured.end());
   std::vector<netlink::Route> wanted;
   for (const Half& half : halves_of(allocation)) {
     const net::IpCidr subnet(half.address.address, half.address.prefix_length);
     const auto to_everything = [&](const ConfiguredRoute& route) { return route.destination == half.everything; };
-    if (half.gateway && std::none_of(configured.begin(), configured.end(), to_everything)) {
+    if (half.gateway && std::none_of(all.begin(), all.end(), to_everything)) {
       wanted.push_back(route_by(subnet, half.everything, *half.gateway, link_index));
     }
-    for (const ipam_api::Route& route : allocation.routes) {
-      const std::optional<net::IpAddress> via = route.via ? route.via : half.gateway;
-      const net::Family family = subnet.family();
-      if (via && route.destination.family() == family && via->family() == family) {
-        wanted.push_back(route_by(subnet, route.destination, *via, link_index));
-      }
-    }
-    for (const ConfiguredRoute& route : configured) {
+    for (const ConfiguredRoute& route : all) {
       if (route.destination.family() != subnet.family()) {
         continue;
       }
       const auto via = route.via ? route.via : half.gateway;
       if (route.scope != 0) {
         wanted.push_back(with_attributes(direct_route(route.destination, link_index), route));
-      } else if (via) {
+      } else if (via && via->family() == subnet.family()) {
         wanted.push_back(with_attributes(route_by(subnet, route.destination, *via, link_index), route));
       }
     }

@@ -1,4 +1,6 @@
 // create network|subnet|pool|reservation
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 
@@ -24,17 +26,41 @@ struct SubnetWords {
   std::string domain;
 };
 
+// "metric=100;mtu=1400" into a route.
+Result<void> put_attributes(Json& route, std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, const char*>, 5> known{
+      {{"metric", "metric"}, {"mtu", "mtu_bytes"}, {"advmss", "advmss_bytes"}, {"table", "table"}, {"scope", "scope"}}};
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(';'));
+    text.remove_prefix(std::min(item.size() + 1, text.size()));
+    const std::size_t equals = item.find('=');
+    const auto* const found =
+        std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == item.substr(0, equals); });
+    const auto value = ipam_api::parse_json("the number", equals == item.npos ? "" : item.substr(equals + 1));
+    if (found == known.end() || !value || !value->is_number_unsigned()) {
+      return Error(Errc::invalid_argument, fmt::format("'{}' is no attribute of a route", item));
+    }
+    route[found->second] = *value;
+  }
+  return ok();
+}
+
 Result<Json> routes_from(const std::vector<std::string>& texts) {
   Json list = Json::array();
   for (const std::string& text : texts) {
-    const std::size_t equals = text.find('=');
-    Json route = {{"destination", text.substr(0, equals)}};
-    if (equals != text.npos) {
-      route["via"] = text.substr(equals + 1);
+    const std::size_t end = text.find(';');
+    const std::string_view place = std::string_view(text).substr(0, end);
+    const std::size_t equals = place.find('=');
+    Json route = {{"destination", place.substr(0, equals)}};
+    if (equals != place.npos) {
+      route["via"] = place.substr(equals + 1);
     }
-    if (const auto read = ipam_api::route_from(route); !read) {
+    const auto attributes = end == text.npos ? ok() : put_attributes(route, std::string_view(text).substr(end + 1));
+    const auto read = attributes ? ipam_api::route_from(route) : Result<ipam_api::Route>(attributes.error());
+    if (!read) {
       return Error(Errc::invalid_argument, fmt::format("reading --route {}: {}", text, read.error().message()),
-                   "write CIDR or CIDR=ADDRESS, as 10.0.0.0/8=10.1.0.254");
+                   "write CIDR or CIDR=ADDRESS, as 10.0.0.0/8=10.1.0.254, then ;metric=N ;mtu=N ;advmss=N ;table=N "
+                   ";scope=N where wanted");
     }
     list.push_back(std::move(route));
   }
@@ -67,8 +93,10 @@ Result<void> create_subnet(ControllerSession& session, Invocation& invocation, c
     }
     body["routes"] = std::move(*routes);
   }
+  const Shown mtu =
+      words.mtu_bytes == 0 ? Shown{"MTU of the underlay", "mtu_from_underlay"} : Shown{"MTU", "mtu_bytes"};
   return post_object(session, invocation, **find_kind("subnet"), words.name, body,
-                     {{"network", "network"}, {"gateway", "gateway+gateway6"}, {"MTU", "mtu_bytes"}});
+                     {{"network", "network"}, {"gateway", "gateway+gateway6"}, mtu});
 }
 
 struct PoolWords {
@@ -171,13 +199,16 @@ void add_create_subnet(CLI::App& create, Invocation& invocation) {
       ->required();
   add_list(*command, "--gateway,--gateway6", words->gateways,
            "the gateway's address of a family (default: the first of the block)", "ADDRESS...");
-  command->add_option("--mtu", words->mtu_bytes, "MTU of the containers' interfaces in bytes (default: 1450)")
+  command
+      ->add_option("--mtu", words->mtu_bytes,
+                   "MTU of the containers' interfaces in bytes (default: what each node's underlay carries)")
       ->type_name("BYTES");
   add_list(*command, "--dns", words->dns, "name servers for the containers", "ADDRESS...");
   command->add_option("--dns-domain", words->domain, "the containers' domain")->type_name("DOMAIN");
   add_list(*command, "--dns-search", words->search, "domains to search", "DOMAIN...");
   add_list(*command, "--dns-option", words->options, "resolver options, as ndots:5", "OPTION...");
-  add_list(*command, "--route", words->routes, "routes beside the default one: CIDR, or CIDR=NEXT-HOP", "ROUTE...");
+  add_list(*command, "--route", words->routes,
+           "routes beside the default one: CIDR, or CIDR=NEXT-HOP, with ;metric=N and the like", "ROUTE...");
 }
 
 void add_create_pool(CLI::App& create, Invocation& invocation) {

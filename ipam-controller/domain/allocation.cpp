@@ -473,6 +473,7 @@ ipam_api::Allocation allocation_of(const State& state, const Port& port) {
   allocation.mac = port.mac;
   allocation.vni = port.vni;
   allocation.mtu_bytes = subnet->mtu_bytes;
+  allocation.mtu_from_underlay = subnet->mtu_from_underlay;
   allocation.routes = subnet->routes;
   allocation.dns = subnet->dns;
   allocation.generation = port.generation;

@@ -106,6 +106,9 @@ std::vector<Change> entries_of(const Subnet& subnet) {
                   {"cidr", block.cidr.str()},
                   {"gateway", block.gateway.str()},
                   {"mtu_bytes", subnet.mtu_bytes}};
+    if (subnet.mtu_from_underlay) {
+      value["mtu_from_underlay"] = true;
+    }
     // What a node tells its pods where it gives them addresses by itself.
     if (!subnet.dns.empty()) {
       value["dns"] = ipam_api::to_json(subnet.dns);

@@ -160,7 +160,14 @@ Result<Subnet> subnet_from(const Json& json) {
   if (subnet.blocks.empty()) {
     fields.fail("cidr", Error(Errc::invalid_argument, "is missing", "give cidr (IPv4), cidr6 (IPv6) or both"));
   }
+  // What was read from here and is written back keeps its meaning: it has both.
+  subnet.mtu_from_underlay = fields.boolean("mtu_from_underlay", !fields.has("mtu_bytes"));
   subnet.mtu_bytes = number_of(fields, "mtu_bytes", subnet.mtu_bytes, 65535);
+  if (subnet.mtu_from_underlay && subnet.mtu_bytes != Subnet().mtu_bytes) {
+    fields.fail("mtu_bytes",
+                Error(Errc::invalid_argument, fmt::format("is {}, and mtu_from_underlay is true", subnet.mtu_bytes),
+                      "leave out one of them"));
+  }
   if (const Json* dns = fields.object("dns")) {
     subnet.dns = fields.take("dns", ipam_api::dns_from(*dns));
   }

@@ -46,6 +46,9 @@ Json to_json(const Subnet& subnet) {
   Json json = {{"name", subnet.name},           {"network", subnet.network},  {"vni", subnet.vni.value()},
                {"mtu_bytes", subnet.mtu_bytes}, {"dns", to_json(subnet.dns)}, {"routes", routes},
                {"revision", subnet.revision}};
+  if (subnet.mtu_from_underlay) {
+    json["mtu_from_underlay"] = true;
+  }
   for (const SubnetBlock& block : subnet.blocks) {
     const bool v4 = block.cidr.family() == net::Family::v4;
     json[v4 ? "cidr" : "cidr6"] = block.cidr.str();

@@ -62,6 +62,7 @@ struct Subnet {
   net::Vni vni;                     // unique over all subnets
   std::vector<SubnetBlock> blocks;  // one of each family at most, IPv4 first; at least one
   std::uint32_t mtu_bytes = 1450;
+  bool mtu_from_underlay = false;  // nobody said an MTU: each node takes what its underlay carries
   ipam_api::Dns dns;
   std::vector<ipam_api::Route> routes;
   Revision revision = 0;

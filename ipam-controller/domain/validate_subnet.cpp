@@ -1,6 +1,7 @@
 // The rules of subnets: their blocks, gateways, routes and DNS, alone and among each other.
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -80,7 +81,7 @@ Result<void> check_dns(const ipam_api::Dns& dns) {
 }
 
 Result<void> check_routes(const Subnet& subnet) {
-  std::vector<IpCidr> seen;
+  std::vector<std::tuple<IpCidr, std::uint32_t, std::uint32_t>> seen;
   for (const ipam_api::Route& route : subnet.routes) {
     const std::string text = route.destination.str();
     const SubnetBlock* block = subnet.block(route.destination.family());
@@ -102,10 +103,11 @@ Result<void> check_routes(const Subnet& subnet) {
           fmt::format("routes: {} via {}, which is no address of {}", text, route.via->str(), block->cidr.str()),
           "a next hop is an address of the subnet; leave it out for the gateway");
     }
-    if (std::find(seen.begin(), seen.end(), route.destination) != seen.end()) {
-      return invalid(fmt::format("routes: {} is there twice", text));
+    const std::tuple same(route.destination, route.metric, route.table);
+    if (std::find(seen.begin(), seen.end(), same) != seen.end()) {
+      return invalid(fmt::format("routes: {} is there twice", text), "another metric or table makes it another route");
     }
-    seen.push_back(route.destination);
+    seen.push_back(same);
   }
   return ok();
 }

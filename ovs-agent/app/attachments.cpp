@@ -89,20 +89,25 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
         fmt::format("attaching {}: it was deleted while the controller was asked", request.attachment.str()),
         "ADD it again if it is still wanted");
   }
+  ipam_api::Allocation fitted = *allocation;
   const auto underlay = parts_.kernel.mtu_at(parts_.flows.plan().settings().vtep);
-  if (const auto problem = too_big_for(allocation->mtu_bytes, underlay); !problem.empty()) {
-    spdlog::warn("subnet {}: {}", allocation->subnet, problem);
+  fit_to_underlay(fitted, underlay);
+  if (fitted.mtu_from_underlay && !underlay) {
+    spdlog::warn("subnet {}: MTU {}, because that of the underlay is not known: {}", fitted.subnet, fitted.mtu_bytes,
+                 underlay.error().text());
+  } else if (const auto problem = too_big_for(fitted.mtu_bytes, underlay); !problem.empty()) {
+    spdlog::warn("subnet {}: {}", fitted.subnet, problem);
   }
   using Applied = directory::Directory::Applied;
-  if (!own && state.directory.apply_own(*allocation, request.attachment) == Applied::superseded) {
+  if (!own && state.directory.apply_own(fitted, request.attachment) == Applied::superseded) {
     ++state.counters.superseded;
     co_return Error(Errc::superseded,
                     fmt::format("attaching {}: {} was bound again (after generation {}) while the answer was under way",
-                                request.attachment.str(), allocation->addresses(), allocation->generation),
+                                request.attachment.str(), fitted.addresses(), fitted.generation),
                     "another ADD of this hostname won");
   }
   PortRecord record =
-      record_of(*allocation, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network);
+      record_of(fitted, request.attachment, request.pod_uid, request.netns, state.boot_id, request.cni_network);
   record.bandwidth = request.bandwidth;
   record.given = addresses->given;
   const auto port = parts_.table.expect(std::move(record));
@@ -112,7 +117,7 @@ asio::awaitable<Result<agent_api::AttachAnswer>> Attachments::attach(agent_api::
     co_return port.error();  // the plugin's DEL gives the address back
   }
   agent_api::AttachAnswer answer;
-  answer.allocation = *allocation;
+  answer.allocation = fitted;
   answer.ofport = (*port)->ofport;
   answer.bridge = integration_bridge;
   answer.ovsdb = parts_.ovsdb;

@@ -7,6 +7,7 @@
 #include "mooring/directory/checkpoint.hpp"
 #include "mooring/http/blocking_client.hpp"
 #include "mooring/ipam_api/json_fields.hpp"
+#include "ovs-agent/app/underlay_mtu.hpp"
 #include "ovs-agent/doctor/examination.hpp"
 
 namespace mooring::agent::doctor {
@@ -28,7 +29,9 @@ std::uint32_t Examination::largest_mtu_bytes() const {
   std::uint32_t largest = 0;
   for (const auto family : {net::Family::v4, net::Family::v6}) {
     for (const auto& [name, subnet] : directory.subnets(family)) {
-      largest = std::max(largest, subnet.mtu_bytes);
+      const bool derived = subnet.mtu_from_underlay && vtep_mtu_bytes != 0;
+      const std::uint32_t fits = vtep_mtu_bytes - std::min(vtep_mtu_bytes, vxlan_overhead_bytes);
+      largest = std::max(largest, derived ? fits : subnet.mtu_bytes);
     }
   }
   return largest;

@@ -25,8 +25,9 @@ struct Examination {
   std::shared_ptr<const ovs::OvsdbState> ovsdb;  // null: it does not answer
   bool userspace = false;
   std::optional<std::string> agents_flows;  // GET /v1/flows of the agent; none: it is down
+  std::uint32_t vtep_mtu_bytes = 0;         // of the link that has the VTEP; 0: none has
 
-  // Of the subnets that are known; 0: none is.
+  // Of the subnets that are known, as their pods have it on this node; 0: none is.
   std::uint32_t largest_mtu_bytes() const;
 };
 

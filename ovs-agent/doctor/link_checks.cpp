@@ -5,6 +5,7 @@
 
 #include "mooring/netlink/interface_settings.hpp"
 #include "mooring/netlink/socket.hpp"
+#include "ovs-agent/app/underlay_mtu.hpp"
 #include "ovs-agent/doctor/examination.hpp"
 #include "ovs-agent/domain/local_port.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
@@ -12,8 +13,6 @@
 namespace mooring::agent::doctor {
 namespace {
 
-// Outer Ethernet is not counted in an MTU: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348, 5).
-constexpr std::uint32_t vxlan_overhead_bytes = 50;
 constexpr std::uint64_t least_receive_buffer_bytes = std::uint64_t{1} << 20;
 
 struct VtepLink {
@@ -51,6 +50,7 @@ void check_vtep(Examination& node) {
                                    vtep));
     return;
   }
+  node.vtep_mtu_bytes = link->mtu_bytes;
   if (node.userspace && !node.config.underlay_interface.empty() && link->name == node.config.underlay_interface) {
     node.findings.fail("vtep", fmt::format("{} is on {}; the userspace datapath needs it on br-phy", vtep, link->name),
                        "mooring-agent moves it there: is it running?");

@@ -1,6 +1,7 @@
 // The other tunnel ends: does a packet as large as a full one in a tunnel get there and back?
 #include <fmt/format.h>
 
+#include "ovs-agent/app/underlay_mtu.hpp"
 #include "ovs-agent/doctor/echo.hpp"
 #include "ovs-agent/doctor/examination.hpp"
 
@@ -8,7 +9,6 @@ namespace mooring::agent::doctor {
 namespace {
 
 constexpr std::uint32_t small_bytes = 84;
-constexpr std::uint32_t vxlan_overhead_bytes = 50;  // RFC 7348, 5: outer IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14
 constexpr std::chrono::milliseconds patience{1500};
 constexpr std::size_t most_peers = 256;  // of each kind; a few hundred machines say enough about a path
 constexpr std::size_t shown = 8;

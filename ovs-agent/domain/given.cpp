@@ -68,6 +68,7 @@ Result<Allocation> with_subnet(const AllocateRequest& request, net::Vni vni, con
     allocation.network = subnet->network;
     allocation.subnet = subnet->name;
     allocation.mtu_bytes = subnet->mtu_bytes;
+    allocation.mtu_from_underlay = subnet->mtu_from_underlay;
     allocation.dns = subnet->dns;
     allocation.routes = subnet->routes;
   }

@@ -1,4 +1,4 @@
-// A subnet's MTU that the underlay does not carry is told.
+// The MTU of containers follows the underlay where their subnet says none; one that it does not carry is told.
 #include <catch2/catch.hpp>
 
 #include "agent_stage.hpp"
@@ -30,4 +30,15 @@ TEST_CASE("agent: an MTU that is too big for the underlay is told") {
   REQUIRE(status["warnings"].size() == 1);
   CHECK(status["warnings"][0].get<std::string>().find("1 ports: containers of MTU 1451") == 0);
   CHECK(stage.log().find("subnet s2: containers of MTU 1451") != std::string::npos);
+}
+
+TEST_CASE("agent: the MTU of a port is the underlay's less VXLAN, unless the subnet has one") {
+  AgentStage stage;
+  stage.sandbox.run("ip link set eth0 mtu 1400 && ip link set wire mtu 1400");
+  stage.start_agent();
+  CHECK(stage.try_status()["underlay_mtu_bytes"] == 1400);
+  const Json derived = stage.add("c1", "web-0");
+  CHECK(derived["allocation"]["mtu_bytes"] == 1350);
+  CHECK(derived["external_ids"]["mooring.mtu"] == "1350");
+  CHECK(stage.try_status()["warnings"] == Json::array());
 }

@@ -73,23 +73,28 @@ TEST_CASE("ADD makes link, OVS port, address and routes, and tells them") {
   CHECK(stage.agent.calls()[1].body["generation"] == 42);
 }
 
-TEST_CASE("routes of the configuration keep their attributes, and CHECK looks at them") {
+TEST_CASE("routes of subnet and configuration keep their attributes, and CHECK looks at them") {
   CniStage stage;
+  auto answer = stage.attach_answer();
+  ipam_api::Route of_subnet{net::Cidr::parse("192.168.0.0/16").value()};
+  of_subnet.metric = 50;
+  of_subnet.mtu_bytes = 1300;
+  answer.allocation.routes = {of_subnet};
+  stage.agent.reply("/v1/attach", [=](const Json&) { return Answer{200, to_json(answer).dump(), false, false, {}}; });
   Json conf = stage.conf("1.1.0");
   conf["routes"] = Json::parse(R"([{"dst":"0.0.0.0/0","priority":7},{"dst":"10.9.0.0/16","scope":253},
-    {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100},{"dst":"10.7.0.0/16","priority":50,"mtu":1300}])");
+    {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100}])");
   const auto outcome = stage.run("ADD", conf);
   CAPTURE(outcome.output, outcome.log);
   REQUIRE(outcome.exit_code == 0);
   const Json result = outcome.json();
-  CHECK(result["routes"] == Json::parse(R"([{"dst":"192.168.0.0/16","gw":"10.0.0.1"},
+  CHECK(result["routes"] == Json::parse(R"([{"dst":"192.168.0.0/16","gw":"10.0.0.1","priority":50,"mtu":1300},
     {"dst":"0.0.0.0/0","gw":"10.0.0.1","priority":7},{"dst":"10.9.0.0/16","scope":253},
-    {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100},
-    {"dst":"10.7.0.0/16","gw":"10.0.0.1","priority":50,"mtu":1300}])"));
+    {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100}])"));
   const std::string routes = stage.container.run("ip route; ip route show table 100");
   for (const char* route :
        {"default via 10.0.0.1 dev eth0 proto static metric 7",
-        "10.7.0.0/16 via 10.0.0.1 dev eth0 proto static metric 50 mtu 1300",
+        "192.168.0.0/16 via 10.0.0.1 dev eth0 proto static metric 50 mtu 1300",
         "10.9.0.0/16 dev eth0 proto static scope link", "10.8.0.0/16 via 10.0.0.9 dev eth0 proto static advmss 1200"}) {
     CAPTURE(routes);
     CHECK(routes.find(route) != std::string::npos);

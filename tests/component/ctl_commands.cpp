@@ -198,7 +198,9 @@ TEST_CASE("a port is found by its pod; two of them are told apart by id") {
 TEST_CASE("create sends what was said, and nothing else") {
   FakeController controller;
   controller.knows("POST /v1/networks", {{"name", "blue"}, {"isolated", true}, {"revision", 1}}, 201);
-  controller.knows("POST /v1/subnets", {{"network", "default"}, {"gateway", "10.100.0.1"}, {"mtu_bytes", 1450}}, 201);
+  controller.knows(
+      "POST /v1/subnets",
+      {{"network", "default"}, {"gateway", "10.100.0.1"}, {"mtu_bytes", 1450}, {"mtu_from_underlay", true}}, 201);
   controller.knows("POST /v1/pools", {{"size", 245}, {"kind", "stateful"}, {"default", false}}, 201);
   controller.knows("POST /v1/bindings", db_binding, 201);
 
@@ -206,7 +208,7 @@ TEST_CASE("create sends what was said, and nothing else") {
   CHECK(controller.last_body() == Json{{"name", "blue"}, {"isolated", true}});
 
   CHECK(controller.ctl({"create", "subnet", "pods", "--vni", "100", "--cidr", "10.100.0.0/16"}).out ==
-        "subnet pods created: network default, gateway 10.100.0.1, MTU 1450\n");
+        "subnet pods created: network default, gateway 10.100.0.1, MTU of the underlay yes\n");
   CHECK(controller.last_body() == Json{{"name", "pods"}, {"vni", 100}, {"cidr", "10.100.0.0/16"}});
 
   REQUIRE(controller
@@ -230,19 +232,24 @@ TEST_CASE("create sends what was said, and nothing else") {
                     "--route",
                     "192.168.0.0/16=10.0.0.1",
                     "--route",
-                    "172.16.0.0/12",
+                    "172.16.0.0/12;metric=7;mtu=1300",
                     "s"})
               .status == 0);
+  CHECK(controller.last_body() ==
+        Json{{"name", "s"},
+             {"network", "blue"},
+             {"vni", 7},
+             {"cidr", "10.0.0.0/24"},
+             {"gateway", "10.0.0.9"},
+             {"mtu_bytes", 1400},
+             {"dns", {{"nameservers", {"10.0.0.2", "10.0.0.3", "10.0.0.4"}}, {"search", {"prod.svc"}}}},
+             {"routes",
+              {{{"destination", "192.168.0.0/16"}, {"via", "10.0.0.1"}},
+               {{"destination", "172.16.0.0/12"}, {"metric", 7}, {"mtu_bytes", 1300}}}}});
   CHECK(
-      controller.last_body() ==
-      Json{{"name", "s"},
-           {"network", "blue"},
-           {"vni", 7},
-           {"cidr", "10.0.0.0/24"},
-           {"gateway", "10.0.0.9"},
-           {"mtu_bytes", 1400},
-           {"dns", {{"nameservers", {"10.0.0.2", "10.0.0.3", "10.0.0.4"}}, {"search", {"prod.svc"}}}},
-           {"routes", {{{"destination", "192.168.0.0/16"}, {"via", "10.0.0.1"}}, {{"destination", "172.16.0.0/12"}}}}});
+      has(controller.ctl({"create", "subnet", "s", "--vni=7", "--cidr", "10.0.0.0/24", "--route", "10.9.0.0/16;hops=3"})
+              .err,
+          "'hops=3' is no attribute of a route"));
 
   REQUIRE(controller
               .ctl({"create", "pool", "--subnet", "pods", "--range", "10.100.4.0/25", "--range", "10.100.5.1",

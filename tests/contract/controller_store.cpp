@@ -62,10 +62,11 @@ Batch everything(Revision revision) {
   subnet.network = "default";
   subnet.vni = vni(100);
   subnet.blocks = {{cidr("10.0.0.0/24"), ip("10.0.0.1")}, {net::IpCidr::parse("fd00::/64").value(), any("fd00::1")}};
-  subnet.mtu_bytes = 1400;
+  subnet.mtu_from_underlay = true;
   subnet.dns.nameservers = {"10.0.0.2"};
   subnet.dns.search = {"shop.example"};
-  subnet.routes = {{cidr("192.168.0.0/16"), ip("10.0.0.254")}, {cidr("192.0.2.0/24"), std::nullopt}};
+  subnet.routes = {{cidr("192.168.0.0/16"), ip("10.0.0.254")},
+                   {cidr("192.0.2.0/24"), std::nullopt, 7, 1300, 1260, 100, 0}};
   subnet.revision = revision;
   Pool pool;
   pool.name = pool.subnet = "web";

@@ -160,7 +160,11 @@ class OpenApi(unittest.TestCase):
         must("POST", "/v1/networks", {"name": "blue", "isolated": True})
         must("POST", "/v1/subnets", {"name": "s", "network": "blue", "vni": 7, "cidr": "10.7.0.0/16", "cidr6": "fd00:7::/64", "mtu_bytes": 1400,
                                      "dns": {"nameservers": ["10.7.0.53"], "domain": "d", "search": ["a.b"], "options": ["ndots:5"]},
-                                     "routes": [{"destination": "10.9.0.0/16", "via": "10.7.0.2"}, {"destination": "10.8.0.0/16"}]})
+                                     "routes": [{"destination": "10.9.0.0/16", "via": "10.7.0.2"}, {"destination": "10.8.0.0/16", "metric": 7, "mtu_bytes": 1300, "advmss_bytes": 1200, "table": 100},
+                                                {"destination": "10.6.0.0/16", "scope": 253}]})
+        of_underlay = must("POST", "/v1/subnets", {"name": "of-underlay", "network": "blue", "vni": 8, "cidr": "10.17.0.0/16"})
+        self.assertTrue(of_underlay["mtu_from_underlay"])
+        must("DELETE", "/v1/subnets/of-underlay")
         must("POST", "/v1/pools", {"name": "p", "subnet": "s", "ranges": ["10.7.1.0/24", "fd00:7::100-fd00:7::1ff"]})
         must("POST", "/v1/pools", {"name": "q", "subnet": "s", "ranges": ["10.7.2.0/24"], "exclusions": ["10.7.2.9"], "kind": "stateful",
                                    "strategy": "lowest", "cooldown_seconds": 60, "namespace_quota": 9, "quotas": {"shop": 20},

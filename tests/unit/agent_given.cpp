@@ -3,6 +3,7 @@
 
 #include "agent_world.hpp"
 #include "mooring/net/blocks_of.hpp"
+#include "ovs-agent/app/underlay_mtu.hpp"
 #include "ovs-agent/domain/given.hpp"
 #include "ovs-agent/domain/miss.hpp"
 
@@ -64,6 +65,7 @@ TEST_CASE("given: the addresses of a block in turn, none twice, and all that a p
   CHECK(first->mac.str() == "0a:58:0a:00:00:10");
   CHECK(first->gateway.str() == "10.0.0.1");
   CHECK(first->mtu_bytes == 1450);
+  CHECK_FALSE(first->mtu_from_underlay);
   CHECK(first->generation == 50);
   CHECK(world.give(key(100, "10.0.0.16"))->address.str() == "10.0.0.17/24");
   CHECK(world.give(key(100, "10.0.0.19"))->address.str() == "10.0.0.16/24");
@@ -72,6 +74,26 @@ TEST_CASE("given: the addresses of a block in turn, none twice, and all that a p
   world.taken.insert(key(100, "10.0.0.17"));
   CHECK(world.give().error().code() == Errc::exhausted);
   CHECK(Leased("h2").give().error().code() == Errc::not_found);
+}
+
+TEST_CASE("given: the MTU is the underlay's where the subnet says none, and the routes are the subnet's") {
+  Leased world;
+  world.object("subnet", "blue",
+               R"({"network":"default","vni":100,"cidr":"10.0.0.0/24","gateway":"10.0.0.1","mtu_bytes":1450,)"
+               R"("mtu_from_underlay":true,"routes":[{"destination":"10.9.0.0/16","metric":7}]})");
+  auto given = world.give();
+  REQUIRE(given.has_value());
+  REQUIRE(given->routes.size() == 1);
+  CHECK(given->routes[0].metric == 7);
+  fit_to_underlay(*given, Error(Errc::not_found, "no link has the VTEP"));
+  CHECK(given->mtu_bytes == 1450);
+  fit_to_underlay(*given, 9000U);
+  CHECK(given->mtu_bytes == 8950);
+  fit_to_underlay(*given, 600U);
+  CHECK(given->mtu_bytes == 576);  // RFC 791
+  given->mtu_from_underlay = false;
+  fit_to_underlay(*given, 9000U);
+  CHECK(given->mtu_bytes == 576);
 }
 
 TEST_CASE("given: only who cannot have an address of its own") {

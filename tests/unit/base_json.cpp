@@ -267,7 +267,8 @@ TEST_CASE("an allocation written straight to text is that of the library") {
     allocation.address = net::InterfaceAddress::parse("10.0.0.5/24").value();
     allocation.address6 = net::IpInterfaceAddress::parse("fd00::5/64").value();
     allocation.gateway6 = net::IpAddress::parse("fd00::1").value();
-    allocation.routes.push_back({net::IpCidr::parse("10.9.0.0/16").value(), std::nullopt});
+    allocation.routes.push_back({net::IpCidr::parse("10.9.0.0/16").value(), std::nullopt, 7, 1400, 1360, 100, 253});
+    allocation.mtu_from_underlay = true;
     allocation.dns.nameservers = {"10.0.0.53"};
   }
   CHECK(text_of(allocation) == to_json(allocation).dump());

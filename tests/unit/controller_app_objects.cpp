@@ -118,7 +118,8 @@ TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
 
   wanted = good;
   wanted.mtu_bytes = 9216;
-  CHECK(engine.subnet(wanted));
+  wanted.routes = {{cidr("192.168.0.0/16")}, {cidr("192.168.0.0/16"), ip("10.2.0.9"), 7}};
+  CHECK(engine.subnet(wanted).value().routes == wanted.routes);
   SECTION("another network may use the same addresses") {
     engine.network("blue").value();
     CHECK(engine.subnet("blue", "10.0.0.0/24", 300, "blue"));

@@ -37,6 +37,12 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
       text(entry_of(subnet)) ==
       R"({"key":"web","kind":"subnet","revision":4,"shard":0,"value":{"cidr":"10.0.0.0/24","gateway":"10.0.0.1","mtu_bytes":1450,"network":"default","vni":100}})");
 
+  subnet.mtu_from_underlay = true;
+  subnet.routes = {{cidr("10.9.0.0/16"), std::nullopt, 7}};
+  CHECK(
+      text(entry_of(subnet)) ==
+      R"({"key":"web","kind":"subnet","revision":4,"shard":0,"value":{"cidr":"10.0.0.0/24","gateway":"10.0.0.1","mtu_bytes":1450,"mtu_from_underlay":true,"network":"default","routes":[{"destination":"10.9.0.0/16","metric":7}],"vni":100}})");
+
   Pool pool;
   pool.name = "web";
   pool.subnet = "web";

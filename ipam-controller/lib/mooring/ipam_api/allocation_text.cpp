@@ -29,7 +29,11 @@ std::string text_of(const Allocation& allocation) {
   }
   text.number("generation", allocation.generation).text("hostname", allocation.hostname);
   text.text("kind", to_string(allocation.kind)).text("mac", allocation.mac.str());
-  text.number("mtu_bytes", allocation.mtu_bytes).text("namespace", allocation.namespace_);
+  text.number("mtu_bytes", allocation.mtu_bytes);
+  if (allocation.mtu_from_underlay) {
+    text.raw("mtu_from_underlay", "true");
+  }
+  text.text("namespace", allocation.namespace_);
   text.text("network", allocation.network).text("pool", allocation.pool).text("port_id", allocation.port_id);
   Json routes = Json::array();
   for (const Route& route : allocation.routes) {

@@ -119,6 +119,18 @@ Json to_json(const Route& value) {
   if (value.via) {
     json["via"] = value.via->str();
   }
+  const auto put = [&json](const char* key, std::uint32_t number) {
+    if (number != 0) {
+      json[key] = number;
+    }
+  };
+  put("metric", value.metric);
+  put("mtu_bytes", value.mtu_bytes);
+  put("advmss_bytes", value.advmss_bytes);
+  put("table", value.table);
+  if (value.scope) {
+    json["scope"] = *value.scope;
+  }
   return json;
 }
 
@@ -127,6 +139,25 @@ Result<Route> route_from(const Json& json) {
   Route route;
   route.destination = fields.parsed("destination", &net::IpCidr::parse);
   route.via = fields.parsed_if_present("via", &net::IpAddress::parse);
+  constexpr std::uint32_t any = 0xffff'ffffU;
+  const auto number = [&fields](const char* key, std::uint32_t most) {
+    return static_cast<std::uint32_t>(number_up_to(fields, key, fields.number(key, 0), most));
+  };
+  route.metric = number("metric", any);
+  route.mtu_bytes = number("mtu_bytes", 65535);
+  route.advmss_bytes = number("advmss_bytes", 65535);
+  route.table = number("table", any);
+  if (fields.has("scope")) {
+    route.scope = number("scope", 255);
+    if (*route.scope != Route::scope_global && *route.scope != Route::scope_link && *route.scope != Route::scope_host) {
+      fields.fail("scope", Error(Errc::invalid_argument, fmt::format("{} is no scope", *route.scope),
+                                 "0 is global, 253 link, 254 host"));
+    }
+    if (*route.scope != Route::scope_global && route.via) {
+      fields.fail("scope", Error(Errc::invalid_argument, fmt::format("{} has no next hop", *route.scope),
+                                 "leave out via, or scope"));
+    }
+  }
   if (auto bad = fields.finish()) {
     return *bad;
   }
@@ -294,6 +325,9 @@ Json to_json(const Allocation& value) {
                {"routes", routes},
                {"dns", to_json(value.dns)},
                {"generation", value.generation}};
+  if (value.mtu_from_underlay) {
+    json["mtu_from_underlay"] = true;
+  }
   if (value.has_v4()) {
     json["address"] = value.address.str();
     json["gateway"] = value.gateway.str();
@@ -326,6 +360,7 @@ Result<Allocation> allocation_from(const Json& json) {
   value.mac = fields.parsed("mac", &net::MacAddress::parse);
   value.vni = fields.take("vni", net::Vni::from(fields.number("vni")));
   value.mtu_bytes = number_up_to(fields, "mtu_bytes", fields.number("mtu_bytes"), 65535);
+  value.mtu_from_underlay = fields.boolean("mtu_from_underlay", false);
   value.routes = list(fields, "routes", &route_from);
   value.dns = nested(fields, "dns", &dns_from, false);
   value.generation = fields.number("generation");

@@ -25,9 +25,15 @@ enum class Kind { fixed_by_admin /* "static" */, stateful, stateless };
 std::string to_string(Kind kind);
 Result<Kind> parse_kind(std::string_view text);
 
+// The attributes are those of CNI 1.1.0's routes; 0 and absent leave them to the kernel.
 struct Route {
   net::IpCidr destination;
-  std::optional<net::IpAddress> via;  // absent: the subnet's gateway of that family
+  std::optional<net::IpAddress> via{};  // absent: the subnet's gateway of that family; of scope link: none
+  std::uint32_t metric = 0;             // of several routes to one destination the least counts
+  std::uint32_t mtu_bytes = 0, advmss_bytes = 0;
+  std::uint32_t table = 0;  // 0: main
+  std::optional<std::uint32_t> scope{};
+  static constexpr std::uint32_t scope_global = 0, scope_link = 253, scope_host = 254;
   bool operator==(const Route&) const = default;
 };
 struct Dns {
@@ -80,6 +86,8 @@ struct Allocation {
   net::MacAddress mac;
   net::Vni vni;
   std::uint32_t mtu_bytes = 0;
+  // The subnet says none: the node takes what its underlay carries. mtu_bytes is then for nodes that do not know how.
+  bool mtu_from_underlay = false;
   std::vector<Route> routes;  // beside the default route by the gateway
   Dns dns;
   Generation generation = 0;

@@ -62,6 +62,7 @@ struct Subnet {
   net::IpCidr cidr;
   net::IpAddress gateway;
   std::uint32_t mtu_bytes = 0;
+  bool mtu_from_underlay = false;  // what the node's underlay carries counts, not mtu_bytes
   ipam_api::Dns dns;
   std::vector<ipam_api::Route> routes;
 };

@@ -93,6 +93,7 @@ Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family) {
     fields.fail("mtu_bytes", Error(Errc::invalid_argument, fmt::format("{} is above 65535", mtu)));
   }
   value.mtu_bytes = static_cast<std::uint32_t>(mtu);
+  value.mtu_from_underlay = fields.boolean("mtu_from_underlay", false);
   // Only for pods that the node gives addresses by itself: a form of a later version does not cost the subnet.
   if (const ipam_api::Json* json = fields.object("dns")) {
     if (auto dns = ipam_api::dns_from(*json)) {
