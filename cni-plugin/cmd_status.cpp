@@ -4,6 +4,7 @@
 
 #include "cni-plugin/agent_client.hpp"
 #include "cni-plugin/commands.hpp"
+#include "cni-plugin/log.hpp"
 #include "cni-plugin/pod_wishes.hpp"
 
 namespace mooring::cni {
@@ -35,6 +36,9 @@ Result<void> status(const NetConf& conf, const Interruption& interruption) {
   if (!answer) {
     return Error(answer.error().code() == Errc::invalid_argument ? Errc::invalid_config : Errc::not_ready,
                  answer.error().message(), answer.error().hint());
+  }
+  for (const std::string& note : answer->notes) {
+    log_line("STATUS: " + note);
   }
   return answer->ready ? ok() : Result<void>(not_ready(*answer));
 }

@@ -124,6 +124,13 @@ Result<GivenPorts::Given> GivenPorts::give(const AllocateRequest& request, const
   return given;
 }
 
+Result<void> GivenPorts::try_give(const AllocateRequest& request) const {
+  const auto allocation = allocation_from_block(request, state_.directory, block_use(), last_);
+  // give() takes the addresses of those that may come again before it has none.
+  const bool enough = allocation || (allocation.error().code() == Errc::exhausted && !gone_at_.empty());
+  return enough ? ok() : Result<void>(allocation.error());
+}
+
 Result<GivenPorts::Given> GivenPorts::pass_on(const AllocateRequest& request, Former former) {
   auto allocation = allocation_passed_on(request, former.record, state_.directory);
   if (!allocation) {

@@ -29,6 +29,8 @@ class GivenPorts {
   };
   // For an ADD that the controller could not be asked for (`why`). Errors: `why`, and why the node cannot help.
   Result<Given> give(const ipam_api::AllocateRequest& request, const Error& why);
+  // Would give() have an address of a block? Nothing is given, nothing is kept. Errors: allocation_from_block()'s.
+  Result<void> try_give(const ipam_api::AllocateRequest& request) const;
   // Is there a chance that give() has something? Then the controller is not waited for long.
   bool may_give(const ipam_api::AllocateRequest& request) const;
   // The ADD failed after give().

@@ -1,5 +1,7 @@
 #include "ovs-agent/app/readiness.hpp"
 
+#include <fmt/format.h>
+
 namespace mooring::agent {
 namespace {
 
@@ -15,18 +17,26 @@ agent_api::ReadyAnswer Readiness::look_at_node() const {
     answer.reasons.emplace_back("ovs-vswitchd does not answer: is it running?");
   }
   answer.limited = !answer.reasons.empty();
-  if (!parts_.controller.connected()) {
-    answer.reasons.emplace_back("the controller does not answer: is mooring-controller running?");
-  }
   answer.ready = answer.reasons.empty();
   return answer;
 }
 
+void Readiness::look_at_blocks(agent_api::ReadyAnswer& answer, ipam_api::AllocateRequest wish) const {
+  const std::string away = "the controller does not answer: is mooring-controller running?";
+  wish.wishes.kind = wish.configured.kind.value_or(ipam_api::Kind::stateless);
+  const auto tried = parts_.given.try_give(wish);
+  if (tried) {
+    answer.notes.push_back(away +
+                           " New stateless pods get addresses of this node's blocks, and pods that come again "
+                           "on this node theirs");
+    return;
+  }
+  answer.ready = false;
+  answer.reasons.push_back(fmt::format("{} And this node cannot help itself: {}", away, tried.error().message()));
+}
+
 asio::awaitable<agent_api::ReadyAnswer> Readiness::look(agent_api::ReadyRequest request) const {
   agent_api::ReadyAnswer answer = look_at_node();
-  if (!parts_.controller.connected()) {
-    co_return answer;
-  }
   ipam_api::AllocateRequest wish;
   wish.node = parts_.state.node;
   wish.attachment.container_id = nobody;
@@ -34,8 +44,15 @@ asio::awaitable<agent_api::ReadyAnswer> Readiness::look(agent_api::ReadyRequest 
   wish.namespace_ = std::move(request.namespace_);
   wish.hostname = nobody;
   wish.configured = std::move(request.configured);
-  const auto tried = co_await parts_.controller.try_allocate(std::move(wish), after(try_deadline));
-  if (!tried) {
+  if (!parts_.controller.connected()) {
+    look_at_blocks(answer, std::move(wish));
+    co_return answer;
+  }
+  ipam_api::AllocateRequest asked = wish;
+  const auto tried = co_await parts_.controller.try_allocate(std::move(asked), after(try_deadline));
+  if (!tried && (tried.error().code() == Errc::unavailable || tried.error().code() == Errc::timeout)) {
+    look_at_blocks(answer, std::move(wish));
+  } else if (!tried) {
     answer.ready = false;
     answer.reasons.push_back("no address for a new pod: " + tried.error().text());
   }

@@ -1,6 +1,7 @@
 """The controller is away: new stateless pods get addresses of their node's block, pods that come again on their node have theirs
 again, all of them are reached from everywhere, and when it is back it knows of them all."""
 import itertools
+import json
 import os
 import unittest
 
@@ -88,6 +89,33 @@ class ControllerAway(LabCase):
             self.expect_ping(source, target)
         cni.check(self.lab.places["h1"], new.attachment)
         self.expect_all_deleted(far, new, second, on_far)
+
+    def status(self, **keys):
+        """Exit code and standard error of CNI STATUS on h1."""
+        conflist = cni.first_conflist(self.lab.places["h1"])
+        configuration = {**conflist["plugins"][0], "cniVersion": "1.1.0", "name": conflist["name"], **keys}
+        done = self.lab.places["h1"].run([f"{cni.PLUGIN_DIR}/mooring"], env={"CNI_COMMAND": "STATUS", "CNI_PATH": cni.PLUGIN_DIR},
+                                         input=json.dumps(configuration), check=False)
+        return (json.loads(done.stdout)["code"] if done.stdout else 0), done.stdout + done.stderr
+
+    def test_status_is_fine_as_long_as_the_block_has_addresses(self):
+        self.assertEqual((0, ""), self.status())
+        self.away()
+        eventually(lambda: "the controller does not answer" in self.status()[1], 10, "the agent to see that the controller is away")
+        code, said = self.status()
+        self.assertEqual(0, code, said)
+        self.assertIn("New stateless pods get addresses of this node's blocks", said)
+        code, said = self.status(kind="stateful")
+        self.assertEqual(50, code)
+        self.assertIn("this node cannot help itself: it is stateful", said)
+        pods = [self.add("h1", f"fill-{number}", **STATELESS) for number in range(BLOCK)]
+        code, said = self.status()
+        self.assertEqual(50, code)
+        self.assertIn("no address is free", said)
+        self.back()
+        self.expect_known(*pods)
+        eventually(lambda: self.status() == (0, ""), 10, "STATUS to be fine again")
+        self.expect_all_deleted(*pods)
 
     def test_pods_that_come_again_have_their_own_address_again(self):
         far, bound, plain = self.add("h2", "far-0"), self.add("h1", "db-0", **STATEFUL), self.add("h1", "plain-0")

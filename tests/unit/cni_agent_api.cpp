@@ -121,8 +121,11 @@ TEST_CASE("GC, STATUS and delegated addresses come back as they were, and say wh
   ready.configured.pools = {"web"};
   CHECK(ready_request_from(to_json(ready)).value().configured == ready.configured);
   CHECK(ready_request_from({{"namespace", "shop"}, {"surprise", 1}}).has_error());
-  const auto status = ready_answer_from(to_json(ReadyAnswer{false, true, {"why"}})).value();
+  const auto status = ready_answer_from(to_json(ReadyAnswer{false, true, {"why"}, {}})).value();
   CHECK((!status.ready && status.limited && status.reasons == std::vector<std::string>{"why"}));
+  CHECK(ready_answer_from(to_json(ReadyAnswer{true, false, {}, {"but"}})).value().notes ==
+        std::vector<std::string>{"but"});
+  CHECK(ready_answer_from({{"ready", true}, {"limited", false}, {"reasons", Json::array()}}).value().notes.empty());
   CHECK(delegated_answer_from(to_json(DelegatedAnswer{attach_answer().allocation})).value().allocation.generation ==
         attach_answer().allocation.generation);
   CHECK(delegated_answer_from(Json::object()).has_error());

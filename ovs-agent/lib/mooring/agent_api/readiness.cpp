@@ -23,7 +23,7 @@ Result<ReadyRequest> ready_request_from(const Json& json) {
 }
 
 Json to_json(const ReadyAnswer& value) {
-  return {{"ready", value.ready}, {"limited", value.limited}, {"reasons", value.reasons}};
+  return {{"ready", value.ready}, {"limited", value.limited}, {"reasons", value.reasons}, {"notes", value.notes}};
 }
 
 Result<ReadyAnswer> ready_answer_from(const Json& json) {
@@ -32,6 +32,9 @@ Result<ReadyAnswer> ready_answer_from(const Json& json) {
   value.ready = fields.boolean("ready", false);
   value.limited = fields.boolean("limited", false);
   value.reasons = fields.strings("reasons");
+  if (fields.has("notes")) {  // not of agents before this version
+    value.notes = fields.strings("notes");
+  }
   if (auto bad = fields.finish()) {
     return *bad;
   }

@@ -17,6 +17,7 @@ struct ReadyAnswer {
   bool ready = false;
   bool limited = false;              // containers that are there may have limited connectivity too
   std::vector<std::string> reasons;  // why not, one sentence each
+  std::vector<std::string> notes;    // ready, but not for every pod: why, one sentence each
 };
 
 // Requests: errors name the field. Answers: unknown fields are ignored.
