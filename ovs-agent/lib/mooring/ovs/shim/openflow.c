@@ -221,6 +221,51 @@ static void receive_flows(struct ofpbuf* message, mo_message* out) {
   ofpbuf_uninit(&ofpacts);
 }
 
+/* 1 if `message` is an echo request, which is no message for our owner; else 0. */
+static int decode(struct ofpbuf* message, mo_message* out) {
+  const struct ofp_header* header = message->data;
+  enum ofptype type;
+  out->xid = ntohl(header->xid);
+  if (ofptype_decode(&type, header)) {
+    return 0;
+  }
+  switch ((int)type) {
+    case OFPTYPE_ECHO_REQUEST:
+      return 1;
+    case OFPTYPE_BARRIER_REPLY:
+      out->kind = MO_BARRIER_REPLY;
+      break;
+    case OFPTYPE_BUNDLE_CONTROL:
+      out->kind = MO_BUNDLE_REPLY;
+      break;
+    case OFPTYPE_FLOW_STATS_REPLY:
+      receive_flows(message, out);
+      break;
+    case OFPTYPE_METER_CONFIG_STATS_REPLY:
+      receive_meters(message, out);
+      break;
+    case OFPTYPE_PACKET_IN:
+      mo_packet_in_decode(header, out);
+      break;
+    case OFPTYPE_ERROR: {
+      enum ofperr code = ofperr_decode_msg(header, NULL);
+      out->kind = MO_ERROR;
+      out->error = xasprintf("%s: %s", ofperr_get_name(code), ofperr_get_description(code));
+      break;
+    }
+    default:
+      break; /* port status and the like: the OVSDB replica tells it */
+  }
+  return 0;
+}
+
+void mo_of_decode(const void* bytes, size_t size, mo_message* out) {
+  memset(out, 0, sizeof *out);
+  struct ofpbuf* message = ofpbuf_clone_data(bytes, size);
+  decode(message, out);
+  ofpbuf_delete(message);
+}
+
 void mo_of_receive(mo_of* of, mo_message* out) {
   memset(out, 0, sizeof *out);
   struct ofpbuf* message;
@@ -232,38 +277,8 @@ void mo_of_receive(mo_of* of, mo_message* out) {
       }
       return;
     }
-    const struct ofp_header* header = message->data;
-    enum ofptype type;
-    out->xid = ntohl(header->xid);
-    if (!ofptype_decode(&type, header)) {
-      switch ((int)type) {
-        case OFPTYPE_ECHO_REQUEST:
-          queue(of, ofputil_encode_echo_reply(header));
-          break;
-        case OFPTYPE_BARRIER_REPLY:
-          out->kind = MO_BARRIER_REPLY;
-          break;
-        case OFPTYPE_BUNDLE_CONTROL:
-          out->kind = MO_BUNDLE_REPLY;
-          break;
-        case OFPTYPE_FLOW_STATS_REPLY:
-          receive_flows(message, out);
-          break;
-        case OFPTYPE_METER_CONFIG_STATS_REPLY:
-          receive_meters(message, out);
-          break;
-        case OFPTYPE_PACKET_IN:
-          mo_packet_in_decode(header, out);
-          break;
-        case OFPTYPE_ERROR: {
-          enum ofperr code = ofperr_decode_msg(header, NULL);
-          out->kind = MO_ERROR;
-          out->error = xasprintf("%s: %s", ofperr_get_name(code), ofperr_get_description(code));
-          break;
-        }
-        default:
-          break; /* port status and the like: the OVSDB replica tells it */
-      }
+    if (decode(message, out)) {
+      queue(of, ofputil_encode_echo_reply(message->data));
     }
     ofpbuf_delete(message);
   }

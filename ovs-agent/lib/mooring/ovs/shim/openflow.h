@@ -71,6 +71,8 @@ typedef struct {
 } mo_message;
 /* Takes the next message that matters; MO_NOTHING when there is none. Echo requests are answered inside. */
 void mo_of_receive(mo_of*, mo_message*);
+/* What the next message would be if these bytes, a header with the right length and what follows it, came in. */
+void mo_of_decode(const void* bytes, size_t size, mo_message*);
 void mo_message_clear(mo_message*);
 
 #ifdef __cplusplus
