@@ -2,12 +2,11 @@
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
-from benchkit.common import BenchError, ROOT, build, machine, percentile, print_table, run, say
+from benchkit import stored_ports
+from benchkit.common import BenchError, ROOT, build, machine, percentile, print_table, say
 from labkit import inventory, traffic
 from labkit.lab import Lab
 from labkit.narrator import Narrator
@@ -105,25 +104,12 @@ def memory(options, build_folder):
     lab = Lab(options.lab, Narrator(quiet=True))
     try:
         lab.up(hosts=1, gateways=0, physical=0, build=build_folder, objects=False)
-        host, controller = lab.layout.machines["h1"], lab.layout.machines["controller"]
+        host = lab.layout.machines["h1"]
         say(f"an agent with {options.entries:,} directory entries")
         empty = memory_mib(lab.services.process(host, "agent").pid)
-        for which, component in ((host, "agent"), (controller, "controller")):
-            lab.services.stop(which, component)
-        folder = f"{lab.places['controller'].root}/var/lib/mooring"
-        store = next((f"{path}/{name}" for path, _, names in os.walk(folder)
-                      for name in names if name.endswith(".db")), None)
-        if not store:
-            raise BenchError(f"the controller has no store below {folder}")
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(store + suffix):
-                os.unlink(store + suffix)
-        with tempfile.TemporaryDirectory(prefix="mooring-bench-") as made:
-            run([f"{build_folder}/tests/ipam_store", "--store", f"{made}/store.db", "--ports", str(options.entries), "--nodes", "2000"])
-            for name in os.listdir(made):
-                shutil.copy(f"{made}/{name}", store + name[len("store.db"):])
-        for which, component in ((controller, "controller"), (host, "agent")):
-            lab.services.start(which, component)
+        lab.services.stop(host, "agent")
+        stored_ports.give(lab, build_folder, options.entries)
+        lab.services.start(host, "agent")
         checkpoint = f"{lab.places['h1'].root}/var/lib/mooring/agent/directory"
         enough = options.entries * 60  # bytes: the whole directory, not the former one
         eventually(lambda: os.path.exists(checkpoint) and os.path.getsize(checkpoint) > enough, 180, "the directory to be on the disk", interval=0.2)

@@ -42,6 +42,24 @@ class Bench(unittest.TestCase):
         self.assertIn("4 pods, 8 callers", done.stdout)
         self.assertEqual(1, len(report["mooring"]["up_down_gone_seconds"]))
 
+    def test_gateway_measures_its_path_and_its_tables(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [f"{ROOT}/scripts/bench", "gateway", "--build", os.environ["MOORING_BUILD_DIR"], "--rounds", "1", "--pings", "10",
+                 "--seconds", "0.5", "--ports", "2000", "--changes", "200", "--lab", f"t-{os.getpid()}-gw", "--json",
+                 f"{folder}/figures.json"], capture_output=True, text=True, timeout=150)
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+            with open(f"{folder}/figures.json", encoding="utf-8") as file:
+                report = json.load(file)
+        for figures in report["path"].values():
+            self.assertEqual({"rtt_p50_ms", "out_mbit", "in_mbit"}, set(figures))
+            self.assertGreater(min(figures.values()), 0)
+        self.assertGreaterEqual(report["tables"]["flows"], 2000)
+        self.assertGreater(report["tables"]["changes_per_second"], 0)
+        self.assertIn("machine to container, Mbit/s", done.stdout)
+
     def test_ipam_measures_every_part_and_finds_no_wrong_answer(self):
         if os.geteuid() != 0:
             self.skipTest("needs root")
