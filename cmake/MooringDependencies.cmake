@@ -44,6 +44,7 @@ add_library(mooring_tls INTERFACE)
 target_link_libraries(mooring_tls INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:MOORING_STATIC>>,,OpenSSL::SSL>)
 # The core library alone: our own server serves the text. (Its CMake package wants civetweb and curl for the others.)
+pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 set(MOORING_OVS_DIR "" CACHE PATH "what scripts/build-libopenvswitch printed (empty: ask it)")

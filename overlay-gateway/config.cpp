@@ -84,6 +84,45 @@ std::string read_bgp(const BgpOptions& options, std::optional<BgpSettings>& sett
   return "";
 }
 
+// The options --nat-…, as they were given.
+struct NatOptions {
+  std::vector<std::string> sources, exceptions;
+  std::string address;
+};
+
+std::string read_prefixes(const std::string& option, const std::vector<std::string>& texts,
+                          std::set<net::Cidr>& prefixes) {
+  for (const std::string& text : texts) {
+    const auto prefix = net::Cidr::parse(text);
+    if (!prefix) {
+      return wrong_option(option, prefix.error());
+    }
+    prefixes.insert(*prefix);
+  }
+  return "";
+}
+
+// "" or what is wrong with them.
+std::string read_nat(const NatOptions& options, Config& config) {
+  if (options.sources.empty() && !(options.exceptions.empty() && options.address.empty())) {
+    return "mooring-gateway: option --nat: is missing (whose packets get another source: --nat 10.0.0.0/16)";
+  }
+  for (const auto& problem : {read_prefixes("nat", options.sources, config.nat_sources),
+                              read_prefixes("nat-except", options.exceptions, config.nat_exceptions)}) {
+    if (!problem.empty()) {
+      return problem;
+    }
+  }
+  if (!options.address.empty()) {
+    const auto address = net::Ipv4Address::parse(options.address);
+    if (!address) {
+      return wrong_option("nat-address", address.error());
+    }
+    config.nat_address = *address;
+  }
+  return "";
+}
+
 }  // namespace
 
 ParsedConfig parse_config(int argc, const char* const* argv) {
@@ -95,6 +134,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   std::string token_file;
   std::string metrics_listen;
   BgpOptions bgp;
+  NatOptions nat;
 
   CLI::App app(
       "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
@@ -122,6 +162,11 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   app.add_option("--state-dir", config.state_dir, "Folder for what must survive a reboot")->capture_default_str();
   app.add_option("--metrics-listen", metrics_listen,
                  "ADDRESS:PORT or unix:PATH for GET /metrics alone, without a token: for Prometheus");
+  app.add_option("--nat", nat.sources,
+                 "Overlay prefix whose packets leave with the gateway's address, for machines that do not know the way "
+                 "back; may be given several times");
+  app.add_option("--nat-except", nat.exceptions, "Destinations that do know it; may be given several times");
+  app.add_option("--nat-address", nat.address, "Source address instead (default: that of the physical interface)");
   app.add_option("--bgp-as", bgp.as, "Announce the overlay's subnets through FRR's bgpd on this machine, from this AS");
   app.add_option("--bgp-neighbor", bgp.neighbors,
                  "A physical router, ADDRESS:AS or ADDRESS:AS:bfd, as 192.168.7.1:65000; may be given several times");
@@ -149,6 +194,9 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     return refuse(wrong_option("network", network.error()));
   }
   if (const auto problem = read_bgp(bgp, config.bgp); !problem.empty()) {
+    return refuse(problem);
+  }
+  if (const auto problem = read_nat(nat, config); !problem.empty()) {
     return refuse(problem);
   }
   if (config.machine_id.empty()) {

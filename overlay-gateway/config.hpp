@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "mooring/http/endpoint.hpp"
@@ -25,6 +26,9 @@ struct Config {
   std::string socket = "/run/mooring/gateway.sock";
   std::string state_dir = "/var/lib/mooring/gateway";
   std::optional<http::Endpoint> metrics_listen;  // a door for GET /metrics alone
+  std::set<net::Cidr> nat_sources;               // overlay prefixes whose packets get another source; none by default
+  std::set<net::Cidr> nat_exceptions;            // destinations that know the overlay
+  std::optional<net::Ipv4Address> nat_address;   // none: the first of the physical interface
   std::optional<BgpSettings> bgp;                // none: nobody is told of the overlay but by proxy ARP
   std::string bgp_socket = "/run/frr/bgpd.vty";
   std::string log_level = "info";

@@ -13,6 +13,7 @@
 #include "mooring/metrics/door.hpp"
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/adapters/kernel_foot.hpp"
+#include "overlay-gateway/adapters/nftables.hpp"
 #include "overlay-gateway/adapters/vty.hpp"
 #include "overlay-gateway/app/gateway.hpp"
 #include "overlay-gateway/app/status_door.hpp"
@@ -54,8 +55,9 @@ int run(const Config& config) {
   }
 
   KernelFoot foot(config.physical_interface);
+  Nftables nat;
   Vty bgpd(io.get_executor(), config.bgp_socket);
-  Gateway gateway(io, foot, bgpd, config, *vtep);
+  Gateway gateway(io, {foot, nat, bgpd}, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
   if (config.metrics_listen) {

@@ -69,15 +69,14 @@ Error same_interface(const std::string& name) {
 
 }  // namespace
 
-Gateway::Gateway(asio::io_context& io, Foot& foot, RoutingDaemon& bgpd, const Config& config, net::Ipv4Address vtep)
+Gateway::Gateway(asio::io_context& io, Machine machine, const Config& config, net::Ipv4Address vtep)
     : io_(io),
       config_(config),
       vtep_(vtep),
       directory_(""),
       checkpoint_(io.get_executor(), directory_, config.state_dir + "/directory"),
       plan_(directory_, settings_of(config, vtep)),
-      foot_(foot),
-      bgpd_(bgpd),
+      machine_(machine),
       physical_bridge_(bridge_settings(config)),
       timer_(io) {}
 
@@ -121,7 +120,7 @@ void Gateway::start(std::function<void()> on_ready) {
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);
   if (config_.bgp) {
-    announcer_ = std::make_unique<Announcer>(io_.get_executor(), *config_.bgp, bgpd_);
+    announcer_ = std::make_unique<Announcer>(io_.get_executor(), *config_.bgp, machine_.bgpd);
     asio::co_spawn(io_, announcer_->run([this] { settle("bgp", announcer_->state()); }), asio::detached);
   }
   look_soon();
@@ -181,10 +180,11 @@ void Gateway::look() {
   if (stopped_) {
     return;
   }
-  foot_plan_ = foot_plan(plan_.subnets(), directory_.complete(), foot_.physical_address());
+  foot_plan_ = foot_plan(plan_.subnets(), directory_.complete(), machine_.foot.physical_address());
   look_at_switch();
   if (switch_whole_) {
     look_at_kernel();
+    look_at_nat();
   }
   warm_tunnels(false);
   announce();
@@ -221,7 +221,7 @@ void Gateway::look_at_switch() {
   }
   const auto bridge_free = bridge_is_free(*state);
   settle("bridge", bridge_free);
-  const auto name_free = foot_.name_is_free();
+  const auto name_free = machine_.foot.name_is_free();
   settle("name", name_free);
   if (!bridge_free || !name_free) {
     return;
@@ -278,7 +278,7 @@ void Gateway::look_at_kernel() {
     const auto taken_over = physical_bridge_.take_over();
     settle("underlay", taken_over ? ok() : Result<void>(taken_over.error()));
   }
-  const Foot::Outcome outcome = foot_.ensure(foot_plan_);
+  const Foot::Outcome outcome = machine_.foot.ensure(foot_plan_);
   std::string texts;
   for (const Error& error : outcome.problems) {
     texts += (texts.empty() ? "" : "; ") + error.text();
@@ -286,6 +286,28 @@ void Gateway::look_at_kernel() {
   settle("kernel", texts.empty() ? ok() : Result<void>(Error(outcome.problems.front().code(), texts)));
   if (outcome.changed && texts.empty()) {
     spdlog::info("{}: {} overlay routes, MTU {}", foot_name, foot_plan_.routes.size(), foot_plan_.mtu_bytes);
+  }
+}
+
+void Gateway::look_at_nat() {
+  SourceNat nat;
+  nat.sources = config_.nat_sources;
+  nat.exceptions = config_.nat_exceptions;
+  nat.interface = config_.physical_interface;
+  if (!nat.sources.empty()) {
+    const auto address = config_.nat_address ? config_.nat_address : machine_.foot.physical_address();
+    if (!address) {
+      settle("nat",
+             Error(Errc::not_found, fmt::format("source NAT: {} has no IPv4 address", config_.physical_interface),
+                   "give it one, or name one: --nat-address"));
+      return;
+    }
+    nat.address = *address;
+  }
+  const auto changed = machine_.nat.ensure(nat);
+  settle("nat", changed ? ok() : Result<void>(changed.error()));
+  if (changed && *changed) {
+    spdlog::info("nat: packets of {} prefixes leave {} with another source", nat.sources.size(), nat.interface);
   }
 }
 

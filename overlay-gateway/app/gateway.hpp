@@ -37,9 +37,8 @@ namespace mooring::gateway {
 
 class Gateway {
  public:
-  // `foot` and `bgpd` (asked if config.bgp says so) must outlive this. `vtep`: config.vtep, or what was found on the
-  // underlay interface.
-  Gateway(boost::asio::io_context& io, Foot& foot, RoutingDaemon& bgpd, const Config& config, net::Ipv4Address vtep);
+  // What `machine` names must outlive this. `vtep`: config.vtep, or what was found on the underlay interface.
+  Gateway(boost::asio::io_context& io, Machine machine, const Config& config, net::Ipv4Address vtep);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -66,6 +65,7 @@ class Gateway {
   void set_up_switch(underlay::Datapath datapath);
   void look_at_kernel();
   void warm_tunnels(bool now);
+  void look_at_nat();
   void announce();
   ipam_api::Json bgp_status() const;
   void settle(const std::string& area, const Result<void>& result);
@@ -76,8 +76,7 @@ class Gateway {
   directory::Directory directory_;
   directory::Checkpoint checkpoint_;
   FlowPlan plan_;
-  Foot& foot_;
-  RoutingDaemon& bgpd_;
+  Machine machine_;
   underlay::PhysicalBridge physical_bridge_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
   std::unique_ptr<ovs::FlowSync> flows_;

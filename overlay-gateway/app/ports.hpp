@@ -1,5 +1,6 @@
-// What the gateway needs of the machine it stands on: its kernel (adapters/kernel_foot.hpp is the real one) and, if
-// routers are told of the overlay, FRR's bgpd (adapters/vty.hpp). Threading: one thread.
+// What the gateway needs of the machine it stands on: its kernel's routing (adapters/kernel_foot.hpp is the real one)
+// and NAT (adapters/nftables.hpp), and, if routers are told of the overlay, FRR's bgpd (adapters/vty.hpp). Threading:
+// one thread.
 #pragma once
 
 #include <optional>
@@ -9,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "overlay-gateway/domain/foot_plan.hpp"
+#include "overlay-gateway/domain/source_nat.hpp"
 
 namespace mooring::gateway {
 
@@ -30,6 +32,13 @@ class Foot {
   virtual Outcome ensure(const FootPlan& plan) = 0;
 };
 
+class SourceTranslation {
+ public:
+  virtual ~SourceTranslation() = default;
+  // Makes the kernel's table as it is said, and leaves it alone if it is so already. True if it was changed.
+  virtual Result<bool> ensure(const SourceNat& nat) = 0;
+};
+
 class RoutingDaemon {
  public:
   virtual ~RoutingDaemon() = default;
@@ -42,6 +51,12 @@ class RoutingDaemon {
   // A command as an operator would type it. Errors: unavailable (nobody listens, the connection broke), timeout; the
   // next command begins anew at the top, with nothing half configured left open.
   virtual boost::asio::awaitable<Result<Answer>> ask(std::string command) = 0;
+};
+
+struct Machine {
+  Foot& foot;
+  SourceTranslation& nat;
+  RoutingDaemon& bgpd;  // asked if there is BGP in the configuration
 };
 
 }  // namespace mooring::gateway

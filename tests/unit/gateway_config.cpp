@@ -79,6 +79,10 @@ TEST_CASE("wrong options end the program with 2 and name option, value and way o
   refused(least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1:65000:md5"}), "--bgp-neighbor",
           "'md5' is not known");
   refused(least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.256:65000"}), "--bgp-neighbor", "192.168.7.256");
+  refused(least_and({"--nat", "10.0.0.1/16"}), "--nat", "10.0.0.1/16");
+  refused(least_and({"--nat-except", "10.0.0.0/16"}), "--nat", "is missing");
+  refused(least_and({"--nat", "10.0.0.0/16", "--nat-except", "10/8"}), "--nat-except", "10/8");
+  refused(least_and({"--nat", "10.0.0.0/16", "--nat-address", "eth1"}), "--nat-address", "eth1");
   refused(least_and({"--lantern"}), "--lantern", "not expected");
 }
 
