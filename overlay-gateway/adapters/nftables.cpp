@@ -39,8 +39,7 @@ Result<std::string> Nftables::run(const std::string& commands) {
   const std::string said = nft_ctx_get_output_buffer(context_.get());
   const std::string problem = nft_ctx_get_error_buffer(context_.get());
   if (failed != 0) {
-    return Error(Errc::io, without_line_ends(problem),
-                 "does this kernel have nf_tables and nft_nat? modprobe nft_nat");
+    return Error(Errc::io, without_line_ends(problem), "does this kernel have nf_tables and nft_nat? modprobe nft_nat");
   }
   return said;
 }
