@@ -45,9 +45,9 @@ std::string duration_text(std::uint64_t seconds) {
 
 Result<std::uint32_t> parse_duration(std::string_view text) {
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), value);
   const auto* unit = std::find_if(units.begin(), units.end(), [&](const Unit& u) {
-    return error == std::errc{} && end + 1 == text.data() + text.size() && u.letter == *end;
+    return read.ec == std::errc{} && read.ptr + 1 == text.data() + text.size() && u.letter == *read.ptr;
   });
   if (unit == units.end() || value > longest_seconds || value * unit->seconds > longest_seconds) {
     return Error(Errc::invalid_argument, fmt::format("'{}' is not a duration", text),
