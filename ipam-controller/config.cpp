@@ -29,7 +29,7 @@ constexpr const char* example =
 // What the options say, before it is judged.
 struct Given {
   std::vector<std::string> tcp;
-  std::string node_token_file, admin_token_file;
+  std::string node_token_file, admin_token_file, feed_token_file;
   std::string metrics;
   std::string log_level = "info";
   unsigned heartbeat_seconds = 5;
@@ -50,7 +50,8 @@ Result<Tokens> tokens_from(const Given& given) {
     std::string& token;
   };
   for (const TokenFile& file : {TokenFile{"--node-token-file", given.node_token_file, tokens.node},
-                                TokenFile{"--admin-token-file", given.admin_token_file, tokens.admin}}) {
+                                TokenFile{"--admin-token-file", given.admin_token_file, tokens.admin},
+                                TokenFile{"--feed-token-file", given.feed_token_file, tokens.feed}}) {
     if (file.path.empty()) {
       continue;
     }
@@ -63,6 +64,12 @@ Result<Tokens> tokens_from(const Given& given) {
   if (!tokens.node.empty() && tokens.node == tokens.admin) {
     return Error(Errc::invalid_config, "options --node-token-file and --admin-token-file hold the same token",
                  "every node would be an admin: make another one for one of them");
+  }
+  if (!tokens.feed.empty() && (tokens.feed == tokens.node || tokens.feed == tokens.admin)) {
+    return Error(Errc::invalid_config,
+                 fmt::format("options --feed-token-file and {} hold the same token",
+                             tokens.feed == tokens.node ? "--node-token-file" : "--admin-token-file"),
+                 "who follows a feed could do more than that: make another one for one of them");
   }
   return tokens;
 }
@@ -87,7 +94,7 @@ Result<Config> judged(Config config, const Given& given) {
     return tokens.error();
   }
   config.tokens = std::move(*tokens);
-  if (!config.tcp.empty() && config.tokens.node.empty() && config.tokens.admin.empty()) {
+  if (!config.tcp.empty() && config.tokens.node.empty() && config.tokens.admin.empty() && config.tokens.feed.empty()) {
     return Error(Errc::invalid_config, fmt::format("option --listen-tcp {}: TCP needs a token file", given.tcp.front()),
                  "give --node-token-file FILE for agents and gateways, --admin-token-file FILE for mooringctl; or use "
                  "the unix socket alone");
@@ -163,6 +170,8 @@ Parsed parse_options(int argc, const char* const* argv) {
                  "token of agents and gateways, for what they call; mode 0600")
       ->type_name("FILE");
   app.add_option("--admin-token-file", given.admin_token_file, "token for everything; mode 0600")->type_name("FILE");
+  app.add_option("--feed-token-file", given.feed_token_file, "token for the feeds of lists alone; mode 0600")
+      ->type_name("FILE");
   app.add_option("--metrics-listen", given.metrics,
                  "a door for GET /metrics alone, without a token (the other doors have it for nodes and admins)")
       ->type_name("ADDRESS:PORT");

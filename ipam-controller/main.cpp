@@ -15,6 +15,7 @@
 #include <spdlog/spdlog.h>
 
 #include "ipam-controller/api/api.hpp"
+#include "ipam-controller/api/feed_hub.hpp"
 #include "ipam-controller/api/metrics.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
@@ -110,9 +111,10 @@ Observatory::Sources sources_of(const Ipam& ipam, const WatchHub& hub, const htt
 // Ends in order: readers are told, then the doors close, then whatever still runs comes to its end.
 class Shutdown {
  public:
-  Shutdown(asio::io_context& io, WatchHub& hub, Observatory& observatory, http::Server& server,
+  Shutdown(asio::io_context& io, WatchHub& hub, FeedHub& feeds, Observatory& observatory, http::Server& server,
            std::function<void()> at_the_end)
       : hub_(hub),
+        feeds_(feeds),
         observatory_(observatory),
         server_(server),
         at_the_end_(std::move(at_the_end)),
@@ -128,6 +130,7 @@ class Shutdown {
 
   void begin() {
     hub_.shutdown();
+    feeds_.stop();
     observatory_.stop();
     give_up_ = std::chrono::steady_clock::now() + goodbye_patience;
     look();
@@ -146,6 +149,7 @@ class Shutdown {
   }
 
   WatchHub& hub_;
+  FeedHub& feeds_;
   Observatory& observatory_;
   http::Server& server_;
   std::function<void()> at_the_end_;
@@ -251,7 +255,8 @@ int run(const Config& config) {
   ::malloc_trim(0);  // what only the start needed goes back to the system
 
   Restoration restoration(ipam);
-  Services services{ipam, hub, observatory, restoration, config.store_path + ".backup"};
+  FeedHub feeds(io.get_executor(), ipam);
+  Services services{ipam, hub, observatory, restoration, feeds, config.store_path + ".backup"};
   services.inventories->listen([&restoration](const std::string& node, const Inventories::Report& report) {
     restoration.heard(node, report.inventory);
   });
@@ -266,7 +271,7 @@ int run(const Config& config) {
   });
   observatory.start(sources_of(ipam, hub, server));
   Ticker ticker(io, ipam);
-  Shutdown shutdown(io, hub, observatory, server, [&] {
+  Shutdown shutdown(io, hub, feeds, observatory, server, [&] {
     metrics_server.stop();
     ticker.stop();
   });

@@ -40,6 +40,10 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::string_view to_string(Access access) {
+  return access == Access::admin ? "admin" : access == Access::node ? "node" : "feed";
+}
+
 Result<std::string> read_token_file(const std::string& path) {
   const std::string doing = fmt::format("reading the token file {}", path);
   const File file(path);
@@ -84,17 +88,21 @@ Result<Access> access_of(const http::Request& request, const Tokens& tokens) {
     return Access::admin;
   }
   const std::string_view offered = request.bearer_token();
-  // Both are compared always, so that the time taken does not tell which one was near.
+  // All are compared always, so that the time taken does not tell which one was near.
   const bool admin = http::same_secret(offered, tokens.admin);
   const bool node = http::same_secret(offered, tokens.node);
+  const bool feed = http::same_secret(offered, tokens.feed);
   if (admin) {
     return Access::admin;
   }
   if (node) {
     return Access::node;
   }
+  if (feed) {
+    return Access::feed;
+  }
   return Error(Errc::unauthorized, offered.empty() ? "no token came with the request" : "the token is not a known one",
-               "send \"Authorization: Bearer TOKEN\" with the text of the node or admin token file");
+               "send \"Authorization: Bearer TOKEN\" with the text of one of its token files");
 }
 
 }  // namespace mooring::controller

@@ -1,21 +1,25 @@
 // Who may ask for what. On the unix socket: whoever can open it is an admin (its mode is 0600). On TCP: a bearer token,
-// of nodes for what nodes and gateways call, of admins for everything.
+// of those who follow feeds for these alone, of nodes for what nodes and gateways call, of admins for everything.
 // Threading: values.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "mooring/base/error.hpp"
 #include "mooring/http/message.hpp"
 
 namespace mooring::controller {
 
-enum class Access { node, admin };
+// Each may what those before it may.
+enum class Access { feed, node, admin };
+std::string_view to_string(Access access);
 
 // "" = no such token, and so nobody who could use it.
 struct Tokens {
   std::string node;
   std::string admin;
+  std::string feed{};
 };
 
 // Reads a token: the file's text without white space around it. The file must be a regular one that only its owner can

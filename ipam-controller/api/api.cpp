@@ -92,7 +92,8 @@ std::vector<Route> all_routes() {
        {topology_routes(), policy_routes(),  block_routes(),   binding_routes(),       import_routes(),
         apply_routes(),    port_routes(),    node_routes(),    node_evidence_routes(), fsck_routes(),
         trace_routes(),    watch_routes(),   audit_routes(),   explain_routes(),       plan_routes(),
-        event_routes(),    webhook_routes(), metrics_routes(), backup_routes(),        restore_routes()}) {
+        event_routes(),    webhook_routes(), metrics_routes(), backup_routes(),        restore_routes(),
+        list_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
   return routes;
@@ -101,7 +102,7 @@ std::vector<Route> all_routes() {
 std::string routes_text() {
   std::string text;
   for (const Route& route : all_routes()) {
-    text += fmt::format("{} {} {}\n", route.method, route.pattern, route.needs == Access::admin ? "admin" : "node");
+    text += fmt::format("{} {} {}\n", route.method, route.pattern, to_string(route.needs));
   }
   return text;
 }
@@ -111,7 +112,7 @@ Api::Api(Services services, Tokens tokens) : services_(services), tokens_(std::m
 std::size_t Api::body_bytes_of(const http::Request& head) const {
   const Result<Access> caller = access_of(head, tokens_);
   const FoundRoute found = caller ? find_route(routes_, head) : FoundRoute();
-  const bool may = found.route != nullptr && (found.route->needs != Access::admin || *caller == Access::admin);
+  const bool may = found.route != nullptr && *caller >= found.route->needs;
   return may && found.route->large_body ? large_body_bytes : 0;
 }
 
@@ -138,10 +139,12 @@ asio::awaitable<http::Answer> Api::answer_by_route(http::Request request, std::s
     co_return problem(nothing);
   }
   route = found.route->pattern;
-  if (found.route->needs == Access::admin && *caller != Access::admin) {
-    const Error refused(Errc::permission_denied,
-                        fmt::format("{} {} needs the admin token", request.method, request.path),
-                        "a node token is for what nodes and gateways call");
+  if (*caller < found.route->needs) {
+    const Error refused(
+        Errc::permission_denied,
+        fmt::format("{} {} needs the {} token", request.method, request.path, to_string(found.route->needs)),
+        *caller == Access::node ? "a node token is for what nodes and gateways call"
+                                : "a feed token is for feeds alone");
     spdlog::warn("api: from {}: {}", request.peer.str(), refused.message());
     co_return problem(refused);
   }

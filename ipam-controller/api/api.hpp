@@ -32,7 +32,7 @@ class Api {
 
 // Everything that the controller answers to.
 std::vector<Route> all_routes();
-// The same as "METHOD PATTERN node|admin" lines: --print-routes, which the tests hold docs/api/openapi.yaml to.
+// The same as "METHOD PATTERN feed|node|admin" lines: --print-routes, which the tests hold docs/api/openapi.yaml to.
 std::string routes_text();
 
 // The parameters if `path` fits `pattern`, see Route::pattern.

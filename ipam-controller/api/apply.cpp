@@ -83,6 +83,9 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
   if (kind == kind_name<Webhook>()) {
     return read(webhook_from(spec), &put<Webhook>);
   }
+  if (kind == kind_name<AddressList>()) {
+    return read(address_list_from(spec), &put<AddressList>);
+  }
   if (kind == kind_name<ExtraAddress>()) {
     return read(extra_address_from(spec), &put<ExtraAddress>);
   }
@@ -90,7 +93,7 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
     return read(new_binding_from(spec), &put_binding);
   }
   return Error(Errc::invalid_argument, fmt::format("kind '{}' is none that can be applied", kind),
-               "network, subnet, pool, reservation, rule, webhook, binding, extra-address");
+               "network, subnet, pool, reservation, rule, webhook, list, binding, extra-address");
 }
 
 struct Asked {

@@ -100,7 +100,7 @@ Result<Caller> caller_of(const Call& call) {
   caller.actor.kind = call.access == Access::admin ? Actor::Kind::person : Actor::Kind::node;
   caller.actor.from = call.request.peer.str();
   const std::string_view user = call.request.header("mooring-user");
-  caller.actor.name = user.empty() ? std::string(call.access == Access::admin ? "admin" : "node") : std::string(user);
+  caller.actor.name = user.empty() ? std::string(to_string(call.access)) : std::string(user);
   caller.reason = call.request.header("mooring-reason");
   if (caller.reason.size() > max_reason_bytes || caller.actor.name.size() > 253) {
     return Error(Errc::invalid_argument, "Mooring-Reason or Mooring-User is too long",

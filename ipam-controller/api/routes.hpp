@@ -22,6 +22,7 @@
 
 namespace mooring::controller {
 
+class FeedHub;      // api/feed_hub.hpp
 class Observatory;  // observe/observatory.hpp
 class Restoration;  // app/restoration.hpp
 
@@ -31,6 +32,7 @@ struct Services {
   WatchHub& hub;
   Observatory& observatory;
   Restoration& restoration;
+  FeedHub& feeds;
   std::string backup_path;  // a file that may be made for a moment, on the store's disk
   std::shared_ptr<Inventories> inventories = std::make_shared<Inventories>();
 };
@@ -57,6 +59,7 @@ inline constexpr std::size_t large_body_bytes = std::size_t{64} * 1024 * 1024;
 
 std::span<const Route> topology_routes();  // networks, subnets, pools, reservations
 std::span<const Route> policy_routes();    // rules, extra addresses
+std::span<const Route> list_routes();      // and their feeds
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> import_routes();  // bindings:import

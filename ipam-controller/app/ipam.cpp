@@ -230,6 +230,9 @@ void Ipam::landed(Result<void> outcome) {
     counters_.refused += outcome && request->refused() ? 1U : 0U;
     request->answer(outcome);
   }
+  if (outcome && row_follower_ && !flight->undo.empty()) {
+    row_follower_(flight->undo, state_);
+  }
 }
 
 void Ipam::tell_observer(const Flight& flight) {

@@ -1,4 +1,4 @@
-// Networks, subnets, pools, reservations, rules, webhooks and extra addresses are made, changed and unmade.
+// Networks, subnets, pools, reservations, rules, webhooks, lists and extra addresses are made, changed and unmade.
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -27,6 +27,9 @@ const Rule* find(const State& state, const Rule& o) {
 }
 const Webhook* find(const State& state, const Webhook& o) {
   return state.webhook(o.name);
+}
+const AddressList* find(const State& state, const AddressList& o) {
+  return state.list(o.name);
 }
 const ExtraAddress* find(const State& state, const ExtraAddress& o) {
   return state.extra_address(o.key());
@@ -206,6 +209,7 @@ MOORING_WRITABLE(Pool)
 MOORING_WRITABLE(Reservation)
 MOORING_WRITABLE(Rule)
 MOORING_WRITABLE(Webhook)
+MOORING_WRITABLE(AddressList)
 MOORING_WRITABLE(ExtraAddress)
 #undef MOORING_WRITABLE
 

@@ -286,6 +286,18 @@ Result<Webhook> webhook_from(const Json& json) {
   return finished(fields, std::move(webhook));
 }
 
+Result<AddressList> address_list_from(const Json& json) {
+  Fields fields(json, "list");
+  AddressList list;
+  list.name = name_of(fields, "name");
+  list.network = name_or(fields, "network", default_network);
+  list.selector = selector_of(fields);
+  list.addresses = parsed_list(fields, "addresses", &net::IpRange::parse);
+  list.note = note_of(fields, "note");
+  own_fields(fields);
+  return finished(fields, std::move(list));
+}
+
 Result<Block> block_from(const Json& json) {
   Fields fields(json, "block");
   Block block;

@@ -153,6 +153,16 @@ Json to_json(const Webhook& webhook) {
           {"disabled", webhook.disabled}, {"revision", webhook.revision}};
 }
 
+Json to_json(const AddressList& list) {
+  Json json = {{"name", list.name},
+               {"network", list.network},
+               {"selector", to_json(list.selector)},
+               {"addresses", texts_of(list.addresses)},
+               {"revision", list.revision}};
+  put_unless_empty(json, "note", list.note);
+  return json;
+}
+
 Json to_json(const Block& block) {
   return {{"id", block.id},
           {"node", block.node},

@@ -23,6 +23,7 @@ Json to_json(const Node& node);
 Json to_json(const Gateway& gateway);
 // Without the secret.
 Json to_json(const Webhook& webhook);
+Json to_json(const AddressList& list);
 Json to_json(const Block& block);
 Json to_json(const ExtraAddress& extra);
 Json to_json(const Binding& binding);
@@ -42,6 +43,8 @@ Result<Rule> rule_from(const Json& json);
 Result<Node> node_from(const Json& json);
 Result<Gateway> gateway_from(const Json& json);
 Result<Webhook> webhook_from(const Json& json);
+// Addresses as written; `completed` sorts them.
+Result<AddressList> address_list_from(const Json& json);
 Result<Block> block_from(const Json& json);
 Result<ExtraAddress> extra_address_from(const Json& json);
 
@@ -79,6 +82,10 @@ constexpr std::string_view kind_name<Gateway>() {
 template <>
 constexpr std::string_view kind_name<Webhook>() {
   return "webhook";
+}
+template <>
+constexpr std::string_view kind_name<AddressList>() {
+  return "list";
 }
 template <>
 constexpr std::string_view kind_name<Block>() {

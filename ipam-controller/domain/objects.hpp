@@ -1,6 +1,6 @@
 // What the controller keeps: networks, subnets, pools, reservations, rules, bindings, ports, resting addresses, blocks,
-// extra addresses, fenced UIDs, nodes, gateways, webhooks. Plain values; the words are those of docs/architecture.md.
-// `revision` is that of the transaction that last wrote the object.
+// extra addresses, fenced UIDs, nodes, gateways, webhooks, address lists. Plain values; the words are those of
+// docs/architecture.md. `revision` is that of the transaction that last wrote the object.
 //
 // Threading: values.
 #pragma once
@@ -347,6 +347,21 @@ struct Webhook {
   bool operator==(const Webhook&) const = default;
 };
 
+// A named list of addresses: those of the pods that fit (live ports, and bindings whose pod is away), and some of its
+// own. Firewalls and load balancers outside follow it (docs/howto/feeds.md).
+struct AddressList {
+  using Key = std::string;
+  std::string name;
+  std::string network = default_network;
+  Selector selector;                    // without nodes and zones; empty: no pods
+  std::vector<net::IpRange> addresses;  // always on it; sorted, without overlap, adjacent ones joined
+  std::string note;
+  Revision revision = 0;
+
+  const Key& key() const { return name; }
+  bool operator==(const AddressList&) const = default;
+};
+
 // One row written or erased: what transactions are made of, what the store makes durable, and, inverted, how a batch is
 // undone.
 template <class T>
@@ -356,8 +371,8 @@ struct Erase {
 };
 template <class... T>
 using Rows = std::variant<T..., Erase<T>...>;
-using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, Block, ExtraAddress, Binding, Port,
-                   Resting, FencedUid>;
+using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, AddressList, Block, ExtraAddress,
+                   Binding, Port, Resting, FencedUid>;
 
 // The MAC of a port that does not wish for one: 0a:58 and the IPv4 address, or 0a:59 and the last four bytes of an
 // IPv6 address that stands alone.

@@ -5,6 +5,7 @@
 // Threading: one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,15 @@ class PortTable {
       for (const PackedPort* port : list->second) {
         look(*port);
       }
+    }
+  }
+  // The same for the places from `first` up to `end` of a VNI's list. A port that goes leaves its place to the last
+  // one, and a new one comes at the end: who goes from the end to the beginning, part by part, misses only new ones.
+  template <class Look>
+  void each_between(net::Vni vni, std::size_t first, std::size_t end, Look look) const {
+    const auto list = by_vni_.find(vni.value());
+    for (std::size_t i = first; list != by_vni_.end() && i < std::min(end, list->second.size()); ++i) {
+      look(*list->second[i]);
     }
   }
   template <class Look>

@@ -72,6 +72,9 @@ Write State::put(const Gateway& gateway) {
 Write State::put(const Webhook& webhook) {
   return put_named(webhooks_, webhook);
 }
+Write State::put(const AddressList& list) {
+  return put_named(lists_, list);
+}
 Write State::put(const Erase<Network>& erased) {
   return erase_named(networks_, erased);
 }
@@ -83,6 +86,10 @@ Write State::put(const Erase<Gateway>& erased) {
 }
 Write State::put(const Erase<Webhook>& erased) {
   return erase_named(webhooks_, erased);
+}
+
+Write State::put(const Erase<AddressList>& erased) {
+  return erase_named(lists_, erased);
 }
 
 Write State::put(const Rule& rule) {

@@ -58,6 +58,7 @@ class State {
   const Named<Reservation>& reservations() const { return reservations_; }
   const Named<Rule>& rules() const { return rules_; }
   const Named<Webhook>& webhooks() const { return webhooks_; }
+  const Named<AddressList>& lists() const { return lists_; }
   const Named<Block>& blocks() const { return blocks_; }
   const std::map<PortAddress, ExtraAddress>& extra_addresses() const { return extras_; }
   const std::unordered_map<PortAddress, Resting>& resting() const { return resting_; }
@@ -74,6 +75,7 @@ class State {
   const Reservation* reservation(std::string_view name) const;
   const Rule* rule(std::string_view name) const;
   const Webhook* webhook(std::string_view name) const;
+  const AddressList* list(std::string_view name) const;
   const Block* block(std::string_view id) const;
   const ExtraAddress* extra_address(PortAddress address) const;
   const Resting* resting(PortAddress address) const;
@@ -201,6 +203,7 @@ class State {
   Write put(const Reservation& reservation);
   Write put(const Rule& rule);
   Write put(const Webhook& webhook);
+  Write put(const AddressList& list);
   Write put(const Block& block);
   Write put(const ExtraAddress& extra);
   Write put(const Resting& resting);
@@ -215,6 +218,7 @@ class State {
   Write put(const Erase<Reservation>& erased);
   Write put(const Erase<Rule>& erased);
   Write put(const Erase<Webhook>& erased);
+  Write put(const Erase<AddressList>& erased);
   Write put(const Erase<Block>& erased);
   Write put(const Erase<ExtraAddress>& erased);
   Write put(const Erase<Resting>& erased);
@@ -246,6 +250,7 @@ class State {
   Named<Reservation> reservations_;
   Named<Rule> rules_;
   Named<Webhook> webhooks_;
+  Named<AddressList> lists_;
   Named<Block> blocks_;
   std::map<PortAddress, ExtraAddress> extras_;
   std::unordered_map<PortAddress, Resting> resting_;

@@ -52,6 +52,9 @@ const Rule* State::rule(std::string_view name) const {
 const Webhook* State::webhook(std::string_view name) const {
   return find_in(webhooks_, name);
 }
+const AddressList* State::list(std::string_view name) const {
+  return find_in(lists_, name);
+}
 const Block* State::block(std::string_view id) const {
   return find_in(blocks_, id);
 }

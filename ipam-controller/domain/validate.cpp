@@ -220,6 +220,14 @@ Result<void> check_unused(const State& state, const Network& network) {
   if (!names.empty()) {
     return refuse_if_used(names, "delete its subnets first");
   }
+  for (const auto& [name, list] : state.lists()) {
+    if (list.network == network.name) {
+      names.add("list " + name);
+    }
+  }
+  if (!names.empty()) {
+    return refuse_if_used(names, "delete these lists first: mooringctl get lists");
+  }
   return refuse_if_used(rules_with(state, [&](const auto& wishes) { return wishes.network == network.name; }),
                         "change or delete these rules first: mooringctl get rules");
 }

@@ -11,10 +11,12 @@
 namespace mooring::controller {
 
 // What the admin left open is filled in: a subnet's gateway (the first address behind the network's), a pool's ranges
-// (the whole subnet; sorted, adjacent ones joined), a reservation's and an extra address's place.
+// (the whole subnet; sorted, adjacent ones joined), a reservation's and an extra address's place. A list's addresses
+// are sorted and joined.
 Result<Subnet> completed(const State& state, Subnet wanted);
 Result<Pool> completed(const State& state, Pool wanted);
 Result<ExtraAddress> completed(const State& state, ExtraAddress wanted);
+Result<AddressList> completed(const State& state, AddressList wanted);
 template <class T>
 Result<T> completed(const State&, T wanted) {
   return wanted;
@@ -28,6 +30,7 @@ Result<void> check(const State& state, const Reservation& wanted, const Reservat
 Result<void> check(const State& state, const Rule& wanted, const Rule* there);
 Result<void> check(const State& state, const Webhook& wanted, const Webhook* there);
 Result<void> check(const State& state, const ExtraAddress& wanted, const ExtraAddress* there);
+Result<void> check(const State& state, const AddressList& wanted, const AddressList* there);
 // Sorted, adjacent ranges joined; overlapping ones are refused (`what` = "ranges" or "exclusions").
 Result<std::vector<net::IpRange>> normalised(std::string_view what, std::vector<net::IpRange> ranges);
 // All addresses of a subnet that a container may have.

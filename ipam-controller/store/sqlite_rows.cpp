@@ -101,6 +101,7 @@ MOORING_OBJECT(Rule, rule_from)
 MOORING_OBJECT(Node, node_from)
 MOORING_OBJECT(Gateway, gateway_from)
 MOORING_OBJECT(Webhook, webhook_from)
+MOORING_OBJECT(AddressList, address_list_from)
 MOORING_OBJECT(Block, block_from)
 MOORING_OBJECT(ExtraAddress, extra_address_from)
 #undef MOORING_OBJECT
@@ -367,6 +368,7 @@ void SqliteRows::load(const std::function<void(const Write&)>& each) {
   tables_->load<Node>(each);
   tables_->load<Gateway>(each);
   tables_->load<Webhook>(each);
+  tables_->load<AddressList>(each);
   tables_->load<Block>(each);
   tables_->load<ExtraAddress>(each);
   tables_->load<Binding>(each);

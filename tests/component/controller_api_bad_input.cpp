@@ -74,6 +74,11 @@ constexpr const char* table = R"json([
 ["POST", "/v1/webhooks", {"name": "x", "url": "gopher://x"}, 400, "invalid-argument", "neither http:// nor https://"],
 ["POST", "/v1/webhooks", {"name": "x", "url": "https://x", "events": "all"}, 400, "invalid-argument", "webhook.events"],
 ["DELETE", "/v1/webhooks/nope", null, 404, "not-found", "nope"],
+["POST", "/v1/lists", {"name": "x"}, 400, "invalid-argument", "it selects nothing"],
+["POST", "/v1/lists", {"name": "x", "addresses": ["10.0.0.300"]}, 400, "invalid-argument", "list.addresses"],
+["POST", "/v1/lists", {"name": "x", "selector": {"nodes": ["h1"]}}, 400, "invalid-argument", "selector.nodes: 'h1'"],
+["POST", "/v1/lists", {"name": "x", "network": "nope", "addresses": ["10.0.0.3"]}, 404, "not-found", "no network nope"],
+["GET", "/v1/lists/nope/feed", null, 404, "not-found", "nope"],
 
 ["POST", "/v1/extra-addresses", {"address": "10.0.0.40"}, 400, "invalid-argument", "namespace: is missing"],
 ["POST", "/v1/extra-addresses", {"address": "everywhere", "namespace": "shop"}, 400, "invalid-argument", "everywhere"],
@@ -123,8 +128,8 @@ constexpr const char* table = R"json([
 
 std::string all_objects(http::BlockingClient& client) {
   std::string text;
-  for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "extra-addresses",
-                           "blocks", "bindings", "ports", "gateways"}) {
+  for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "lists",
+                           "extra-addresses", "blocks", "bindings", "ports", "gateways"}) {
     text += ask(client, "GET", std::string("/v1/") + list).body["items"].dump() + "\n";
   }
   return text;

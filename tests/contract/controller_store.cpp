@@ -93,6 +93,9 @@ Batch everything(Revision revision) {
   Node node{"h1", "machine", ip("172.31.0.1"), "1.0", "z1", {{"rack", "7"}}, false, revision, "boot-1", revision};
   Gateway gateway{"gw1", "machine2", ip("172.31.0.9"), "1.0", "later", revision};
   Webhook webhook{"hook", "https://example.com/x", {"pool.*"}, "secret", false, revision};
+  AddressList list{"shop", "default", {}, {range("192.0.2.0-192.0.2.9")}, "office", revision};
+  list.selector.hostnames = {"db-*"};
+  list.selector.labels = {{"app", "shop"}};
   Block block{"b1", "h1", "web", "web", vni(100), range("10.0.0.16-10.0.0.17"), revision, 77, 3600, true, revision};
   ExtraAddress extra;
   extra.vni = vni(100);
@@ -145,8 +148,8 @@ Batch everything(Revision revision) {
   Batch batch;
   batch.revision = revision;
   batch.now_ms = 1234;
-  batch.writes = {network, subnet, pool,  reservation, rule, node,    gateway,
-                  webhook, block,  extra, binding,     port, resting, fenced};
+  batch.writes = {network, subnet, pool,  reservation, rule, node,    gateway, webhook,
+                  list,    block,  extra, binding,     port, resting, fenced};
   batch.changes = {{revision, {entries_of(network)[0], entries_of(subnet)[0], entries_of(port)[0]}}};
   return batch;
 }
@@ -285,6 +288,7 @@ TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it"
                     Erase<Binding>{owner("db-0")},
                     Erase<Block>{"b1"},
                     Erase<Webhook>{"hook"},
+                    Erase<AddressList>{"shop"},
                     Erase<Rule>{"fixed"},
                     Erase<Reservation>{"printer"},
                     Erase<Node>{"h1"},

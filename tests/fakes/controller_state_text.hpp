@@ -37,6 +37,7 @@ inline std::string state_text(const State& state) {
   add(state.rules());
   add(state.nodes());
   add(state.gateways());
+  add(state.lists());
   add(state.blocks());
   add(state.extra_addresses());
   add(state.bindings());

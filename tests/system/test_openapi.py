@@ -174,6 +174,8 @@ class OpenApi(unittest.TestCase):
         must("POST", "/v1/rules", {"name": "u", "order": 7, "selector": {"hostnames": ["db-*"]}, "takeover": True,
                                    "wishes": {"pools": ["p"], "kind": "stateful", "retention": "Never", "labels": {"a": "b"}}})
         must("POST", "/v1/webhooks", {"name": "w", "url": "http://127.0.0.1:9/x", "events": ["pool.*"], "secret": "0123456789abcdef", "disabled": True})
+        must("POST", "/v1/lists", {"name": "l", "network": "blue", "addresses": ["192.0.2.0/24"], "note": "n",
+                                   "selector": {"namespaces": ["shop"], "hostnames": ["db-*"], "labels": {"a": "b"}}})
         must("POST", "/v1/bindings", {"network": "blue", "namespace": "shop", "hostname": "db-0", "labels": {"a": "b"}, "note": "n",
                                       "retention": "WithWorkload", "workload": "db", "pool": "p"})
         must("POST", "/v1/extra-addresses", {"network": "blue", "address": "fd00:7::101", "namespace": "shop", "hostnames": ["db-*"], "note": "vip"})
@@ -197,7 +199,7 @@ class OpenApi(unittest.TestCase):
         self.assertEqual({"restoring": False}, must("GET", "/v1/restore"))
         self.assertEqual(409, self.ask("POST", "/v1/restore:finish", {"without": ["h1"], "leave_out": False})[0])
 
-        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "nodes": "h1", "gateways": "g1",
+        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "lists": "l", "nodes": "h1", "gateways": "g1",
                  "bindings": "blue/shop/db-0/0", "extra-addresses": "blue/fd00_7__101", "blocks": block["id"], "ports": port["port_id"]}
         for collection, name in names.items():
             self.assertGreater(len(must("GET", f"/v1/{collection}?limit=1000")["items"]), 0, collection)
@@ -211,6 +213,9 @@ class OpenApi(unittest.TestCase):
                 self.assertEqual((200, value["revision"]), (status, same["revision"]))
                 self.assertEqual(f'"{value["revision"]}"', headers["ETag"])
 
+        feed = must("GET", "/v1/lists/l/feed")
+        self.assertEqual((True, "db-0"), (feed["members"][0]["live"], feed["members"][0]["hostname"]))
+        self.assertEqual(400, self.ask("GET", "/v1/lists/l/feed?format=xml&wait_seconds=1")[0])
         self.plans(request)
         self.the_rest(request)
         must("POST", "/v1/ports:release", {"node": "h1", "attachment": request["attachment"], "reason": "cni-del"})
@@ -218,7 +223,7 @@ class OpenApi(unittest.TestCase):
         must("DELETE", "/v1/bindings/blue/shop/db-1/0?force=true")  # rule u made it
         must("POST", f"/v1/blocks/{block['id']}:return")
         must("DELETE", "/v1/extra-addresses/blue/fd00_7__101")
-        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
+        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "lists/l", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
             must("DELETE", f"/v1/{target}")
         # A stream, a scrape, a file, and what needs a node that listens have tests of their own.
         elsewhere = {("GET", "/v1/watch"), ("GET", "/metrics"), ("GET", "/v1/backup"), ("POST", "/v1/answers/{id}"), ("POST", "/v1/nodes/{name}:query"),

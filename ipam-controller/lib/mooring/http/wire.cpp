@@ -342,11 +342,12 @@ std::string response_text(const Response& response, bool keep_alive) {
   if (!keep_alive) {
     out.append("Connection: close\r\n");
   }
-  // RFC 9110, 8.6: an answer 204 must not carry a length.
-  if (response.status != 204) {
+  // RFC 9110, 8.6: an answer 204 must not carry a length, and one of 304 would have to be that of the answer 200.
+  const bool bodyless = response.status == 204 || response.status == 304;
+  if (!bodyless) {
     out.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
   }
-  return out.append("\r\n").append(response.status == 204 ? std::string() : response.body);
+  return out.append("\r\n").append(bodyless ? std::string() : response.body);
 }
 
 std::string stream_head_text(int status, std::string_view content_type, const Headers& headers) {
