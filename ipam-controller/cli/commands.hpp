@@ -45,6 +45,7 @@ void add_workload(CLI::App& app, Invocation& invocation);
 void add_extra_address(CLI::App& app, Invocation& invocation);
 void add_block(CLI::App& app, Invocation& invocation);
 void add_label(CLI::App& app, Invocation& invocation);
+void add_feed(CLI::App& app, Invocation& invocation);
 void add_events(CLI::App& app, Invocation& invocation);
 void add_audit(CLI::App& app, Invocation& invocation);
 void add_history(CLI::App& app, Invocation& invocation);

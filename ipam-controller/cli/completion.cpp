@@ -155,6 +155,9 @@ std::vector<std::string> values_of(const CLI::Option& option, Names& names) {
   const auto field = [](std::string_view path) {
     return [path](const Kind&, const Json& object) { return cell_of(object, path); };
   };
+  if (name == "format") {
+    return {"json", "plain", "haproxy", "nftables"};
+  }
   if (name == "output") {
     return {"table", "wide", "json", "yaml"};
   }
@@ -220,6 +223,9 @@ std::vector<std::string> positionals_of(const Place& place, Names& names) {
     return names.of("binding", [](const Kind&, const Json& object) {
       return cell_of(object, "namespace") + "/" + cell_of(object, "workload");
     });
+  }
+  if (place.command->get_name() == "feed") {
+    return names.of("list");
   }
   return name == "NAME" && !place.positionals.empty() ? names.of(place.positionals.front())
                                                       : std::vector<std::string>();

@@ -124,6 +124,22 @@ Result<Json> ControllerSession::get(const std::string& target) {
   return ask("GET", target, "");
 }
 
+Result<http::Response> ControllerSession::fetch(const std::string& target, const std::string& etag) {
+  constexpr int not_modified = 304;
+  http::Headers headers;
+  if (!etag.empty()) {
+    headers.emplace_back("If-None-Match", etag);
+  }
+  auto response = client_.request("GET", target, "", http::after(timeout_), headers);
+  if (!response) {
+    return explained(response.error());
+  }
+  if (!response->ok() && response->status != not_modified) {
+    return explained(ipam_api::error_from_problem(response->status, response->body));
+  }
+  return response;
+}
+
 Result<Json> ControllerSession::post(const std::string& target, const Json& body) {
   return ask("POST", target, body.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

@@ -31,6 +31,8 @@ class ControllerSession {
   static Result<ControllerSession> open(const SessionOptions& options);
 
   Result<Json> get(const std::string& target);
+  // The answer as it is; 304 (and no body) while it is still the one that `etag`, with its quotes, stands for.
+  Result<http::Response> fetch(const std::string& target, const std::string& etag);
   Result<Json> post(const std::string& target, const Json& body);
   // `if_match`: the object must still be at that revision.
   Result<Json> put(const std::string& target, const Json& body, std::optional<std::uint64_t> if_match);

@@ -115,6 +115,9 @@ constexpr std::array gateway_columns{Column{"NAME", "name"},
 constexpr std::array webhook_columns{Column{"NAME", "name"},         Column{"URL", "url"},
                                      Column{"EVENTS", "events"},     Column{"SIGNED", "signed"},
                                      Column{"DISABLED", "disabled"}, Column{"REVISION", "revision", wide}};
+constexpr std::array list_columns{Column{"NAME", "name"},         Column{"NETWORK", "network"},
+                                  Column{"SELECTOR", "selector"}, Column{"ADDRESSES", "addresses"},
+                                  Column{"NOTE", "note", wide},   Column{"REVISION", "revision", wide}};
 constexpr std::array block_columns{Column{"ID", "id"},
                                    Column{"NODE", "node"},
                                    Column{"POOL", "pool"},
@@ -157,6 +160,7 @@ constexpr std::array kinds{
     Kind{"node", "nodes", "no", node_columns, by_label},
     Kind{"gateway", "gateways", "gw", gateway_columns, by_network},
     Kind{"webhook", "webhooks", "wh", webhook_columns, {}},
+    Kind{"list", "lists", "li", list_columns, by_network},
 };
 
 }  // namespace

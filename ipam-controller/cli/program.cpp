@@ -89,6 +89,7 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
   add_apply(app, invocation);
   add_diff(app, invocation);
   add_edit(app, invocation);
+  add_feed(app, invocation);
   add_events(app, invocation);
   add_audit(app, invocation);
   add_history(app, invocation);

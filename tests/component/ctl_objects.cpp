@@ -109,7 +109,7 @@ TEST_CASE("objects: each kind is created with its flags, shown, and deleted") {
   CHECK(stage.object({"get", "block", block["id"]})["returning"] == true);
 
   for (const char* collection : {"networks", "subnets", "pools", "reservations", "rules", "bindings", "ports",
-                                 "extra-addresses", "blocks", "nodes", "gateways", "webhooks"}) {
+                                 "extra-addresses", "blocks", "nodes", "gateways", "webhooks", "lists"}) {
     INFO(collection);
     CHECK(stage.ctl({"get", collection, "-o", "wide"}).status == 0);
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -18,12 +19,13 @@ Error failed(std::string_view doing, const std::string& path, Errc code, int rea
 }
 
 // 0, or why not.
-int write_synced(const std::string& path, std::string_view content) {
+int write_synced(const std::string& path, std::string_view content, unsigned mode) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) {
     return errno;
   }
-  const bool written = write_all(fd, content) && ::fsync(fd) == 0;
+  // (What the process masks out of new files is meant here all the same.)
+  const bool written = ::fchmod(fd, mode) == 0 && write_all(fd, content) && ::fsync(fd) == 0;
   const int reason = errno;
   ::close(fd);
   return written ? 0 : reason;
@@ -57,9 +59,9 @@ Result<void> make_name_durable(const std::string& path) {
   return ok();
 }
 
-Result<void> replace_file(const std::string& path, std::string_view content, Errc code) {
+Result<void> replace_file(const std::string& path, std::string_view content, Errc code, unsigned mode) {
   const std::string next = path + ".new";
-  int reason = write_synced(next, content);
+  int reason = write_synced(next, content, mode);
   if (reason == 0 && ::rename(next.c_str(), path.c_str()) != 0) {
     reason = errno;
   }

@@ -15,8 +15,9 @@ bool write_all(int fd, std::string_view bytes);
 // Makes durable that `path` is in its folder under this name, or is not there any more.
 Result<void> make_name_durable(const std::string& path);
 
-// PATH.new is written with mode 0600, synced and renamed to `path`, and the name is on the disk when it returns. What
+// PATH.new is written with that mode, synced and renamed to `path`, and the name is on the disk when it returns. What
 // fails is an error of `code`; `path` is then what it was, but for a folder that cannot be synced.
-Result<void> replace_file(const std::string& path, std::string_view content, Errc code = Errc::io);
+Result<void> replace_file(const std::string& path, std::string_view content, Errc code = Errc::io,
+                          unsigned mode = 0600);
 
 }  // namespace mooring
