@@ -4,14 +4,16 @@ import os
 import statistics
 import subprocess
 import tempfile
+import time
 
 from benchkit import kea
 from benchkit.common import BenchError, build, machine, median_of, print_table, run, say
 from benchkit.controller import Controller, remove_store
+from benchkit.feeds import Followers, milliseconds_to_a_follower
 from benchkit.host_local import HostLocal
 
 TARGETS = ["mooring-controller", "mooringctl", "ipam_bench", "ipam_store", "cni_bench"]
-PARTS = ("rate", "full", "start", "memory", "watch")
+PARTS = ("rate", "full", "start", "memory", "watch", "feeds")
 NETWORKS = {"16": ("10.10.0.0/16", 16), "8": ("10.0.0.0/8", 8)}
 SIZES = {  # what a run measures, and what --quick does
     "rounds": (5, 1), "count_64": (20000, 400), "count_8": (8000, 200), "count_1": (2000, 50), "host_local": (400, 16),
@@ -183,6 +185,35 @@ class Bench:
         self.rows.add("  watchers that resumed without a snapshot", after["resumed"], "", (">=", report["watchers"]))
         self.rows.add("  until all had resumed", after["resume_seconds"], "s")
         self.rows.add("  revisions missed", len(report["wrong"]), "", ("<=", 0))
+
+    def feeds(self, folder):
+        """Do those who follow lists slow allocations down?"""
+        say(f"feeds: making a store with {self.size['ports']:,} ports")
+        self.store(folder, "feeds.db", "--ports", str(self.size["ports"]))
+        rates = {False: [], True: []}
+        with Controller(self.build, folder, "feeds.db") as controller:
+            names = [f"team-{number}" for number in range(50)] + [f"end-{number}" for number in range(40)] + [f"bench-{number}" for number in range(10)]
+            for number, name in enumerate(names):  # of 20,000, of 10,000, and of the pods that the load makes
+                selector = {"namespaces": [name]} if number < 50 else {"hostnames": [f"*{number + 10}"]} if number < 90 else {"namespaces": ["bench"]}
+                controller.ask("POST", "/v1/lists", {"name": name, "selector": selector})
+            count = min(self.size["count_64"], 2000)  # the default pool has 3,033 free
+            self.load(controller, 64, count, "warm")
+            began = time.monotonic()
+            with Followers(controller.socket, names):
+                first = time.monotonic() - began
+            contents = 0
+            for number in range(2 * self.size["rounds"]):
+                say(f"feeds: round {number + 1} of {2 * self.size['rounds']}")
+                with Followers(controller.socket, names if number % 2 else []) as followers:
+                    rates[number % 2 == 1].append(self.load(controller, 64, count, f"f{number}"))
+                contents += followers.contents
+            reach = milliseconds_to_a_follower(controller, "bench-0", 20)
+        self.raw["feeds"] = {"alone": rates[False], "followed": rates[True], "contents": contents, "first_seconds": first, "reach_ms": reach}
+        self.rows.add(f"allocations, 64 clients, {len(names)} lists followed", median_of(rates[True], "per_second"), "/s", (">=", 0.9),
+                      median_of(rates[False], "per_second"), "/s, none followed")
+        self.rows.add("  p99", median_of(rates[True], "p99_us") / 1000, "ms", None, median_of(rates[False], "p99_us") / 1000, "ms, none followed")
+        self.rows.add("  from asking for an address to its follower", reach, "ms")
+        self.rows.add(f"  until all {len(names)} have their first content", first, "s")
 
 
 def taken(cidr, prefix_length, percent):
