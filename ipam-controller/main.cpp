@@ -33,7 +33,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr int could_not_run = 1;
-constexpr auto goodbye_patience = 2s;  // for readers of watch streams to take their last line
+constexpr auto goodbye_patience = 2s;  // for readers of watch streams and feeds to take their last line
 
 void start_log(spdlog::level::level_enum level) {
   auto log = spdlog::stderr_logger_st("mooring-controller");
@@ -138,7 +138,7 @@ class Shutdown {
 
  private:
   void look() {
-    if (hub_.streams() == 0 || std::chrono::steady_clock::now() >= give_up_) {
+    if ((hub_.streams() == 0 && feeds_.waiting() == 0) || std::chrono::steady_clock::now() >= give_up_) {
       server_.stop();
       signals_.cancel();
       at_the_end_();

@@ -55,12 +55,13 @@ struct FeedHub::Feed {
       waiter.fresh = true;
       return true;
     }
-    return gone || (waiter.fresh && answers(waiter.question));
+    return gone || ended || (waiter.fresh && answers(waiter.question));
   }
   void forget_computed() { turns = touches = never; }
 
   std::shared_ptr<ListContent> content;
   bool gone = false;
+  bool ended = false;  // the controller ends
   Clock::time_point asked;
   bool json_wanted = false;  // by somebody who asks or waits, since the last refresh
   // Worked out, as of those turns and touches of the content.
@@ -93,6 +94,7 @@ void FeedHub::stop() {
   rest_.cancel();
   due_.clear();
   for (const auto& [name, feed] : feeds_) {
+    feed->ended = true;
     wake(feed);
   }
 }
@@ -260,22 +262,22 @@ void FeedHub::wake(const std::shared_ptr<Feed>& feed) {
   feed->waking = true;
   // (A function that posts itself: the feed holds no reference to it.)
   struct Step {
-    static void run(const asio::any_io_executor& executor, const std::shared_ptr<Feed>& one, bool all) {
+    static void run(const asio::any_io_executor& executor, const std::shared_ptr<Feed>& one) {
       for (std::size_t i = 0; i < waiters_a_group;) {
         const auto next = one->round.next(one->waiters);
         if (next == one->waiters.end()) {
           one->waking = false;
           return;
         }
-        if (all || one->wakes(*next->second)) {
+        if (one->wakes(*next->second)) {
           next->second->timer.cancel();
           ++i;
         }
       }
-      asio::post(executor, [executor, one, all] { run(executor, one, all); });
+      asio::post(executor, [executor, one] { run(executor, one); });
     }
   };
-  Step::run(executor_, feed, stopped_);
+  Step::run(executor_, feed);
 }
 
 void FeedHub::forget_idle() {

@@ -57,6 +57,7 @@ class FeedHub {
   asio::awaitable<Result<FeedAnswer>> ask(FeedQuestion question);
   // Ends all waits, with what they know.
   void stop();
+  std::size_t waiting() const { return waiting_; }
 
  private:
   struct Feed;
