@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -85,6 +86,15 @@ Json json_of(const BlockReturned& record) {
   return {{"type", "block-returned"}, {"id", record.id}};
 }
 
+// A greater one is damage, and cut to 32 bits it would be another process.
+std::int32_t pid_from(Fields& fields) {
+  const std::uint64_t pid = fields.number("pid");
+  if (pid > std::numeric_limits<std::int32_t>::max()) {
+    fields.fail("pid", Error(Errc::invalid_argument, fmt::format("{} is no process", pid)));
+  }
+  return static_cast<std::int32_t>(pid);
+}
+
 GivenHere given_here_from(Fields& fields) {
   GivenHere given;
   given.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
@@ -105,7 +115,7 @@ DelegatedGiven given_from(Fields& fields) {
   given.netns = fields.string("netns", "");
   given.cni_network = fields.string("cni", "");
   given.boot_id = fields.string("boot", "");
-  given.pid = static_cast<std::int32_t>(fields.number("pid"));
+  given.pid = pid_from(fields);
   given.started = fields.number("started");
   return given;
 }
@@ -117,7 +127,7 @@ Result<JournalRecord> record_from(const Json& json) {
   if (type == "add-begun") {
     AddBegun begun;
     begun.attachment = fields.parsed("attachment", &ipam_api::parse_attachment);
-    begun.pid = static_cast<std::int32_t>(fields.number("pid"));
+    begun.pid = pid_from(fields);
     begun.started = fields.number("started");
     begun.boot_id = fields.string("boot", "");
     begun.cni_network = fields.string("cni", "");
