@@ -74,6 +74,7 @@ class Adding {
     }
     request->cni_network = conf_.name;
     configured_routes_ = wishes->routes;
+    dns_ = wishes->dns;
     const auto netns = open_container(call_.netns);
     if (!netns) {
       return netns.error();
@@ -169,6 +170,7 @@ class Adding {
     }
     Attached attached{
         answer.allocation, host_interface_, host_end->mac, call_.attachment.ifname, call_.netns, *routes, ""};
+    attached.allocation.dns = told_dns(std::move(attached.allocation.dns), dns_);
     if (tap_) {
       attached.behind_tap = host_interface_;
     }
@@ -207,6 +209,7 @@ class Adding {
   const NetConf& conf_;
   const Interruption& interruption_;
   std::vector<ConfiguredRoute> configured_routes_;
+  ipam_api::Dns dns_;
   std::optional<netlink::TapDevice> tap_;
   Deadline deadline_;
   std::string host_interface_;

@@ -55,6 +55,18 @@ Error malformed(const std::string& what, const Error& cause) {
 
 }  // namespace
 
+ipam_api::Dns told_dns(ipam_api::Dns of_subnet, const ipam_api::Dns& of_runtime) {
+  const auto replace = [](std::vector<std::string>& list, const std::vector<std::string>& by) {
+    if (!by.empty()) {
+      list = by;
+    }
+  };
+  replace(of_subnet.nameservers, of_runtime.nameservers);
+  replace(of_subnet.search, of_runtime.search);
+  replace(of_subnet.options, of_runtime.options);
+  return of_subnet;
+}
+
 Json told_route(const std::string& cni_version, const netlink::Route& route) {
   Json told = {{"dst", route.destination.str()}};
   if (route.via) {

@@ -24,6 +24,9 @@ struct Attached {
   std::string behind_tap;              // container_interface is a tap device, joined to this one; "" = it is none
 };
 
+// What the runtime said (capability `dns`) in place of the subnet's, list by list.
+ipam_api::Dns told_dns(ipam_api::Dns of_subnet, const ipam_api::Dns& of_runtime);
+
 // One route as `routes` of a result has it; the attributes from 1.1.0 on.
 Json told_route(const std::string& cni_version, const netlink::Route& route);
 

@@ -129,8 +129,9 @@ Result<Added> add_delegated(const Call& call, const NetConf& conf, const Interru
   if (interruption.requested()) {
     return interrupted(fmt::format("attaching {}", call.attachment.str()));
   }
-  return Added{ipam_result_for(conf.cni_version, answer->allocation, conf.default_route, wishes->routes),
-               std::move(undo)};
+  ipam_api::Allocation told = answer->allocation;
+  told.dns = told_dns(std::move(told.dns), wishes->dns);
+  return Added{ipam_result_for(conf.cni_version, told, conf.default_route, wishes->routes), std::move(undo)};
 }
 
 Result<void> del_delegated(const Call& call, const NetConf& conf, const Interruption& interruption) {

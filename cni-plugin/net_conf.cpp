@@ -239,6 +239,11 @@ Result<ConfiguredWishes> wishes_of(const NetConf& conf) {
     return bandwidth.error();
   }
   wishes.bandwidth = *bandwidth;
+  auto dns = dns_in(runtime);
+  if (!dns) {
+    return dns.error();
+  }
+  wishes.dns = std::move(*dns);
   if (const Json* annotations = find_any_case(runtime, annotations_capability); annotations != nullptr) {
     if (!annotations->is_object()) {
       return wrong_value(fmt::format("runtimeConfig.{}", annotations_capability), *annotations, "an object of strings");

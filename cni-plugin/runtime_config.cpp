@@ -1,5 +1,7 @@
 #include "cni-plugin/runtime_config.hpp"
 
+#include <algorithm>
+#include <array>
 #include <strings.h>
 
 #include <fmt/format.h>
@@ -116,6 +118,32 @@ Result<agent_api::Bandwidth> bandwidth_in(const Json* runtime) {
     return ingress ? egress.error() : ingress.error();
   }
   return agent_api::Bandwidth{*ingress, *egress};
+}
+
+Result<ipam_api::Dns> dns_in(const Json* runtime) {
+  ipam_api::Dns said;
+  const Json* dns = find_any_case(runtime, "dns");
+  if (dns == nullptr) {
+    return said;
+  }
+  if (!dns->is_object()) {
+    return wrong_value("runtimeConfig.dns", *dns, "an object with servers, searches and options");
+  }
+  const std::array<std::pair<const char*, std::vector<std::string>*>, 3> lists{
+      {{"servers", &said.nameservers}, {"searches", &said.search}, {"options", &said.options}}};
+  for (const auto& [key, into] : lists) {
+    const Json* list = find_any_case(dns, key);
+    if (list == nullptr) {
+      continue;
+    }
+    const bool texts =
+        list->is_array() && std::all_of(list->begin(), list->end(), [](const Json& item) { return item.is_string(); });
+    if (!texts) {
+      return wrong_value(fmt::format("runtimeConfig.dns.{}", key), *list, "a list of texts");
+    }
+    *into = list->get<std::vector<std::string>>();
+  }
+  return said;
 }
 
 Result<std::vector<ConfiguredRoute>> routes_in_configuration(const Json* list) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mooring/agent_api/bandwidth.hpp"
+#include "mooring/ipam_api/messages.hpp"
 #include "mooring/net/ip.hpp"
 
 namespace mooring::cni {
@@ -25,6 +26,9 @@ Error wrong_value(std::string_view key, const Json& value, std::string_view expe
 // is no limit. A burst of 2^31 - 1 bits or more is what containerd, CRI-O and kubelet fill in for pods that said
 // nothing of it, and is taken as not said.
 Result<agent_api::Bandwidth> bandwidth_in(const Json* runtime);
+
+// runtimeConfig.dns: servers, searches, options, each a list of texts. What is absent, null or empty says nothing.
+Result<ipam_api::Dns> dns_in(const Json* runtime);
 
 // A route as CNI 1.1.0's results have it; 0 and absent leave it to the kernel.
 struct ConfiguredRoute {

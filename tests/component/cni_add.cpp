@@ -84,10 +84,13 @@ TEST_CASE("routes of subnet and configuration keep their attributes, and CHECK l
   Json conf = stage.conf("1.1.0");
   conf["routes"] = Json::parse(R"([{"dst":"0.0.0.0/0","priority":7},{"dst":"10.9.0.0/16","scope":253},
     {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100}])");
+  conf["runtimeConfig"]["dns"] = Json::parse(R"({"Servers":["192.0.2.53"],"Searches":null,"Options":["ndots:5"]})");
   const auto outcome = stage.run("ADD", conf);
   CAPTURE(outcome.output, outcome.log);
   REQUIRE(outcome.exit_code == 0);
   const Json result = outcome.json();
+  CHECK(result["dns"]["nameservers"] == Json{"192.0.2.53"});
+  CHECK(result["dns"]["options"] == Json{"ndots:5"});
   CHECK(result["routes"] == Json::parse(R"([{"dst":"192.168.0.0/16","gw":"10.0.0.1","priority":50,"mtu":1300},
     {"dst":"0.0.0.0/0","gw":"10.0.0.1","priority":7},{"dst":"10.9.0.0/16","scope":253},
     {"dst":"10.8.0.0/16","gw":"10.0.0.9","advmss":1200,"table":100}])"));

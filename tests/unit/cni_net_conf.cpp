@@ -1,6 +1,7 @@
 // The network configuration: as real runtimes write it, and everything that is wrong with it named.
 #include <catch2/catch.hpp>
 
+#include "cni-plugin/cni_result.hpp"
 #include "cni-plugin/net_conf.hpp"
 #include "support/catch_result.hpp"
 
@@ -60,6 +61,20 @@ TEST_CASE("bandwidth is read as the convention has it, and what runtimes fill in
     {"ingressRate":0,"ingressBurst":0,"egressBurst":2147483647}}})")
                         .value();
   CHECK_FALSE(wishes_of(none).value().bandwidth.limited());
+}
+
+TEST_CASE("name servers of the runtime go before the subnet's, list by list") {
+  const auto conf = read(R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"dns":
+    {"Servers":["192.0.2.53"],"searches":null,"options":[]}}})")
+                        .value();
+  const ipam_api::Dns subnet{{"10.0.0.53"}, {"example"}, {"ndots:5"}, "shop.example"};
+  const ipam_api::Dns told = told_dns(subnet, wishes_of(conf).value().dns);
+  CHECK(told.nameservers == std::vector<std::string>{"192.0.2.53"});
+  CHECK(told.domain == "shop.example");
+  CHECK(told.search == subnet.search);
+  CHECK(told.options == subnet.options);
+  const auto wrong = read(R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"dns":{"servers":[53]}}})").value();
+  CHECK(wishes_of(wrong).error().message().find("runtimeConfig.dns.servers is [53]") != std::string::npos);
 }
 
 TEST_CASE("addresses by convention under args.cni") {
