@@ -22,9 +22,10 @@ using namespace std::chrono_literals;
 constexpr int rest_for_work = 39;  // a fortieth of the thread
 constexpr auto work_ahead = 20ms;  // of that rest: a few lists that change now and then are never kept waiting
 constexpr auto longest_rest = 2s;
-constexpr auto work_of_an_answer = 50us;  // about: woken, written, asked again
-constexpr auto followed_for = 10min;      // after somebody asked last
-constexpr auto patience_for_content = 10s;
+constexpr auto work_of_an_answer = 50us;      // about: woken, written, asked again
+constexpr auto followed_for = 10min;          // after somebody asked last
+constexpr auto patience_for_content = 10s;    // of a list that has none yet
+constexpr auto patience_for_newer = 2s;       // then what was worked out last is the answer
 constexpr std::size_t rows_a_slice = 20'000;  // about 2 ms
 constexpr std::size_t waiters_a_group = 64;
 
@@ -57,6 +58,8 @@ struct FeedHub::Feed {
     }
     return gone || ended || (waiter.fresh && answers(waiter.question));
   }
+  // Its first content is not kept waiting: one between two batches.
+  bool first() const { return version.empty(); }
   void forget_computed() { turns = touches = never; }
 
   std::shared_ptr<ListContent> content;
@@ -191,8 +194,10 @@ void FeedHub::refresh_due() {
         return;
       }
       FeedHub& self = **still;
-      while (!self.due_.empty() && self.may_work()) {
+      bool first = false;
+      while (!self.due_.empty() && !first && (self.may_work() || self.due_.front()->first())) {
         const std::shared_ptr<Feed> feed = std::move(self.due_.front());
+        first = feed->first();
         self.due_.pop_front();
         feed->due = false;
         if (!feed->gone && feed->content->ready()) {
@@ -204,7 +209,7 @@ void FeedHub::refresh_due() {
       self.refresh_due();
     });
   };
-  if (may_work()) {
+  if (may_work() || due_.front()->first()) {
     begin();
     return;
   }
@@ -218,6 +223,7 @@ void FeedHub::refresh_due() {
 
 void FeedHub::refresh(Feed& feed, const State& state) {
   const auto began = Clock::now();
+  const bool first = feed.first();
   ListContent& content = *feed.content;
   if (!feed.computed()) {
     feed.turns = content.turns();
@@ -246,6 +252,9 @@ void FeedHub::refresh(Feed& feed, const State& state) {
   feed.json_wanted = std::any_of(feed.waiters.begin(), feed.waiters.end(), [](const auto& waiter) {
     return waiter.second->question.form.format == FeedFormat::json;
   });
+  if (first) {
+    return;
+  }
   const auto ended = Clock::now();
   const auto work = (ended - began) + work_of_an_answer * static_cast<long>(feed.waiters.size());
   rested_ = std::min<Clock::time_point>(std::max(rested_, ended) + work * rest_for_work, ended + longest_rest);
@@ -315,7 +324,7 @@ asio::awaitable<Result<FeedAnswer>> FeedHub::ask(FeedQuestion question) {
       if (feed != nullptr) {
         feed->asked = Clock::now();
         feed->json_wanted = feed->json_wanted || question.form.format == FeedFormat::json;
-        if (feed->content->ready() && !feed->computed_for(question.form) && may_work()) {
+        if (feed->content->ready() && !feed->computed_for(question.form) && (may_work() || feed->first())) {
           refresh(*feed, state);
           wake(feed);
         }
@@ -336,8 +345,14 @@ asio::awaitable<Result<FeedAnswer>> FeedHub::ask(FeedQuestion question) {
       co_return Error(Errc::unavailable, fmt::format("waiting for list {}: {} wait already", question.list, waiting_),
                       "ask again without wait_seconds, later");
     }
-    const auto deadline = began + (fresh ? question.wait : patience_for_content);
+    const bool something = !feed->etag(question.form).empty();
+    const auto patience = something ? patience_for_newer : patience_for_content;
+    const auto deadline = began + (fresh ? question.wait : patience);
     if (Clock::now() >= deadline) {
+      if (something) {
+        fresh = true;
+        continue;
+      }
       co_return Error(Errc::timeout,
                       fmt::format("list {} was not worked out within {} s", question.list,
                                   std::chrono::seconds(patience_for_content).count()),

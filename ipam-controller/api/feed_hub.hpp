@@ -2,9 +2,9 @@
 //
 // Nothing is worked out for a list that nobody has asked for lately. Of one that is followed (app/list_contents.hpp)
 // the content is worked out when somebody asks or waits, once for all who do: at once, as long as all of that together
-// is about a fortieth of the controller's thread; where lists change faster than that, one after the other and later.
-// Who waits is a timer and a coroutine, woken only when what it waits for is another one; many are woken in groups, so
-// that requests are answered in between.
+// is about a fortieth of the controller's thread (a list's first content aside); where lists change faster than that,
+// one after the other and later. Who waits is a timer and a coroutine, woken only when what it waits for is another
+// one; many are woken in groups, so that requests are answered in between.
 //
 // Threading: Ipam's thread. Must outlive its waits: stop(), then run the executor until it is out of work.
 #pragma once

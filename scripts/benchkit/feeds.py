@@ -29,7 +29,10 @@ class Followers:
     def __enter__(self):
         for thread in self.threads:
             thread.start()
-        self.began.wait(120)  # each has its first content
+        try:
+            self.began.wait(120)  # each has its first content
+        except threading.BrokenBarrierError:
+            raise BenchError(self.failed[0] if self.failed else "a list has no content within 120 s") from None
         return self
 
     def __exit__(self, *_):
