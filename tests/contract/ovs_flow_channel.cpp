@@ -233,6 +233,46 @@ TEMPLATE_TEST_CASE("a flow channel", "[ovs][contract]", RealBridge, FakeBridge) 
     CHECK_FALSE(again.flows_taken);
   }
 
+  SECTION("puts, replaces, reads and removes groups; flows go with their group") {
+    using Kind = GroupChange::Kind;
+    const auto group = [](const std::string& text) { return *parse_group(text); };
+    const auto put = [&](std::vector<GroupChange> groups) {
+      std::optional<GroupOutcome> outcome;
+      bridge.channel->apply_groups(std::move(groups), 5s, [&](GroupOutcome o) { outcome = std::move(o); });
+      REQUIRE(bridge.until([&] { return outcome.has_value(); }));
+      return *outcome;
+    };
+    const auto there = [&] {
+      std::optional<Result<std::vector<Group>>> groups;
+      bridge.channel->dump_groups(5s, [&](Result<std::vector<Group>> g) { groups = std::move(g); });
+      REQUIRE(bridge.until([&] { return groups.has_value(); }));
+      return groups->value();
+    };
+    const Group spread = group(
+        "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:101,watch_port:101,"
+        "actions=set_field:0->pkt_mark,set_field:100->tun_id,output:101");
+    const Group first = group(
+        "group_id=8,type=ff,bucket=bucket_id:1,watch_group:7,actions=group:7,bucket=bucket_id:2,watch_port:1,"
+        "actions=resubmit(,23)");
+    CHECK(parse_group(spread.text).value() == spread);
+    CHECK(parse_group(first.text).value() == first);
+    const auto flow = add("table=0,priority=1,ip,actions=group:8");
+    CHECK(apply(bridge, {flow}).refused == std::vector<std::size_t>{0});
+    REQUIRE(put({{Kind::put, spread}, {Kind::put, first}}).result);
+    REQUIRE(apply(bridge, {flow}).result);
+    const Group other =
+        group("group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:102,actions=output:102");
+    REQUIRE(put({{Kind::put, other}}).result);
+    const auto now = there();
+    CHECK(now.size() == 2);
+    CHECK(std::count(now.begin(), now.end(), other) == 1);
+    CHECK(std::count(now.begin(), now.end(), first) == 1);
+    CHECK(held(bridge) == "table=0,priority=1,ip cookie=0x0 actions=group:8\n");
+    REQUIRE(put({{Kind::remove, first}, {Kind::remove, other}}).result);
+    CHECK(there().empty());
+    CHECK(held(bridge).empty());
+  }
+
   SECTION("an empty bundle is a barrier") {
     CHECK(apply(bridge, {}).result);
   }

@@ -21,10 +21,12 @@ class FakeSwitch {
 
   ovs::DesiredFlows flows;                         // what it holds
   ovs::Meters meters;                              // the same
+  ovs::Groups groups;                              // the same
   std::function<bool(const Flow&)> refuses;        // additions for which it does not commit a bundle
   bool answers = true;                             // false: it hangs
   std::vector<std::vector<ovs::FlowChange>> seen;  // bundles, also refused ones
   std::vector<ovs::MeterChange> meters_seen;
+  std::vector<ovs::GroupChange> groups_seen;
   int dumps = 0;
 
   ovs::FlowSync::Dial dial() {
@@ -93,6 +95,18 @@ class FakeSwitch {
       owner_.request({owner_.now_ + deadline, [this, done] { done(owner_.all_meters()); },
                       [done](const Error& why) { done(why); }});
     }
+    void apply_groups(std::vector<ovs::GroupChange> groups, std::chrono::milliseconds deadline,
+                      GroupsApplied done) override {
+      owner_.request({owner_.now_ + deadline,
+                      [this, groups = std::move(groups), done] { done(owner_.carry_out(groups)); },
+                      [done](const Error& why) {
+                        done(ovs::GroupOutcome{why, {}});
+                      }});
+    }
+    void dump_groups(std::chrono::milliseconds deadline, GroupsDumped done) override {
+      owner_.request({owner_.now_ + deadline, [this, done] { done(owner_.all_groups()); },
+                      [done](const Error& why) { done(why); }});
+    }
     void after(std::chrono::milliseconds delay, std::function<void()> f) override {
       owner_.timers_.emplace(owner_.now_ + delay, std::move(f));
     }
@@ -159,7 +173,7 @@ class FakeSwitch {
       const Flow& flow = changes[i].flow;
       const std::uint32_t meter = ovs::meter_of(flow.actions);
       if (changes[i].kind == ovs::FlowChange::Kind::add &&
-          ((refuses && refuses(flow)) || (meter != 0 && !meters.contains(meter)))) {
+          ((refuses && refuses(flow)) || (meter != 0 && !meters.contains(meter)) || leads_nowhere(flow))) {
         refuse(i);
         return;
       }
@@ -199,6 +213,45 @@ class FakeSwitch {
         meters.insert_or_assign(meter.id, meter);
       }
     }
+  }
+
+  ovs::GroupOutcome carry_out(const std::vector<ovs::GroupChange>& changes) {
+    for (const auto& [kind, group] : changes) {
+      groups_seen.push_back({kind, group});
+      if (kind == ovs::GroupChange::Kind::put) {
+        groups.insert_or_assign(group.id, group);
+        continue;
+      }
+      groups.erase(group.id);
+      std::vector<ovs::FlowKey> gone;
+      for (const auto& [key, flow] : flows) {
+        if (leads_to(flow, group.id)) {
+          gone.push_back(key);
+        }
+      }
+      for (const auto& key : gone) {
+        flows.erase(key);
+      }
+    }
+    return {};
+  }
+
+  static bool leads_to(const Flow& flow, std::uint32_t group) {
+    const auto ids = ovs::groups_of(flow.actions);
+    return std::find(ids.begin(), ids.end(), group) != ids.end();
+  }
+
+  bool leads_nowhere(const Flow& flow) const {
+    const auto ids = ovs::groups_of(flow.actions);
+    return std::any_of(ids.begin(), ids.end(), [this](std::uint32_t id) { return !groups.contains(id); });
+  }
+
+  std::vector<ovs::Group> all_groups() const {
+    std::vector<ovs::Group> all;
+    for (const auto& [id, group] : groups) {
+      all.push_back(group);
+    }
+    return all;
   }
 
   std::vector<ovs::Meter> all_meters() const {

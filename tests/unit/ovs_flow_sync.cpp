@@ -286,6 +286,43 @@ TEST_CASE("a meter that only a controller action names stays while that flow is 
   CHECK_FALSE(stage.device.meters.contains(7));
 }
 
+TEST_CASE("groups come before their flows, and go after them, the outer one first", "[ovs][sync]") {
+  using Kind = GroupChange::Kind;
+  Stage stage;
+  stage.device.connect();
+  stage.device.run();
+  const Group inner{7, "group_id=7,type=select,bucket=bucket_id:1,actions=output:1"};
+  const Group outer{8, "group_id=8,type=ff,bucket=bucket_id:1,watch_group:7,actions=group:7"};
+  Flow led = flow(1);
+  led.actions = "group:8";
+  stage.sync->change({{FlowChange::Kind::add, led}}, {}, {{outer, inner}, {}});
+  stage.device.run();
+  CHECK(stage.device.flows.find(led.key) != nullptr);
+  CHECK(stage.device.groups_seen == std::vector<GroupChange>{{Kind::put, inner}, {Kind::put, outer}});
+
+  SECTION("what is right is left alone after a reconnect; what somebody changed is put right") {
+    stage.device.groups[7].text = "group_id=7,type=all";
+    stage.device.groups[9] = {9, "group_id=9,type=all"};
+    stage.device.groups_seen.clear();
+    stage.device.disconnect();
+    stage.device.connect();
+    stage.device.run();
+    CHECK(stage.device.groups_seen ==
+          std::vector<GroupChange>{{Kind::put, inner}, {Kind::remove, {9, "group_id=9,type=all"}}});
+    CHECK(stage.sync->amiss_groups() == std::set<std::uint32_t>{7});
+    CHECK(stage.sync->in_line());
+  }
+  SECTION("a group stays while a flow leads to it") {
+    stage.sync->change({}, {}, {{}, {7, 8}});
+    stage.device.run();
+    CHECK(stage.device.groups.size() == 2);
+    stage.sync->change({{FlowChange::Kind::remove, led}});
+    stage.device.run();
+    CHECK(stage.device.groups.empty());
+    CHECK(stage.device.groups_seen.back() == GroupChange{Kind::remove, inner});
+  }
+}
+
 TEST_CASE("a refused meter is reported, and tried again after a look at the switch", "[ovs][sync]") {
   std::vector<Meter> refused;
   FlowSync::Options options;

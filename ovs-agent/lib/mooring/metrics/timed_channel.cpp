@@ -28,6 +28,13 @@ class TimedChannel final : public ovs::FlowChannel {
   void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override {
     channel_->dump_meters(deadline, std::move(done));
   }
+  void apply_groups(std::vector<ovs::GroupChange> groups, std::chrono::milliseconds deadline,
+                    GroupsApplied done) override {
+    channel_->apply_groups(std::move(groups), deadline, std::move(done));
+  }
+  void dump_groups(std::chrono::milliseconds deadline, GroupsDumped done) override {
+    channel_->dump_groups(deadline, std::move(done));
+  }
   void after(std::chrono::milliseconds delay, std::function<void()> f) override {
     channel_->after(delay, std::move(f));
   }

@@ -36,13 +36,19 @@ void FlowSync::replace(DesiredFlows desired) {
   pump();
 }
 
-void FlowSync::change(const std::vector<FlowChange>& changes, const MeterWishes& meters) {
+void FlowSync::change(const std::vector<FlowChange>& changes, const MeterWishes& meters, const GroupWishes& groups) {
   ++given_;
   for (const Meter& meter : meters.desired) {
     meters_.want(meter);
   }
   for (const std::uint32_t id : meters.not_desired) {
     meters_.drop(id);
+  }
+  for (const Group& group : groups.desired) {
+    groups_.want(group);
+  }
+  for (const std::uint32_t id : groups.not_desired) {
+    groups_.drop(id);
   }
   for (const FlowChange& change : changes) {
     if (change.kind == FlowChange::Kind::add ? desired_.put(change.flow) : desired_.erase(change.flow.key)) {
@@ -82,8 +88,9 @@ FlowSync::Counters FlowSync::counters() const {
   now.desired = desired_.size();
   now.actual = actual_.size();
   now.held = held_.size();
-  now.refused = refused_.size() + meters_.refused();
+  now.refused = refused_.size() + meters_.refused() + groups_.refused();
   now.meters = meters_.actual().size();
+  now.groups = groups_.actual().size();
   return now;
 }
 
@@ -105,17 +112,26 @@ void FlowSync::start_read_back() {
   busy_ = true;
   channel_->dump(options_.request_deadline, [this](Result<std::vector<FlowEntry>> entries) {
     if (!entries) {
-      on_dump(entries, entries.error());
+      on_dump(entries, entries.error(), entries.error());
       return;
     }
-    channel_->dump_meters(
-        options_.request_deadline,
-        [this, entries = std::move(entries)](const Result<std::vector<Meter>>& meters) { on_dump(entries, meters); });
+    const auto with_meters = [this, entries = std::move(entries)](Result<std::vector<Meter>> meters) {
+      if (!meters) {
+        on_dump(entries, meters, meters.error());
+        return;
+      }
+      channel_->dump_groups(options_.request_deadline,
+                            [this, entries, meters = std::move(meters)](const Result<std::vector<Group>>& groups) {
+                              on_dump(entries, meters, groups);
+                            });
+    };
+    channel_->dump_meters(options_.request_deadline, with_meters);
   });
 }
 
-void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters) {
-  if (!entries || !meters) {
+void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters,
+                       const Result<std::vector<Group>>& groups) {
+  if (!entries || !meters || !groups) {
     busy_ = false;
     distrust();
     return;
@@ -126,6 +142,7 @@ void FlowSync::on_dump(const Result<std::vector<FlowEntry>>& entries, const Resu
     actual_.put(entry.flow);
   }
   meters_.found(*meters, actual_);
+  groups_.found(*groups, actual_);
   if (options_.found) {
     options_.found(actual_);  // still busy: what it changes is part of the difference below
   }
@@ -167,8 +184,35 @@ void FlowSync::pump() {
   tell_in_line();
 }
 
+bool FlowSync::send_groups(std::vector<GroupChange> groups) {
+  if (groups.empty()) {
+    return false;
+  }
+  busy_ = true;
+  auto to_send = groups;
+  channel_->apply_groups(std::move(to_send), options_.request_deadline,
+                         [this, groups = std::move(groups)](const GroupOutcome& outcome) {
+                           busy_ = false;
+                           if (!outcome.result && outcome.refused.empty()) {
+                             distrust();
+                             return;
+                           }
+                           for (const std::size_t index : outcome.refused) {
+                             if (options_.group_refused) {
+                               options_.group_refused(groups[index].group, outcome.result.error());
+                             }
+                           }
+                           groups_.sent(groups, outcome.refused);
+                           pump();
+                         });
+  return true;
+}
+
 // False if there is nothing to send.
 bool FlowSync::send_next() {
+  if (send_groups(groups_.additions())) {
+    return true;
+  }
   std::vector<MeterChange> meters = meters_.changes();
   std::vector<FlowChange> flows;
   if (meters.size() < FlowChannel::max_bundle) {  // else there are more, and flows name them
@@ -179,6 +223,9 @@ bool FlowSync::send_next() {
     flows = next_bundle();
   }
   if (meters.empty() && flows.empty()) {
+    if (send_groups(groups_.removals())) {
+      return true;
+    }
     carried_out_ = given_;
     return false;
   }
@@ -274,9 +321,11 @@ void FlowSync::note(const FlowChange& change) {
   const Flow* before = actual_.find(change.flow.key);
   if (before != nullptr) {
     meters_.flow_went(*before);
+    groups_.flow_went(*before);
   }
   if (change.kind == FlowChange::Kind::add) {
     meters_.flow_came(change.flow);
+    groups_.flow_came(change.flow);
     actual_.put(change.flow);
     ++counters_.added;
   } else {

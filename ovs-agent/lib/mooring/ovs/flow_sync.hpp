@@ -1,10 +1,10 @@
-// Keeps one bridge's flows and meters in line with what its owner desires.
+// Keeps one bridge's flows, meters and groups in line with what its owner desires.
 //
 // On every (re)connect the switch is read back and the difference sent, additions before deletions, in bundles of at
 // most 1,000. Later changes are sent as they are given. A flow is deleted only if `may_delete` agrees, whoever made it.
 // A flow that the switch refuses is left out, reported and tried again when it changes or after the next read-back; it
 // never stops the others. Meters go into the switch before the flows, in the same message stream without a wait between
-// them, and out of it after them, once no flow in it names them.
+// them, and out of it after them, once no flow in it names them. Groups the same, each time with a wait between.
 //
 // Threading: one thread, the owner's; callbacks come on it too.
 #pragma once
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/group_sync.hpp"
 #include "mooring/ovs/meter_sync.hpp"
 #include "mooring/ovs/openflow.hpp"
 
@@ -40,6 +41,7 @@ class FlowSync {
     std::chrono::milliseconds request_deadline{5000};
     std::function<void(const Flow&, const Error&)> refused;  // the switch said no; log it here
     std::function<void(const Meter&, const Error&)> meter_refused;
+    std::function<void(const Group&, const Error&)> group_refused;
     std::function<void(bool in_line)> in_line_changed;  // true: the switch holds exactly what is desired
     // What a read-back found, before the difference is made: here the owner may take up (change()) flows that it would
     // desire if it remembered them.
@@ -48,6 +50,10 @@ class FlowSync {
 
   struct MeterWishes {
     std::vector<Meter> desired;
+    std::vector<std::uint32_t> not_desired;  // ids
+  };
+  struct GroupWishes {
+    std::vector<Group> desired;
     std::vector<std::uint32_t> not_desired;  // ids
   };
 
@@ -59,6 +65,7 @@ class FlowSync {
     std::size_t held = 0;                  // in the switch, not desired, may_delete said no
     std::size_t refused = 0;               // desired, refused by the switch
     std::size_t meters = 0;                // in the switch now
+    std::size_t groups = 0;                // in the switch now
   };
 
   FlowSync(const Dial& dial, Options options);
@@ -69,8 +76,8 @@ class FlowSync {
   // The whole desired state.
   void replace(DesiredFlows desired);
   // A part of it: `add` desires the flow, `remove` no longer desires its key. Sent in the order "adds, then removes"
-  // of all that is pending. Meters come with the flows that name them, so that they are sent with them.
-  void change(const std::vector<FlowChange>& changes, const MeterWishes& meters = {});
+  // of all that is pending. Meters and groups come with the flows that name them, so that they are sent with them.
+  void change(const std::vector<FlowChange>& changes, const MeterWishes& meters = {}, const GroupWishes& groups = {});
   const Meters& desired_meters() const { return meters_.desired(); }
   const DesiredFlows& desired() const { return desired_; }
   // What the switch was last known to hold; empty until the first read-back.
@@ -80,6 +87,9 @@ class FlowSync {
   const std::unordered_set<FlowKey>& amiss() const { return amiss_; }
   const Meters& actual_meters() const { return meters_.actual(); }
   const std::set<std::uint32_t>& amiss_meters() const { return meters_.amiss(); }
+  const Groups& desired_groups() const { return groups_.desired(); }
+  const Groups& actual_groups() const { return groups_.actual(); }
+  const std::set<std::uint32_t>& amiss_groups() const { return groups_.amiss(); }
 
   // Asks may_delete again about the flows that were held.
   void reconsider();
@@ -106,10 +116,12 @@ class FlowSync {
   void on_connected();
   void on_disconnected();
   void start_read_back();
-  void on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters);
+  void on_dump(const Result<std::vector<FlowEntry>>& entries, const Result<std::vector<Meter>>& meters,
+               const Result<std::vector<Group>>& groups);
   void touch(const FlowKey& key);
   void pump();
   bool send_next();
+  bool send_groups(std::vector<GroupChange> groups);
   void make_plan();
   std::vector<FlowChange> next_bundle();
   std::optional<FlowChange> step_for(const FlowKey& key);
@@ -125,6 +137,7 @@ class FlowSync {
 
   Options options_;
   MeterSync meters_;
+  GroupSync groups_;
   DesiredFlows desired_;
   DesiredFlows actual_;
   std::unordered_set<FlowKey> dirty_;  // touched since the plan was made

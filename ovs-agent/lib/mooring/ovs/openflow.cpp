@@ -284,6 +284,14 @@ void OpenFlow::dump_meters(std::chrono::milliseconds deadline, MetersDumped done
   connection_->submit(OpenFlowRequest{DumpMetersRequest{std::move(done)}, Clock::now() + deadline});
 }
 
+void OpenFlow::apply_groups(std::vector<GroupChange> groups, std::chrono::milliseconds deadline, GroupsApplied done) {
+  connection_->submit(OpenFlowRequest{GroupsRequest{std::move(groups), std::move(done)}, Clock::now() + deadline});
+}
+
+void OpenFlow::dump_groups(std::chrono::milliseconds deadline, GroupsDumped done) {
+  connection_->submit(OpenFlowRequest{DumpGroupsRequest{std::move(done)}, Clock::now() + deadline});
+}
+
 void OpenFlow::after(std::chrono::milliseconds delay, std::function<void()> f) {
   connection_->after(Clock::now() + delay, std::move(f));
 }

@@ -1,4 +1,4 @@
-// One OpenFlow 1.5 connection to a bridge's management socket, for programming flows and meters.
+// One OpenFlow 1.5 connection to a bridge's management socket, for programming flows, meters and groups.
 //
 // API: asynchronous; nothing here blocks the owner. Every request has a deadline and its callback runs exactly once
 // (not at all once the object is gone), through Post. Requests are carried out one after the other in the order given.
@@ -7,7 +7,8 @@
 // Failures: a request that misses its deadline makes the connection suspect (the switch may hang, what it did is not
 // known): it is dropped and dialled again, and the owner must read back (dump) after `connected`. FlowSync does.
 // Redials for ever, at intervals of 20 to 200 ms.
-// Source: OpenFlow 1.5.1, 7.3.9 (bundles), 7.3.5.2 (flow descriptions), 7.3.4.5 (meters); ovs-vswitchd(8).
+// Source: OpenFlow 1.5.1, 7.3.9 (bundles), 7.3.5.2 (flow descriptions), 7.3.4.3 (groups), 7.3.4.5 (meters);
+// ovs-vswitchd(8).
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@
 
 #include "mooring/base/error.hpp"
 #include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/group.hpp"
 #include "mooring/ovs/library.hpp"
 #include "mooring/ovs/meter.hpp"
 
@@ -42,12 +44,19 @@ struct ApplyOutcome {
   std::vector<std::size_t> refused_meters;
 };
 
+struct GroupOutcome {
+  Result<void> result = ok();        // names the first that the switch refused; or the connection's failure
+  std::vector<std::size_t> refused;  // indexes; none: nothing was refused
+};
+
 // How FlowSync reaches a switch: OpenFlow in programs, a fake in tests.
 class FlowChannel {
  public:
   using Applied = std::function<void(ApplyOutcome)>;
   using Dumped = std::function<void(Result<std::vector<FlowEntry>>)>;
   using MetersDumped = std::function<void(Result<std::vector<Meter>>)>;
+  using GroupsApplied = std::function<void(GroupOutcome)>;
+  using GroupsDumped = std::function<void(Result<std::vector<Group>>)>;
   struct Callbacks {
     std::function<void()> connected;
     std::function<void(const Error& why)> disconnected;  // only after `connected`
@@ -64,6 +73,10 @@ class FlowChannel {
   // All flows of all tables.
   virtual void dump(std::chrono::milliseconds deadline, Dumped done) = 0;
   virtual void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) = 0;
+  // One after the other, each by itself. Deleting a group deletes the flows that lead to it. Done = behind a barrier.
+  virtual void apply_groups(std::vector<GroupChange> groups, std::chrono::milliseconds deadline,
+                            GroupsApplied done) = 0;
+  virtual void dump_groups(std::chrono::milliseconds deadline, GroupsDumped done) = 0;
   // Runs `f` on the owner's thread after `delay`.
   virtual void after(std::chrono::milliseconds delay, std::function<void()> f) = 0;
 
@@ -82,6 +95,8 @@ class OpenFlow final : public FlowChannel {
              Applied done) override;
   void dump(std::chrono::milliseconds deadline, Dumped done) override;
   void dump_meters(std::chrono::milliseconds deadline, MetersDumped done) override;
+  void apply_groups(std::vector<GroupChange> groups, std::chrono::milliseconds deadline, GroupsApplied done) override;
+  void dump_groups(std::chrono::milliseconds deadline, GroupsDumped done) override;
   void after(std::chrono::milliseconds delay, std::function<void()> f) override;
 
  private:

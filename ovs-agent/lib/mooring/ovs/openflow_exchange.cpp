@@ -35,6 +35,12 @@ struct Failure {
   std::function<void()> operator()(DumpMetersRequest& request) const {
     return [done = std::move(request.done), error = error] { done(error); };
   }
+  std::function<void()> operator()(GroupsRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(GroupOutcome{error, {}}); };
+  }
+  std::function<void()> operator()(DumpGroupsRequest& request) const {
+    return [done = std::move(request.done), error = error] { done(error); };
+  }
 };
 
 }  // namespace
@@ -49,8 +55,27 @@ OpenFlowExchange::OpenFlowExchange(OpenFlowRequest request, mo_of* of, std::uint
     send_meters(of, apply->meters);  // the switch goes through its messages in order: they are there before the flows
     send_bundle(of, apply->flows);
     barrier_xid_ = mo_of_barrier(of);
+  } else if (const auto* groups = std::get_if<GroupsRequest>(&request_.what)) {
+    send_groups(of, groups->groups);
+    barrier_xid_ = mo_of_barrier(of);
+  } else if (std::holds_alternative<DumpGroupsRequest>(request_.what)) {
+    dump_xid_ = mo_of_dump_groups(of);
   } else {
     dump_xid_ = std::holds_alternative<DumpRequest>(request_.what) ? mo_of_dump_flows(of) : mo_of_dump_meters(of);
+  }
+}
+
+void OpenFlowExchange::send_groups(mo_of* of, const std::vector<GroupChange>& groups) {
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    std::string text = groups[i].group.text;
+    const mo_group raw{groups[i].group.id, text.data()};
+    const auto step = groups[i].kind == GroupChange::Kind::put ? MO_GROUP_PUT : MO_GROUP_REMOVE;
+    std::uint32_t xid = 0;
+    if (const ShimText error{mo_of_group(of, step, &raw, &xid)}) {
+      refused_groups_.emplace(i, error.get());
+    } else {
+      group_by_xid_.emplace(xid, i);
+    }
   }
 }
 
@@ -85,11 +110,16 @@ OpenFlowExchange::Answer OpenFlowExchange::on_message(const mo_message& message)
     case MO_ERROR:
       return on_error(message);
     case MO_BARRIER_REPLY:
-      return !is_reading() && message.xid == barrier_xid_ ? finish() : std::nullopt;
+      if (is_reading() || message.xid != barrier_xid_) {
+        return std::nullopt;
+      }
+      return std::holds_alternative<GroupsRequest>(request_.what) ? finish_groups() : finish();
     case MO_FLOWS:
       return is_reading() && message.xid == dump_xid_ ? collect(message) : std::nullopt;
     case MO_METERS:
       return is_reading() && message.xid == dump_xid_ ? collect_meters(message) : std::nullopt;
+    case MO_GROUPS:
+      return is_reading() && message.xid == dump_xid_ ? collect_groups(message) : std::nullopt;
     case MO_BUNDLE_REPLY:
     case MO_PACKET_IN:
     case MO_NOTHING:
@@ -107,6 +137,8 @@ OpenFlowExchange::Answer OpenFlowExchange::on_error(const mo_message& message) {
   }
   if (const auto meter = meter_by_xid_.find(message.xid); meter != meter_by_xid_.end()) {
     refused_meters_.emplace(meter->second, message.error);
+  } else if (const auto group = group_by_xid_.find(message.xid); group != group_by_xid_.end()) {
+    refused_groups_.emplace(group->second, message.error);
   } else if (const auto flow = flow_by_xid_.find(message.xid); flow != flow_by_xid_.end()) {
     refused_.emplace(flow->second, message.error);
   } else if (commit_xid_ != 0 && (message.xid == open_xid_ || message.xid == commit_xid_)) {
@@ -154,6 +186,34 @@ OpenFlowExchange::Answer OpenFlowExchange::collect_meters(const mo_message& mess
   }
   return [done = std::move(std::get<DumpMetersRequest>(request_.what).done), meters = std::move(meters_)] {
     done(meters);
+  };
+}
+
+OpenFlowExchange::Answer OpenFlowExchange::finish_groups() {
+  auto& request = std::get<GroupsRequest>(request_.what);
+  GroupOutcome outcome;
+  for (const auto& [index, reason] : refused_groups_) {
+    if (outcome.refused.empty()) {
+      outcome.result = Error(Errc::internal, fmt::format("programming groups at {}: the switch refused \"{}\": {}",
+                                                         target_, request.groups[index].group.text, reason));
+    }
+    outcome.refused.push_back(index);
+  }
+  return [done = std::move(request.done), outcome = std::move(outcome)] { done(outcome); };
+}
+
+OpenFlowExchange::Answer OpenFlowExchange::collect_groups(const mo_message& message) {
+  for (std::size_t i = 0; i < message.n_groups; ++i) {
+    groups_.push_back({message.groups[i].id, message.groups[i].text});
+  }
+  if (message.error != nullptr) {
+    return fail(Error(Errc::internal, fmt::format("reading the groups of {}: {}", target_, message.error)));
+  }
+  if (message.more) {
+    return std::nullopt;
+  }
+  return [done = std::move(std::get<DumpGroupsRequest>(request_.what).done), groups = std::move(groups_)] {
+    done(groups);
   };
 }
 

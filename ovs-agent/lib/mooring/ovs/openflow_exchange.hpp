@@ -1,5 +1,5 @@
-// One request to the switch and its conversation: changes (meters, then a bundle: open, add …, commit; then a barrier),
-// or a dump. Knows nothing of connections, threads and clocks. Internal to mooring::ovs.
+// One request to the switch and its conversation: changes (meters, then a bundle: open, add …, commit; then a barrier;
+// or groups and a barrier), or a dump. Knows nothing of connections, threads and clocks. Internal to mooring::ovs.
 #pragma once
 
 #include <chrono>
@@ -28,8 +28,15 @@ struct DumpRequest {
 struct DumpMetersRequest {
   FlowChannel::MetersDumped done;
 };
+struct GroupsRequest {
+  std::vector<GroupChange> groups;
+  FlowChannel::GroupsApplied done;
+};
+struct DumpGroupsRequest {
+  FlowChannel::GroupsDumped done;
+};
 struct OpenFlowRequest {
-  std::variant<ApplyRequest, DumpRequest, DumpMetersRequest> what;
+  std::variant<ApplyRequest, DumpRequest, DumpMetersRequest, GroupsRequest, DumpGroupsRequest> what;
   std::chrono::steady_clock::time_point deadline;
 };
 
@@ -51,23 +58,27 @@ class OpenFlowExchange {
   using Answer = std::optional<std::function<void()>>;
   using Reasons = std::map<std::size_t, std::string>;  // of refusals, by index
 
-  bool is_reading() const { return !std::holds_alternative<ApplyRequest>(request_.what); }
+  bool is_reading() const { return dump_xid_ != 0; }
+  void send_groups(mo_of* of, const std::vector<GroupChange>& groups);
   void send_meters(mo_of* of, const std::vector<MeterChange>& meters);
   void send_bundle(mo_of* of, const std::vector<FlowChange>& flows);
   Answer on_error(const mo_message& message);
   Answer finish();
   Answer collect(const mo_message& message);
   Answer collect_meters(const mo_message& message);
+  Answer finish_groups();
+  Answer collect_groups(const mo_message& message);
 
   OpenFlowRequest request_;
   const std::string target_;
   const std::uint32_t bundle_;
   std::uint32_t open_xid_ = 0, commit_xid_ = 0, barrier_xid_ = 0, dump_xid_ = 0;
-  std::unordered_map<std::uint32_t, std::size_t> flow_by_xid_, meter_by_xid_;
-  Reasons refused_, refused_meters_;
+  std::unordered_map<std::uint32_t, std::size_t> flow_by_xid_, meter_by_xid_, group_by_xid_;
+  Reasons refused_, refused_meters_, refused_groups_;
   std::string failure_;  // of the bundle as a whole
   std::vector<FlowEntry> flows_;
   std::vector<Meter> meters_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace mooring::ovs

@@ -45,6 +45,7 @@ struct AddPort {
   std::string mac;                   // "" = none; for internal ports
   StringMap options;
   StringMap external_ids;
+  StringMap bfd;  // "enable", "min_tx", …: of a tunnel
 };
 struct DeletePort {
   std::string bridge;

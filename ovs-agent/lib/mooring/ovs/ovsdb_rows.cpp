@@ -56,7 +56,8 @@ bool is_same(const OvsInterface& interface, const mo_db_interface& row) {
   return interface.name == row.name && interface.port == row.port && interface.type == row.type &&
          interface.ofport == ofport_of(row) && interface.error == row.error && interface.mac_in_use == row.mac_in_use &&
          is_same(interface.external_ids, row.external_ids, row.n_external_ids) &&
-         is_same(interface.options, row.options, row.n_options);
+         is_same(interface.options, row.options, row.n_options) && is_same(interface.bfd, row.bfd, row.n_bfd) &&
+         interface.bfd_forwarding == (row.bfd_forwarding != 0);
 }
 
 OvsInterface interface_of(const mo_db_interface* row) {
@@ -69,6 +70,8 @@ OvsInterface interface_of(const mo_db_interface* row) {
   interface.mac_in_use = row->mac_in_use;
   interface.external_ids = map_from(row->external_ids, row->n_external_ids);
   interface.options = map_from(row->options, row->n_options);
+  interface.bfd = map_from(row->bfd, row->n_bfd);
+  interface.bfd_forwarding = row->bfd_forwarding != 0;
   return interface;
 }
 
@@ -128,6 +131,7 @@ mo_txn_problem write(mo_txn* txn, const DeleteBridge& wanted, char** error) {
 mo_txn_problem write(mo_txn* txn, const AddPort& wanted, char** error) {
   const Pairs options(wanted.options);
   const Pairs external_ids(wanted.external_ids);
+  const Pairs bfd(wanted.bfd);
   mo_port_wish wish{};
   wish.bridge = wanted.bridge.c_str();
   wish.name = wanted.name.c_str();
@@ -139,6 +143,8 @@ mo_txn_problem write(mo_txn* txn, const AddPort& wanted, char** error) {
   wish.n_options = options.size();
   wish.external_ids = external_ids.data();
   wish.n_external_ids = external_ids.size();
+  wish.bfd = bfd.data();
+  wish.n_bfd = bfd.size();
   return mo_txn_add_port(txn, &wish, error);
 }
 

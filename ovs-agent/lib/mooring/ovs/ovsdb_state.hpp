@@ -24,6 +24,8 @@ struct OvsInterface {
   std::string mac_in_use;
   StringMap external_ids;
   StringMap options;
+  StringMap bfd;                // of the tunnel, RFC 5880: what is wished
+  bool bfd_forwarding = false;  // the other end answers, and says that it forwards
   bool operator==(const OvsInterface&) const = default;
 };
 

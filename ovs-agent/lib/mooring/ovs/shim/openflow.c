@@ -244,6 +244,9 @@ static int decode(struct ofpbuf* message, mo_message* out) {
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
       receive_meters(message, out);
       break;
+    case OFPTYPE_GROUP_DESC_STATS_REPLY:
+      mo_groups_decode(header, out);
+      break;
     case OFPTYPE_PACKET_IN:
       mo_packet_in_decode(header, out);
       break;
@@ -290,6 +293,10 @@ void mo_message_clear(mo_message* message) {
   }
   free(message->flows);
   free(message->meters);
+  for (size_t i = 0; i < message->n_groups; i++) {
+    free(message->groups[i].text);
+  }
+  free(message->groups);
   if (message->packet) {
     free(message->packet->data);
     free(message->packet->userdata);

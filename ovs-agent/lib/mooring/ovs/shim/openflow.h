@@ -40,6 +40,18 @@ typedef enum { MO_METER_ADD, MO_METER_MODIFY, MO_METER_REMOVE } mo_meter_step;
 uint32_t mo_of_meter(mo_of*, mo_meter_step, const mo_meter*);
 uint32_t mo_of_dump_meters(mo_of*);
 
+/* A group as text, in the form in which the switch's is shown. */
+typedef struct {
+  uint32_t id;
+  char* text;
+} mo_group;
+/* Parses what ovs-ofctl add-group reads, and formats it as the switch's answer. */
+char* mo_group_parse(const char* text, mo_group* out);
+/* PUT makes the group or replaces it. Not part of a bundle. */
+typedef enum { MO_GROUP_PUT, MO_GROUP_REMOVE } mo_group_step;
+char* mo_of_group(mo_of*, mo_group_step, const mo_group*, uint32_t* xid);
+uint32_t mo_of_dump_groups(mo_of*);
+
 /* A packet that a `controller` action sent us; what it did not cut off of it. */
 typedef struct {
   uint8_t table;
@@ -55,6 +67,7 @@ typedef enum {
   MO_BUNDLE_REPLY,
   MO_FLOWS,
   MO_METERS,
+  MO_GROUPS,
   MO_PACKET_IN,
   MO_ERROR,
 } mo_message_kind;
@@ -65,9 +78,11 @@ typedef struct {
   size_t n_flows;
   mo_meter* meters; /* MO_METERS */
   size_t n_meters;
-  int more;             /* MO_FLOWS, MO_METERS: not the last message of this reply */
+  mo_group* groups; /* MO_GROUPS */
+  size_t n_groups;
+  int more;             /* MO_FLOWS, MO_METERS, MO_GROUPS: not the last message of this reply */
   mo_packet_in* packet; /* MO_PACKET_IN */
-  char* error;          /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS, MO_METERS: what could not be decoded */
+  char* error; /* MO_ERROR: "OFPBAC_BAD_OUT_GROUP: …"; MO_FLOWS, MO_METERS, MO_GROUPS: what could not be decoded */
 } mo_message;
 /* Takes the next message that matters; MO_NOTHING when there is none. Echo requests are answered inside. */
 void mo_of_receive(mo_of*, mo_message*);

@@ -11,5 +11,7 @@ struct ofp_header;
 uint32_t mo_of_queue(mo_of*, struct ofpbuf* request);
 /* Fills `out` from an OFPTYPE_PACKET_IN; leaves it MO_NOTHING if the message cannot be decoded. */
 void mo_packet_in_decode(const struct ofp_header*, mo_message* out);
+/* Fills `out` from an OFPTYPE_GROUP_DESC_STATS_REPLY. */
+void mo_groups_decode(const struct ofp_header*, mo_message* out);
 
 #endif

@@ -50,6 +50,8 @@ mo_db* mo_db_open(const char* remote) {
       &ovsrec_interface_col_mtu_request,
       &ovsrec_interface_col_external_ids,
       &ovsrec_interface_col_options,
+      &ovsrec_interface_col_bfd,
+      &ovsrec_interface_col_bfd_status,
   };
   for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
     ovsdb_idl_add_column(idl, columns[i]);
@@ -115,9 +117,13 @@ static void read_interface(const struct ovsrec_bridge* bridge, const struct ovsr
   mo_pair* options = pairs_of(&row->options, &interface.n_options);
   interface.external_ids = external_ids;
   interface.options = options;
+  mo_pair* bfd = pairs_of(&row->bfd, &interface.n_bfd);
+  interface.bfd = bfd;
+  interface.bfd_forwarding = smap_get_bool(&row->bfd_status, "forwarding", false);
   reader->interface(aux, &interface);
   free(external_ids);
   free(options);
+  free(bfd);
 }
 
 void mo_db_read(const mo_db* db, const mo_db_reader* reader, void* aux) {

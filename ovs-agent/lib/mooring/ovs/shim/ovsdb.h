@@ -37,8 +37,9 @@ typedef struct {
   const char *bridge, *port, *name, *type, *error, *mac_in_use;
   int has_ofport;
   int64_t ofport; /* -1: vswitchd could not open it */
-  const mo_pair *external_ids, *options;
-  size_t n_external_ids, n_options;
+  const mo_pair *external_ids, *options, *bfd;
+  size_t n_external_ids, n_options, n_bfd;
+  int bfd_forwarding; /* of its status */
 } mo_db_interface;
 /* A bridge is told before its interfaces; what the pointers lead to lives until the call returns. */
 typedef struct {
@@ -59,8 +60,8 @@ typedef struct {
 typedef struct {
   const char *bridge, *name, *type, *mac; /* mac "" = none */
   int64_t ofport_request, mtu_request;    /* 0 = none */
-  const mo_pair *options, *external_ids;
-  size_t n_options, n_external_ids;
+  const mo_pair *options, *external_ids, *bfd;
+  size_t n_options, n_external_ids, n_bfd;
 } mo_port_wish;
 
 /* One transaction may be built at a time. `wait`: ask vswitchd to say when it has applied it. */

@@ -108,6 +108,9 @@ static struct ovsrec_port* insert_port(mo_txn* txn, const mo_port_wish* wish) {
   smap_from(&map, wish->options, wish->n_options);
   ovsrec_interface_set_options(interface, &map);
   smap_destroy(&map);
+  smap_from(&map, wish->bfd, wish->n_bfd);
+  ovsrec_interface_set_bfd(interface, &map);
+  smap_destroy(&map);
   smap_from(&map, wish->external_ids, wish->n_external_ids);
   ovsrec_interface_set_external_ids(interface, &map);
   smap_destroy(&map);
@@ -188,6 +191,10 @@ static void amend_interface(const struct ovsrec_interface* interface, const mo_p
   struct smap map;
   if (merge(&map, &interface->options, wish->options, wish->n_options)) {
     ovsrec_interface_set_options(interface, &map);
+  }
+  smap_destroy(&map);
+  if (merge(&map, &interface->bfd, wish->bfd, wish->n_bfd)) {
+    ovsrec_interface_set_bfd(interface, &map);
   }
   smap_destroy(&map);
   if (merge(&map, &interface->external_ids, wish->external_ids, wish->n_external_ids)) {
