@@ -135,6 +135,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   std::string metrics_listen;
   BgpOptions bgp;
   NatOptions nat;
+  std::string shared_address;
 
   CLI::App app(
       "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
@@ -151,6 +152,9 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
       ->check([](const std::string& text) { return problem_with(&net::Ipv4Address::parse, text); });
   app.add_option("--network", config.network, "Overlay network that the physical side reaches")->capture_default_str();
   app.add_option("--physical-interface", config.physical_interface, "Interface of the physical network")->required();
+  app.add_option("--shared-address", shared_address,
+                 "Address on the physical interface that one of the network's gateways has: the next hop of machines")
+      ->check([](const std::string& text) { return problem_with(&net::Ipv4Address::parse, text); });
   app.add_option("--controller", controller, "unix:PATH or http://HOST:PORT")->capture_default_str();
   app.add_option("--token-file", token_file, "File with the node token for a controller over TCP");
   app.add_option("--ovsdb", config.ovsdb, "unix:PATH of Open vSwitch's database")->capture_default_str();
@@ -208,6 +212,9 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     return refuse(wrong_option("controller", resolved.error()));
   }
   config.controller = std::move(*resolved);
+  if (!shared_address.empty()) {
+    config.shared_address = net::Ipv4Address::parse(shared_address).value();
+  }
   if (!metrics_listen.empty()) {
     auto listen = metrics::parse_listen(metrics_listen);
     if (!listen) {

@@ -18,6 +18,7 @@ struct Config {
   std::string underlay_interface;
   std::string network = "default";
   std::string physical_interface;
+  std::optional<net::Ipv4Address> shared_address;  // of all gateways of the network: one of them has it
   http::Endpoint controller;
   std::string token;
   std::string ovsdb = "unix:/run/openvswitch/db.sock";

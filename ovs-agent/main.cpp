@@ -186,6 +186,7 @@ class Agent {
     }
     table_.directory_changed(changes);
     destinations_.directory_changed(changes);
+    switch_.set_gateways(directory::gateway_ports(state_.directory), state_.directory.complete());
     if (!changes.nodes.empty() || !changes.gateways.empty()) {
       switch_.set_peers(tunnel_peers(state_.directory, state_.node));
     }

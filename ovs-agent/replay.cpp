@@ -66,6 +66,7 @@ class Replay {
     table_.directory_changed(state_.directory.take_changes());
     flows_.refresh_all();
     switch_.set_peers(tunnel_peers(state_.directory, state_.node));
+    switch_.set_gateways(directory::gateway_ports(state_.directory), false);
     asio::co_spawn(state_.executor, switch_.run(), asio::detached);
     const Deadline deadline = after(patience);
     while (!state_.ovsdb_read || !state_.bridges_ready) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "mooring/netlink/interface_settings.hpp"
+#include "overlay-gateway/adapters/gratuitous_arp.hpp"
 #include "overlay-gateway/domain/pipeline.hpp"
 
 namespace mooring::gateway {
@@ -120,6 +121,38 @@ KernelFoot::Outcome KernelFoot::ensure(const FootPlan& plan) {
   ensure_forwarding(outcome);
   ensure_proxy_arp(outcome);
   return outcome;
+}
+
+bool KernelFoot::links_up(const std::string& underlay) {
+  return has_carrier(underlay) && has_carrier(physical_);
+}
+
+bool KernelFoot::holds_address(net::Ipv4Address address) {
+  const auto link = socket_.find_link(physical_);
+  const auto present = link ? socket_.list_addresses(link->index) : Result<std::vector<netlink::Address>>({});
+  return present &&
+         std::any_of(present->begin(), present->end(), [&](const auto& one) { return one.address.address == address; });
+}
+
+// As a /32: machines reach it because they are on the link, and nothing is routed by it.
+Result<bool> KernelFoot::hold_address(net::Ipv4Address address, bool held) {
+  if (holds_address(address) == held) {
+    return false;
+  }
+  const auto link = socket_.find_link(physical_);
+  if (!link) {
+    return link.error();
+  }
+  const netlink::Address wanted{link->index, {address, 32}};
+  const auto done = held ? socket_.add_address(wanted) : socket_.delete_address(wanted);
+  if (!done) {
+    return done.error();
+  }
+  return true;
+}
+
+Result<void> KernelFoot::announce(net::Ipv4Address address) {
+  return announce_address(physical_, address);
 }
 
 void KernelFoot::ensure_link(const netlink::Link& link, const FootPlan& plan, Outcome& outcome) {

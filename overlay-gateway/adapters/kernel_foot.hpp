@@ -34,6 +34,10 @@ class KernelFoot final : public Foot {
   std::optional<net::Ipv4Address> physical_address() override;
   Result<void> name_is_free() override;
   Outcome ensure(const FootPlan& plan) override;
+  bool links_up(const std::string& underlay) override;
+  Result<bool> hold_address(net::Ipv4Address address, bool held) override;
+  bool holds_address(net::Ipv4Address address) override;
+  Result<void> announce(net::Ipv4Address address) override;
 
  private:
   void ensure_link(const netlink::Link& link, const FootPlan& plan, Outcome& outcome);

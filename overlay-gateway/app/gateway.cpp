@@ -78,7 +78,8 @@ Gateway::Gateway(asio::io_context& io, Machine machine, const Config& config, ne
       plan_(directory_, settings_of(config, vtep)),
       machine_(machine),
       physical_bridge_(bridge_settings(config)),
-      timer_(io) {}
+      timer_(io),
+      presence_timer_(io) {}
 
 Gateway::~Gateway() = default;
 
@@ -90,7 +91,7 @@ void Gateway::start(std::function<void()> on_ready) {
                                         [this](const std::shared_ptr<const ovs::OvsdbState>&) { look_soon(); });
   ovs::FlowSync::Options options;
   options.bridge = tunnel_bridge;
-  options.may_delete = [this](const ovs::Flow& flow) { return may_delete(flow, directory_); };
+  options.may_delete = [this](const ovs::Flow& flow) { return may_delete_flow(flow); };
   options.refused = [](const ovs::Flow& flow, const Error& error) {
     spdlog::error("{} refuses flow '{}': {}", tunnel_bridge, flow.str(), error.text());
   };
@@ -105,6 +106,7 @@ void Gateway::start(std::function<void()> on_ready) {
       metrics::timed(dial, [this](std::chrono::nanoseconds took) { install_.observe(took); }), std::move(options));
   switch_watch_ = std::make_unique<metrics::SwitchWatch>(dial, &flow_meaning);
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
+  pulse_ = dial(ovs::FlowChannel::Callbacks{[] {}, [](const Error&) {}});
   if (checkpoint_.restore()) {
     on_directory(directory_.take_changes());
   }
@@ -124,11 +126,13 @@ void Gateway::start(std::function<void()> on_ready) {
     asio::co_spawn(io_, announcer_->run([this] { settle("bgp", announcer_->state()); }), asio::detached);
   }
   look_soon();
+  begin_presence();
 }
 
 void Gateway::stop() {
   stopped_ = true;
   timer_.cancel();
+  presence_timer_.cancel();
   checkpoint_.stop();
   if (announcer_) {
     announcer_->stop();
@@ -138,6 +142,7 @@ void Gateway::stop() {
   }
   program_.reset();
   switch_watch_.reset();
+  pulse_.reset();
   flows_.reset();
   ovsdb_.reset();
 }
@@ -145,6 +150,9 @@ void Gateway::stop() {
 asio::awaitable<Result<ipam_api::Json>> Gateway::answer(std::string question, ipam_api::Json arguments) {
   if (question == "trace") {
     co_return answer_trace(arguments, config_.ovs_rundir, vtep_, trace_deadline);
+  }
+  if (question == "drain" || question == "undrain") {
+    co_return drain(question == "drain", arguments);
   }
   co_return Error(Errc::unsupported, fmt::format("answering the question '{}': not known", question));
 }
@@ -188,8 +196,7 @@ void Gateway::look() {
   }
   warm_tunnels(false);
   announce();
-  const bool routers_know = !problems_.contains("bgp");  // their fault may be: nothing here waits for them
-  const bool whole = switch_whole_ && problems_.size() == (routers_know ? 0U : 1U) && flows_->in_line();
+  const bool whole = is_whole();
   if (whole && !ready_) {
     ready_ = true;
     on_ready_();
@@ -201,6 +208,12 @@ void Gateway::look() {
       look();
     }
   });
+}
+
+// Whatever is wrong with routers is their fault, perhaps: nothing here waits for them.
+bool Gateway::is_whole() const {
+  const bool routers_know = !problems_.contains("bgp");
+  return switch_whole_ && problems_.size() == (routers_know ? 0U : 1U) && flows_->in_line();
 }
 
 void Gateway::look_at_switch() {
@@ -327,7 +340,8 @@ void Gateway::announce() {
   if (!announcer_) {
     return;
   }
-  const bool carries = switch_whole_ && flows_->connected() && directory_.revision() != 0;
+  const bool carries =
+      switch_whole_ && flows_->connected() && directory_.revision() != 0 && (!draining_ || live_peers().empty());
   has_carried_ = has_carried_ || (carries && flows_->in_line());
   if (!has_carried_) {
     return;
@@ -339,25 +353,6 @@ void Gateway::announce() {
     }
   }
   announcer_->want(std::move(prefixes));
-}
-
-ipam_api::Json Gateway::bgp_status() const {
-  if (!announcer_) {
-    return nullptr;
-  }
-  ipam_api::Json announced = ipam_api::Json::array();
-  for (const net::Cidr& prefix : announcer_->announced()) {
-    announced.push_back(prefix.str());
-  }
-  ipam_api::Json neighbors = ipam_api::Json::array();
-  for (const Announcer::Neighbor& neighbor : announcer_->neighbors()) {
-    neighbors.push_back({{"address", neighbor.address},
-                         {"as", neighbor.as},
-                         {"state", neighbor.state},
-                         {"prefixes_received", neighbor.received},
-                         {"prefixes_sent", neighbor.sent}});
-  }
-  return {{"as", config_.bgp->as}, {"announced", announced}, {"neighbors", neighbors}};
 }
 
 // Logged once when it begins, when it changes and when it ends.
@@ -375,56 +370,6 @@ void Gateway::settle(const std::string& area, const Result<void>& result) {
     spdlog::warn("{}: {}", area, text);
     problems_[area] = text;
   }
-}
-
-ipam_api::Json Gateway::status() const {
-  ipam_api::Json routes = ipam_api::Json::array();
-  for (const OverlayRoute& route : foot_plan_.routes) {
-    routes.push_back({{"destination", route.destination.str()}, {"mtu_bytes", route.mtu_bytes}});
-  }
-  ipam_api::Json problems = ipam_api::Json::array();
-  for (const auto& [area, text] : problems_) {
-    problems.push_back({{"area", area}, {"problem", text}});
-  }
-  const directory::WatchStatus watch = watch_ ? watch_->status() : directory::WatchStatus();
-  const ovs::FlowSync::Counters flows = flows_ ? flows_->counters() : ovs::FlowSync::Counters();
-  return {
-      {"name", config_.name},
-      {"version", MOORING_VERSION},
-      {"network", config_.network},
-      {"vtep", vtep_.str()},
-      {"physical_interface", config_.physical_interface},
-      {"datapath", datapath_ ? underlay::to_string(*datapath_) : ""},
-      {"ready", ready_ && problems_.empty()},
-      {"problems", problems},
-      {"routes", routes},
-      {"mtu_bytes", foot_plan_.mtu_bytes},
-      {"bgp", bgp_status()},
-      {"controller",
-       {{"endpoint", config_.controller.str()},
-        {"registered", watch.registered},
-        {"connected", watch.connected},
-        {"last_error", watch.last_error},
-        {"streams", watch.counters.streams},
-        {"drifts", watch.counters.drifts}}},
-      {"directory",
-       {{"complete", watch.complete},
-        {"incarnation", watch.incarnation},
-        {"revision", watch.revision},
-        {"ports", directory_.port_count()},
-        {"nodes", directory_.nodes().size()},
-        {"ignored_older", directory_.counters().ignored_older}}},
-      {"flows",
-       {{"in_line", flows_ && flows_->in_line()},
-        {"desired", flows.desired},
-        {"actual", flows.actual},
-        {"held", flows.held},
-        {"refused", flows.refused}}},
-  };
-}
-
-std::string Gateway::desired_flows() const {
-  return flows_ ? flows_->desired().text() : std::string();
 }
 
 }  // namespace mooring::gateway

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -32,6 +33,7 @@
 #include "overlay-gateway/app/ports.hpp"
 #include "overlay-gateway/config.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
+#include "overlay-gateway/domain/presence.hpp"
 
 namespace mooring::gateway {
 
@@ -61,6 +63,7 @@ class Gateway {
   void on_directory(const directory::Changes& changes);
   void look_soon();
   void look();
+  bool is_whole() const;
   void look_at_switch();
   void set_up_switch(underlay::Datapath datapath);
   void look_at_kernel();
@@ -69,6 +72,17 @@ class Gateway {
   void announce();
   ipam_api::Json bgp_status() const;
   void settle(const std::string& area, const Result<void>& result);
+
+  // gateway_presence.cpp: whether this gateway takes traffic, and says so to nodes, other gateways and machines.
+  bool may_delete_flow(const ovs::Flow& flow) const;
+  void begin_presence();
+  void watch_presence();
+  Result<ipam_api::Json> drain(bool draining, const ipam_api::Json& arguments);
+  void take_traffic(bool takes);
+  void feel_pulse();
+  void ensure_peer_ports();
+  std::set<std::string> live_peers() const;
+  void hold_shared_address(bool takes, const PresenceFacts& facts);
 
   boost::asio::io_context& io_;
   Config config_;
@@ -102,6 +116,18 @@ class Gateway {
   Clock::time_point commit_not_before_{};
   Clock::time_point started_at_{};
   underlay::WarmupSchedule warmup_;
+  std::unique_ptr<ovs::FlowChannel> pulse_;  // a connection of its own: its answers say that vswitchd is at work
+  boost::asio::steady_timer presence_timer_;
+  bool takes_traffic_ = false;
+  bool draining_ = false;          // as the file in the state folder says
+  bool presence_decided_ = false;  // since this start; before it, what is there stays
+  bool pulse_asked_ = false, pulse_felt_ = false;
+  bool has_shared_address_ = false;
+  bool committing_peers_ = false;
+  int announcements_ = 0;
+  Clock::time_point announce_at_{};
+  Clock::time_point takes_since_{};
+  Clock::time_point let_go_at_{};
   std::map<std::string, std::string> problems_;  // by area, sorted: what is wrong now
 };
 

@@ -1,4 +1,5 @@
-// Gateway's metrics (docs/observability/README.md lists them). Bounded: bridges, tables and reasons are fixed.
+// What a gateway tells of itself: its status, and its metrics (docs/observability/README.md lists them). Bounded:
+// bridges, tables and reasons are fixed.
 #include <memory>
 
 #include "mooring/metrics/exposition.hpp"
@@ -93,6 +94,80 @@ std::string Gateway::metrics_text() const {
       .sample(watch.counters.drifts);
   out.process();
   return out.take();
+}
+
+ipam_api::Json Gateway::bgp_status() const {
+  if (!announcer_) {
+    return nullptr;
+  }
+  ipam_api::Json announced = ipam_api::Json::array();
+  for (const net::Cidr& prefix : announcer_->announced()) {
+    announced.push_back(prefix.str());
+  }
+  ipam_api::Json neighbors = ipam_api::Json::array();
+  for (const Announcer::Neighbor& neighbor : announcer_->neighbors()) {
+    neighbors.push_back({{"address", neighbor.address},
+                         {"as", neighbor.as},
+                         {"state", neighbor.state},
+                         {"prefixes_received", neighbor.received},
+                         {"prefixes_sent", neighbor.sent}});
+  }
+  return {{"as", config_.bgp->as}, {"announced", announced}, {"neighbors", neighbors}};
+}
+
+ipam_api::Json Gateway::status() const {
+  ipam_api::Json routes = ipam_api::Json::array();
+  for (const OverlayRoute& route : foot_plan_.routes) {
+    routes.push_back({{"destination", route.destination.str()}, {"mtu_bytes", route.mtu_bytes}});
+  }
+  ipam_api::Json problems = ipam_api::Json::array();
+  for (const auto& [area, text] : problems_) {
+    problems.push_back({{"area", area}, {"problem", text}});
+  }
+  const directory::WatchStatus watch = watch_ ? watch_->status() : directory::WatchStatus();
+  const ovs::FlowSync::Counters flows = flows_ ? flows_->counters() : ovs::FlowSync::Counters();
+  return {
+      {"name", config_.name},
+      {"version", MOORING_VERSION},
+      {"network", config_.network},
+      {"vtep", vtep_.str()},
+      {"physical_interface", config_.physical_interface},
+      {"datapath", datapath_ ? underlay::to_string(*datapath_) : ""},
+      {"ready", ready_ && problems_.empty()},
+      {"takes_traffic", takes_traffic_},
+      {"draining", draining_},
+      {"live_gateways", live_peers()},
+      {"shared_address", config_.shared_address ? config_.shared_address->str() : ""},
+      {"has_shared_address", has_shared_address_},
+      {"problems", problems},
+      {"routes", routes},
+      {"mtu_bytes", foot_plan_.mtu_bytes},
+      {"bgp", bgp_status()},
+      {"controller",
+       {{"endpoint", config_.controller.str()},
+        {"registered", watch.registered},
+        {"connected", watch.connected},
+        {"last_error", watch.last_error},
+        {"streams", watch.counters.streams},
+        {"drifts", watch.counters.drifts}}},
+      {"directory",
+       {{"complete", watch.complete},
+        {"incarnation", watch.incarnation},
+        {"revision", watch.revision},
+        {"ports", directory_.port_count()},
+        {"nodes", directory_.nodes().size()},
+        {"ignored_older", directory_.counters().ignored_older}}},
+      {"flows",
+       {{"in_line", flows_ && flows_->in_line()},
+        {"desired", flows.desired},
+        {"actual", flows.actual},
+        {"held", flows.held},
+        {"refused", flows.refused}}},
+  };
+}
+
+std::string Gateway::desired_flows() const {
+  return flows_ ? flows_->desired().text() : std::string();
 }
 
 }  // namespace mooring::gateway

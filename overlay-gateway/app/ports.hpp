@@ -23,6 +23,14 @@ class Foot {
   // `already_exists` if a link that Open vSwitch did not make has the name mooring-gw0.
   virtual Result<void> name_is_free() = 0;
 
+  // Is there a carrier on the physical interface and on `underlay`?
+  virtual bool links_up(const std::string& underlay) = 0;
+  // The physical interface has this address, or has it no more; true if that had to be changed.
+  virtual Result<bool> hold_address(net::Ipv4Address address, bool held) = 0;
+  virtual bool holds_address(net::Ipv4Address address) = 0;
+  // Tells the machines there whose it is now.
+  virtual Result<void> announce(net::Ipv4Address address) = 0;
+
   struct Outcome {
     std::vector<Error> problems;  // empty: all is as it should be
     bool changed = false;

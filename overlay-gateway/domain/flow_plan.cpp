@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "mooring/directory/gateway_ports.hpp"
 #include "mooring/net/blocks_of.hpp"
 
 namespace mooring::gateway {
@@ -72,8 +73,28 @@ std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
       return layout_lines();
     case Kind::destination:
       return destination_lines(group.key);
+    case Kind::liveness:
+      return liveness_lines();
   }
   return {};
+}
+
+FlowGroup FlowPlan::liveness_group() {
+  FlowGroup group;
+  group.kind = Kind::liveness;
+  return group;
+}
+
+// A node's BFD packet (RFC 5881: UDP 3784; in a tunnel without a VNI) goes back as it came: the node has a session with
+// itself, through this switch, and no state of it is here.
+std::vector<std::string> FlowPlan::liveness_lines() const {
+  if (!answers_) {
+    return {};
+  }
+  return {layout(table::from_tunnel, liveness_priority, "udp,tun_id=0,tp_dst=3784",
+                 fmt::format("move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[],load:0->NXM_NX_TUN_IPV4_SRC[],"
+                             "load:0->NXM_OF_IN_PORT[],output:{}",
+                             port::vxlan))};
 }
 
 std::vector<std::string> FlowPlan::fixed_lines() const {
@@ -117,6 +138,11 @@ std::vector<std::string> FlowPlan::layout_lines() const {
   std::vector<std::string> lines;
   for (const net::Ipv4Address& vtep : peers()) {
     lines.push_back(layout(table::known_senders, 100, fmt::format("tun_src={}", vtep.str()), go(table::from_tunnel)));
+  }
+  for (const auto& port : directory::gateway_ports(directory_)) {
+    if (port.vtep != settings_.vtep) {  // what another gateway sends may come in there or by vxlan0
+      lines.push_back(layout(table::classify, 100, fmt::format("in_port={}", port.ofport), go(table::known_senders)));
+    }
   }
   const auto known = directory_.networks().find(settings_.network);
   const bool isolated = known != directory_.networks().end() && known->second.isolated;
@@ -181,7 +207,7 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
 }
 
 FlowGroups FlowPlan::all_groups() const {
-  FlowGroups groups{FlowGroup{}, layout_group()};
+  FlowGroups groups{FlowGroup{}, layout_group(), liveness_group()};
   directory_.for_each_port([&](const directory::Port& entry) { groups.insert(destination_group(entry.key)); });
   return groups;
 }

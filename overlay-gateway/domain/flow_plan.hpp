@@ -39,6 +39,7 @@ struct FlowGroup {
     fixed,        // the same on every gateway
     layout,       // senders, VNIs and subnets of the network: few, and they change together
     destination,  // `key`: a port
+    liveness,     // answers the nodes' BFD: takes traffic
   };
   Kind kind = Kind::fixed;
   PortKey key;
@@ -56,6 +57,10 @@ class FlowPlan {
   // Those that may differ after a change of the directory.
   FlowGroups affected_by(const directory::Changes& changes) const;
 
+  // Nodes send packets to this gateway only while it answers. The caller updates liveness_group() after a change.
+  void answer_liveness(bool answers) { answers_ = answers; }
+  static FlowGroup liveness_group();
+
   // The subnets of the gateway's network, by name.
   std::vector<directory::Subnet> subnets() const;
   // VTEPs of all nodes and gateways but this one.
@@ -65,13 +70,16 @@ class FlowPlan {
   std::vector<std::string> fixed_lines() const;
   std::vector<std::string> layout_lines() const;
   std::vector<std::string> destination_lines(PortKey key) const;
+  std::vector<std::string> liveness_lines() const;
 
   const directory::Directory& directory_;
   GatewaySettings settings_;
+  bool answers_ = false;
 };
 
 // Which flows of the switch may go although nothing desires them: those of ports only if the whole directory is known
-// at or after the generation that they were made from, so that "not desired" is knowledge and not ignorance.
+// at or after the generation that they were made from, so that "not desired" is knowledge and not ignorance. What
+// answers BFD stays while the directory is not whole: of a gateway whose process was started anew.
 bool may_delete(const ovs::Flow& flow, const directory::Directory& directory);
 
 }  // namespace mooring::gateway

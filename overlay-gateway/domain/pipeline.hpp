@@ -21,12 +21,15 @@ inline constexpr const char* foot_address = "169.254.77.3";  // node-local, neve
 namespace port {
 inline constexpr std::uint32_t vxlan = 2, foot = 3;
 inline constexpr const char* agents_patch = "patch-int";  // on br-tun: an agent's, not a gateway's
+// 100 to 60099: one to each other gateway (mooring/directory/gateway_ports.hpp)
 }  // namespace port
 
 namespace table {
 inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, from_kernel = 20, destination = 30,
                      to_kernel = 40;
 }
+
+inline constexpr int liveness_priority = 250;  // in from_tunnel: what answers the nodes' BFD
 
 // reg1: where a packet came from.
 namespace origin {

@@ -42,6 +42,9 @@ std::unique_ptr<ovs::FlowSync> flow_sync(const SwitchSettings& settings, NodeSta
   options.meter_refused = [bridge](const ovs::Meter& meter, const Error& error) {
     spdlog::error("programming {}: '{}' was refused: {}", bridge, meter.str(), error.text());
   };
+  options.group_refused = [bridge](const ovs::Group& group, const Error& error) {
+    spdlog::error("programming {}: '{}' was refused: {}", bridge, group.text, error.text());
+  };
   options.in_line_changed = [bridge, &state](bool in_line) {
     spdlog::debug("flows of {} are {}", bridge, in_line ? "in line" : "being changed");
     state.changed.notify();
@@ -77,7 +80,8 @@ class Held {
   }
   bool operator()(const ovs::AddPort& wanted) const {
     const auto* interface = state_.interface(wanted.bridge, wanted.name);
-    return interface != nullptr && interface->type == wanted.type && includes(interface->options, wanted.options);
+    return interface != nullptr && interface->type == wanted.type && includes(interface->options, wanted.options) &&
+           includes(interface->bfd, wanted.bfd);
   }
   bool operator()(const ovs::DeleteBridge& unwanted) const { return state_.bridge(unwanted.name) == nullptr; }
   bool operator()(const ovs::DeletePort& unwanted) const {
@@ -272,7 +276,48 @@ asio::awaitable<Result<void>> NodeSwitch::ensure() {
     co_return numbers.error();
   }
   warm_up(moved);
+  co_await ensure_gateway_ports();
   co_return ok();
+}
+
+// A node is ready without them: whatever a gateway's port lacks is the relay's trouble alone.
+asio::awaitable<void> NodeSwitch::ensure_gateway_ports() {
+  std::vector<ovs::OvsdbOperation> changes;
+  for (const directory::GatewayPort& gateway : gateways_) {
+    auto port = underlay::gateway_port(tunnel_bridge, gateway.interface, gateway.ofport, settings_.vtep, gateway.vtep);
+    const auto* interface = state_.ovsdb->interface(tunnel_bridge, gateway.interface);
+    if (!Held(*state_.ovsdb)(port) || interface->ofport != gateway.ofport) {
+      changes.emplace_back(std::move(port));
+    }
+  }
+  if (const auto* bridge = state_.ovsdb->bridge(tunnel_bridge); bridge != nullptr && gateways_complete_) {
+    for (const auto& [name, interface] : bridge->interfaces) {
+      const auto same = [&name = name](const directory::GatewayPort& gateway) { return gateway.interface == name; };
+      if (name.starts_with(directory::gateway_port_prefix) && std::none_of(gateways_.begin(), gateways_.end(), same)) {
+        ovs::DeletePort port;
+        port.bridge = tunnel_bridge;
+        port.name = name;
+        changes.emplace_back(std::move(port));
+      }
+    }
+  }
+  std::string problem;
+  if (!changes.empty()) {
+    const auto done = co_await commit("making the ports to the gateways", std::move(changes));
+    problem = done ? "" : done.error().text();
+  }
+  if (problem != gateway_problem_ && !problem.empty()) {
+    spdlog::warn("{}", problem);
+  }
+  gateway_problem_ = problem;
+}
+
+void NodeSwitch::set_gateways(std::vector<directory::GatewayPort> gateways, bool complete) {
+  if (gateways != gateways_ || complete != gateways_complete_) {
+    gateways_ = std::move(gateways);
+    gateways_complete_ = complete;
+    state_.changed.notify();
+  }
 }
 
 asio::awaitable<void> NodeSwitch::run() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "mooring/directory/gateway_ports.hpp"
 #include "mooring/ovs/flow_sync.hpp"
 #include "mooring/ovs/ovsdb.hpp"
 #include "mooring/ovs/packet_channel.hpp"
@@ -48,6 +49,9 @@ class NodeSwitch final : public SwitchPort {
   // Tunnel peers that should be known to the userspace datapath's ARP cache.
   void set_peers(std::vector<net::Ipv4Address> peers);
 
+  // Ports that br-tun should have; `complete`: others to gateways may go.
+  void set_gateways(std::vector<directory::GatewayPort> gateways, bool complete);
+
   ovs::FlowSync& br_int() { return *br_int_; }
   ovs::FlowSync& br_tun() { return *br_tun_; }
   ovs::PacketChannel& packets() { return *packets_; }
@@ -60,6 +64,7 @@ class NodeSwitch final : public SwitchPort {
   asio::awaitable<Result<void>> commit(std::string purpose, std::vector<ovs::OvsdbOperation> operations);
   std::vector<ovs::OvsdbOperation> operations() const;
   Result<void> ofports_as_wanted() const;
+  asio::awaitable<void> ensure_gateway_ports();
   void warm_up(bool all_anew);
 
   NodeState& state_;
@@ -71,6 +76,9 @@ class NodeSwitch final : public SwitchPort {
   std::vector<net::Ipv4Address> peers_;    // sorted
   std::vector<net::Ipv4Address> warming_;  // those that the next round asks: new ones, or all
   underlay::WarmupSchedule warmup_;
+  std::vector<directory::GatewayPort> gateways_;
+  bool gateways_complete_ = false;
+  std::string gateway_problem_;  // logged once
   std::unique_ptr<ovs::FlowSync> br_int_, br_tun_;
   std::unique_ptr<ovs::PacketChannel> packets_;
   std::unique_ptr<ovs::Ovsdb> ovsdb_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace mooring::agent {
@@ -18,6 +19,19 @@ std::vector<ovs::Flow> parsed(const char* bridge, const std::vector<std::string>
     }
   }
   return flows;
+}
+
+std::vector<ovs::Group> parsed_groups(const std::vector<std::string>& lines) {
+  std::vector<ovs::Group> groups;
+  for (const auto& line : lines) {
+    auto group = ovs::parse_group(line);
+    if (group) {
+      groups.push_back(std::move(group).value());
+    } else {
+      spdlog::error("computing the groups of {}: {}", tunnel_bridge, group.error().text());  // a bug of ours
+    }
+  }
+  return groups;
 }
 
 // Collects what changes in one bridge, over several groups: a key that goes in one group and comes in another stays.
@@ -37,8 +51,15 @@ class Difference {
       come_meters_.insert_or_assign(meter.id, meter);
     }
   }
+  void from(const std::vector<ovs::Group>& before, const std::vector<ovs::Group>& now) {
+    gone_groups_.insert(gone_groups_.end(), before.begin(), before.end());
+    for (const auto& group : now) {
+      come_groups_.insert_or_assign(group.id, group);
+    }
+  }
   void hand_to(ovs::FlowSync& sync) const {
     const ovs::FlowSync::MeterWishes meters = meters_for(sync);
+    const ovs::FlowSync::GroupWishes groups = groups_for(sync);
     std::vector<ovs::FlowChange> changes;
     for (const auto& flow : gone_) {
       // Another group may have taken the key over meanwhile: two ports that met on one ofport.
@@ -53,8 +74,9 @@ class Difference {
         changes.push_back({ovs::FlowChange::Kind::add, flow});
       }
     }
-    if (!changes.empty() || !meters.desired.empty() || !meters.not_desired.empty()) {
-      sync.change(changes, meters);
+    if (!changes.empty() || !meters.desired.empty() || !meters.not_desired.empty() || !groups.desired.empty() ||
+        !groups.not_desired.empty()) {
+      sync.change(changes, meters, groups);
     }
   }
 
@@ -76,6 +98,24 @@ class Difference {
     return wishes;
   }
 
+  ovs::FlowSync::GroupWishes groups_for(const ovs::FlowSync& sync) const {
+    ovs::FlowSync::GroupWishes wishes;
+    for (const auto& group : gone_groups_) {
+      if (!come_groups_.contains(group.id)) {
+        wishes.not_desired.push_back(group.id);
+      }
+    }
+    for (const auto& [id, group] : come_groups_) {
+      const auto desired = sync.desired_groups().find(id);
+      if (desired == sync.desired_groups().end() || !(desired->second == group)) {
+        wishes.desired.push_back(group);
+      }
+    }
+    return wishes;
+  }
+
+  std::vector<ovs::Group> gone_groups_;
+  ovs::Groups come_groups_;
   std::vector<ovs::Meter> gone_meters_;
   ovs::Meters come_meters_;
   std::vector<ovs::Flow> gone_;
@@ -111,12 +151,14 @@ void FlowProgram::refresh(const FlowGroups& groups) {
     Programmed programmed;
     programmed.br_int = parsed(integration_bridge, lines.br_int);
     programmed.br_tun = parsed(tunnel_bridge, lines.br_tun);
+    programmed.br_tun_groups = parsed_groups(lines.br_tun_groups);
     programmed.lines = std::move(lines);
     const Programmed none;
     const Programmed& before = was_there ? former->second : none;
     in_int.from(before.br_int, programmed.br_int);
     in_tun.from(before.br_tun, programmed.br_tun);
     in_tun.from(before.lines.br_tun_meters, programmed.lines.br_tun_meters);
+    in_tun.from(before.br_tun_groups, programmed.br_tun_groups);
     in_int.from(before.lines.br_int_meters, programmed.lines.br_int_meters);
     if (programmed.lines == FlowLines{}) {
       groups_.erase(former);
@@ -259,6 +301,9 @@ std::vector<std::string> FlowProgram::amiss() const {
   }
   for (const auto& key : br_tun_.amiss()) {
     lines.push_back(std::string(tunnel_bridge) + ": " + key.str());
+  }
+  for (const std::uint32_t group : br_tun_.amiss_groups()) {
+    lines.push_back(fmt::format("{}: group {}", tunnel_bridge, group));
   }
   std::sort(lines.begin(), lines.end());
   return lines;

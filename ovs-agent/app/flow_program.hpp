@@ -45,6 +45,7 @@ class FlowProgram {
   struct Programmed {
     FlowLines lines;
     std::vector<ovs::Flow> br_int, br_tun;
+    std::vector<ovs::Group> br_tun_groups;
   };
 
   asio::any_io_executor executor_;

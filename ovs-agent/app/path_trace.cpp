@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "mooring/directory/gateway_ports.hpp"
 #include "ovs-agent/domain/flow_meaning.hpp"
 #include "ovs-agent/domain/gate.hpp"
 #include "ovs-agent/domain/pipeline.hpp"
@@ -162,18 +163,56 @@ void PathTrace::follow(Finding& finding, const trace::Walk& walk) const {
       finding.answer.outcome = Outcome::asks;
       finding.hop("switch", true, tables + ": the agent is asked, and makes a flow");
       return;
+    case trace::Walk::End::spread:
+      spread(finding, walk);
+      return;
     case trace::Walk::End::tunnel:
       finding.answer.outcome = Outcome::tunnel;
       finding.answer.vtep = walk.tunnel_to;
       finding.answer.vni = walk.tunnel_id;
       finding.answer.mac = walk.destination_mac;
-      finding.hop("switch", true, fmt::format("{}: to VTEP {} with VNI {}", tables, walk.tunnel_to, walk.tunnel_id));
+      finding.hop("switch", true,
+                  fmt::format("{}: to VTEP {} with VNI {}{}", tables, walk.tunnel_to, walk.tunnel_id,
+                              walk.group == 0 ? "" : ", although no gateway answers BFD now"));
       return;
     case trace::Walk::End::port:
       finding.hop("switch", true, fmt::format("{}: out of OpenFlow port {} of {}", tables, walk.port, last->bridge));
       delivered(finding, walk);
       return;
   }
+}
+
+// To one of the gateways that are alive: they forward alike, so the first is followed.
+void PathTrace::spread(Finding& finding, const trace::Walk& walk) const {
+  const auto vni = net::Vni::from(walk.group & 0x00ff'ffffU);
+  const std::string network(vni ? parts_.state.directory.network_of(*vni) : std::string_view());
+  std::string live;
+  std::string dead;
+  std::optional<directory::GatewayPort> first;
+  for (auto& gateway : directory::gateway_ports(parts_.state.directory)) {
+    if (gateway.network != network) {
+      continue;
+    }
+    const auto* interface = parts_.state.ovsdb->interface(tunnel_bridge, gateway.interface);
+    const bool alive = interface != nullptr && interface->bfd_forwarding;
+    std::string& names = alive ? live : dead;
+    names += (names.empty() ? "" : ", ") + gateway.gateway;
+    if (alive && !first) {
+      first = std::move(gateway);
+    }
+  }
+  const std::string text =
+      fmt::format("{}: by a hash of addresses and ports to a live gateway: {}{}", trace::tables_text(walk),
+                  live.empty() ? "there is none" : live, dead.empty() ? "" : "; not alive: " + dead);
+  if (!first) {
+    finding.stop("switch", text);
+    return;
+  }
+  finding.answer.outcome = Outcome::tunnel;
+  finding.answer.vtep = first->vtep.str();
+  finding.answer.vni = vni->value();
+  finding.answer.mac = walk.destination_mac;
+  finding.hop("switch", true, text + fmt::format("; {} is followed", first->gateway));
 }
 
 asio::awaitable<void> PathTrace::ask_switch(Finding& finding) {

@@ -34,6 +34,7 @@ class PathTrace {
   asio::awaitable<void> compare_flows(Finding& finding);
   void follow(Finding& finding, const trace::Walk& walk) const;
   void delivered(Finding& finding, const trace::Walk& walk) const;
+  void spread(Finding& finding, const trace::Walk& walk) const;
 
   Attachments::Parts parts_;
   TracePort& trace_;

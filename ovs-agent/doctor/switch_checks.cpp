@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
+#include "mooring/directory/gateway_ports.hpp"
 #include "mooring/ovs/openflow.hpp"
 #include "mooring/ovs/ovsdb.hpp"
 #include "mooring/ovs/unixctl.hpp"
@@ -178,6 +179,27 @@ void compare_flows(Examination& node, const char* bridge) {
                                         more == 0 ? "" : fmt::format(", and {} more", more)));
 }
 
+// Of a node that has ports to gateways: which of them its switch holds for alive.
+void check_gateways(Examination& node) {
+  const auto* bridge = node.ovsdb->bridge(tunnel_bridge);
+  std::size_t alive = 0;
+  std::string dead;
+  for (const auto& gateway : directory::gateway_ports(node.directory)) {
+    const auto* interface = bridge == nullptr ? nullptr : node.ovsdb->interface(tunnel_bridge, gateway.interface);
+    if (interface != nullptr && interface->bfd_forwarding) {
+      ++alive;
+    } else {
+      dead += (dead.empty() ? "" : ", ") + gateway.gateway;
+    }
+  }
+  if (!dead.empty()) {
+    node.findings.warn("gateways", fmt::format("{} answer BFD, {} not", alive, dead),
+                       "drained, or down: look at mooring-gateway and ovs-vswitchd there; ovs-appctl bfd/show here");
+  } else if (alive > 0) {
+    node.findings.ok("gateways", fmt::format("{} answer BFD", alive));
+  }
+}
+
 }  // namespace
 
 void check_ovsdb(Examination& node) {
@@ -255,6 +277,7 @@ void check_bridges(Examination& node) {
     node.findings.ok("bridges", fmt::format("{}, {}, their ports and {} pods' ports are there", integration_bridge,
                                             tunnel_bridge, pods));
   }
+  check_gateways(node);
   if (lost > 0) {
     node.findings.warn("bridges", fmt::format("{} of {} pods' ports have no link any more", lost, pods),
                        "mooring-agent gives them back within seconds; if this stays: mooringctl fsck");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "mooring/directory/gateway_ports.hpp"
 #include "ovs-agent/domain/flow_lines.hpp"
 #include "ovs-agent/domain/miss.hpp"
 
@@ -84,6 +85,12 @@ FlowLines FlowPlan::sender_lines(const std::string& vtep) const {
   if (address && *address != settings_.vtep && directory_.is_vtep(*address)) {
     lines.br_tun.push_back(layout(tun_table::known_senders, 100, fmt::format("tun_src={}", vtep),
                                   fmt::format("goto_table:{}", tun_table::from_tunnel)));
+    for (const auto& port : directory::gateway_ports(directory_)) {
+      if (port.vtep == *address) {  // what it sends may come in there or by vxlan0
+        lines.br_tun.push_back(layout(tun_table::classify, 100, fmt::format("in_port={}", port.ofport),
+                                      fmt::format("goto_table:{}", tun_table::known_senders)));
+      }
+    }
   }
   return lines;
 }
@@ -129,8 +136,10 @@ void FlowPlan::add_ways_out(FlowLines& lines, net::Vni vni, const std::string& n
   const auto mark = fmt::format("pkt_mark={}", vni.value());
   if (gateway != nullptr) {  // gateways carry IPv4
     lines.br_tun.push_back(
-        layout(tun_table::to_tunnel, 10, "ip," + mark, fmt::format("goto_table:{}", tun_table::relay)));
-    lines.br_tun.push_back(layout(tun_table::relay, 100, "ip," + mark, to_peer(vni, gateway->vtep)));
+        layout(tun_table::to_tunnel, 10, "ip," + mark, fmt::format("group:{}", relay_group::outside(vni.value()))));
+    lines.br_tun.push_back(
+        layout(tun_table::relay, 100, "ip," + mark, fmt::format("group:{}", relay_group::miss(vni.value()))));
+    add_relay_groups(lines, vni, network, gateway->vtep);
   }
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
     const bool relayed = gateway != nullptr && family == net::Family::v4;
@@ -141,6 +150,32 @@ void FlowPlan::add_ways_out(FlowLines& lines, net::Vni vni, const std::string& n
       }
     }
   }
+}
+
+// The switch itself takes only gateways whose BFD session is up. When none is: what is for a container goes to the
+// agent, which has the directory too; what is for the physical side goes to the gateway that may yet be there: sessions
+// take a second to come up after a start of the switch, and an older gateway does not answer BFD.
+void FlowPlan::add_relay_groups(FlowLines& lines, net::Vni vni, const std::string& network,
+                                net::Ipv4Address last_resort) const {
+  const std::uint32_t live = relay_group::live(vni.value());
+  std::string spread = fmt::format("group_id={},type=select,selection_method=dp_hash", live);
+  for (const auto& port : directory::gateway_ports(directory_)) {
+    if (port.network == network) {
+      spread += fmt::format(
+          ",bucket=bucket_id:{0},watch_port:{0},actions=set_field:0->pkt_mark,set_field:{1}->tun_id,output:{0}",
+          port.ofport, vni.value());
+    }
+  }
+  lines.br_tun_groups.push_back(std::move(spread));
+  const auto first_live = [&](std::uint32_t id, const std::string& otherwise) {
+    return fmt::format(
+        "group_id={0},type=ff,bucket=bucket_id:1,watch_group:{1},actions=group:{1},bucket=bucket_id:2,watch_port:{2},"
+        "actions={3}",
+        id, live, port::patch_to_integration, otherwise);
+  };
+  lines.br_tun_groups.push_back(
+      first_live(relay_group::miss(vni.value()), fmt::format("resubmit(,{})", tun_table::ask)));
+  lines.br_tun_groups.push_back(first_live(relay_group::outside(vni.value()), to_peer(vni, last_resort)));
 }
 
 void FlowPlan::add_routes(FlowLines& lines, net::Vni vni, const std::string& network, net::Family family) const {
@@ -353,19 +388,6 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
     groups.merge(segment_groups());
   }
   return groups;
-}
-
-const directory::Gateway* gateway_for(const std::string& node, const std::vector<directory::Gateway>& gateways) {
-  const auto weight = [&](const directory::Gateway& gateway) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a: the same on every build and machine
-    for (const char c : node + "/" + gateway.name) {
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    }
-    return hash ^ hash >> 32;
-  };
-  const auto best = std::max_element(gateways.begin(), gateways.end(),
-                                     [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
-  return best == gateways.end() ? nullptr : &*best;
 }
 
 }  // namespace mooring::agent

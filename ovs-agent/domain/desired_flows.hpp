@@ -32,8 +32,9 @@ struct HostSettings {
 struct FlowLines {
   std::vector<std::string> br_int;
   std::vector<std::string> br_tun;
-  std::vector<ovs::Meter> br_tun_meters;  // that flows of br_tun name
-  std::vector<ovs::Meter> br_int_meters;  // that flows of br_int name
+  std::vector<std::string> br_tun_groups;  // that flows of br_tun lead to; as ovs-ofctl add-group reads them
+  std::vector<ovs::Meter> br_tun_meters;   // that flows of br_tun name
+  std::vector<ovs::Meter> br_int_meters;   // that flows of br_int name
   bool operator==(const FlowLines&) const = default;
 };
 
@@ -87,6 +88,7 @@ class FlowPlan {
   void add_discovery(FlowLines& lines, const LocalPort& port, net::IpAddress source, Generation generation) const;
   FlowLines from_host_lines(net::IpAddress address) const;
   void add_ways_out(FlowLines& lines, net::Vni vni, const std::string& network) const;
+  void add_relay_groups(FlowLines& lines, net::Vni vni, const std::string& network, net::Ipv4Address last_resort) const;
   FlowLines destination_lines(PortKey key) const;
   FlowLines hairpin_lines(PortKey key) const;
   std::set<net::Vni> vnis_in_use() const;
@@ -103,8 +105,8 @@ FlowGroup hairpin_group(PortKey key);
 // All groups that an entry of that key may have.
 std::vector<FlowGroup> groups_of_entry(PortKey key);
 
-// The gateway that `node` uses of those of a network: each node picks one by a hash, so that the load spreads and one
-// gateway more or less moves few nodes. Null if there is none.
+// The gateway that `node` uses of those of a network when it knows of none whether it is alive: picked by a hash, so
+// that the load spreads and one gateway more or less moves few nodes. Null if there is none.
 const directory::Gateway* gateway_for(const std::string& node, const std::vector<directory::Gateway>& gateways);
 
 }  // namespace mooring::agent

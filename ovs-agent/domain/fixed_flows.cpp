@@ -1,4 +1,7 @@
-// The flows that are the same on every node, or follow from this node's settings alone.
+// The flows that are the same on every node, or follow from this node's settings alone, as does the gateway that it
+// picks.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ovs-agent/domain/desired_flows.hpp"
@@ -99,6 +102,19 @@ FlowLines FlowPlan::fixed_lines() const {
   tun.push_back(fixed(u::relay, 0, "", "drop"));
   tun.push_back(fixed(u::ask, 0, "", "drop"));
   return lines;
+}
+
+const directory::Gateway* gateway_for(const std::string& node, const std::vector<directory::Gateway>& gateways) {
+  const auto weight = [&](const directory::Gateway& gateway) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a: the same on every build and machine
+    for (const char c : node + "/" + gateway.name) {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    }
+    return hash ^ hash >> 32;
+  };
+  const auto best = std::max_element(gateways.begin(), gateways.end(),
+                                     [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
+  return best == gateways.end() ? nullptr : &*best;
 }
 
 }  // namespace mooring::agent

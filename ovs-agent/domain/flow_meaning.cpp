@@ -56,6 +56,9 @@ FlowMeaning flow_meaning(std::string_view bridge, const ovs::Flow& flow) {
   if (flow.actions == "drop") {
     return {FlowMeaning::Kind::drop, in_int ? reason(int_drops, flow.key) : reason(tun_drops, flow.key)};
   }
+  if (!in_int && flow.actions.find("group:") != std::string::npos) {
+    return {FlowMeaning::Kind::forward, "relay"};
+  }
   if (in_int || flow.actions.find("tun_dst") == std::string::npos) {
     return {};
   }

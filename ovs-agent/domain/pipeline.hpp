@@ -28,10 +28,11 @@ namespace port {
 inline constexpr const char* patch_to_tunnel_name = "patch-tun";
 inline constexpr const char* host_name = "mooring0";
 inline constexpr const char* patch_to_integration_name = "patch-int";
-inline constexpr std::uint32_t patch_to_tunnel = 65000;          // br-int
-inline constexpr std::uint32_t host = 65001;                     // br-int, mooring0
-inline constexpr std::uint32_t patch_to_integration = 1;         // br-tun
-inline constexpr std::uint32_t vxlan = 2;                        // br-tun
+inline constexpr std::uint32_t patch_to_tunnel = 65000;   // br-int
+inline constexpr std::uint32_t host = 65001;              // br-int, mooring0
+inline constexpr std::uint32_t patch_to_integration = 1;  // br-tun
+inline constexpr std::uint32_t vxlan = 2;                 // br-tun
+// 100 to 60099: br-tun, one to each gateway (mooring/directory/gateway_ports.hpp)
 inline constexpr std::uint32_t first_pod = 1, last_pod = 60000;  // br-int
 }  // namespace port
 
@@ -43,6 +44,19 @@ namespace tun_table {  // br-tun
 inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, to_tunnel = 20, miss = 21, relay = 22,
                      ask = 23;
 }
+
+// Groups of br-tun, three for each VNI of a network with gateways; a group may lead to those of lower ids.
+namespace relay_group {
+constexpr std::uint32_t live(std::uint32_t vni) {  // spreads over the gateways that are alive
+  return 0x0100'0000U | vni;
+}
+constexpr std::uint32_t miss(std::uint32_t vni) {  // a container's address: a live gateway, else the agent
+  return 0x0200'0000U | vni;
+}
+constexpr std::uint32_t outside(std::uint32_t vni) {  // any other: a live gateway, else one that may be
+  return 0x0300'0000U | vni;
+}
+}  // namespace relay_group
 
 // The first byte of a `controller` action's user data: what the packet means to the agent.
 namespace packet_kind {

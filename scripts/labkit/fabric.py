@@ -73,9 +73,10 @@ def connect(layout, places, machine):
         place.run(["ethtool", "-K", "eth0", "tx", "off"])
 
 
-def route_overlay(place, overlay):
-    """A physical machine has the overlay on its own segment: it asks for overlay addresses by ARP; a gateway answers."""
-    place.ip([f"route replace {overlay} dev eth0"])
+def route_overlay(place, overlay, next_hop=None):
+    """Of a physical machine. With one gateway the overlay is on its own segment: it asks for overlay addresses by ARP, and the
+    gateway answers. With several, the address that they share is the next hop."""
+    place.ip([f"route replace {overlay} via {next_hop} dev eth0" if next_hop else f"route replace {overlay} dev eth0"])
 
 
 def known_tunnel_ends(place):

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 
-from . import cni, containerd, fabric, state, tuning
+from . import cni, containerd, fabric, gateways, state, tuning
 from .errors import LabError
 from .layout import MAX_LABS, Layout
 from .namespaces import Place
@@ -133,7 +133,7 @@ class Lab:
         for machine in layout.machines.values():
             fabric.connect(layout, self.places, machine)
         for machine in layout.of_role("physical"):
-            fabric.route_overlay(self.places[machine.name], options["overlay"])
+            fabric.route_overlay(self.places[machine.name], options["overlay"], self.layout.shared_gateway)
         self.narrator.say("machines and links are there")
         if not options["bare"]:
             self._write_tokens()
@@ -221,6 +221,7 @@ class Lab:
                     return f"{name} to know the tunnel ends of {', '.join(unknown)}"
             return None
         eventually(lambda: not missing(), 20, missing, interval=0.05)
+        eventually(lambda: not gateways.missing(self), 20, lambda: gateways.missing(self), interval=0.05)
 
     def ctl(self, *arguments, check=True, timeout=30):
         """mooringctl against this lab's controller; returns CompletedProcess."""

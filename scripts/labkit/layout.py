@@ -56,6 +56,11 @@ class Layout:
         return [machine for machine in self.machines.values() if machine.role in roles]
 
     @property
+    def shared_gateway(self):
+        """The address that one of several gateways has: the physical machines' next hop. None: there is one gateway, or none."""
+        return f"192.168.{self.number}.250" if len(self.of_role("gateway")) > 1 else None
+
+    @property
     def controller_url(self):
         return f"http://{self.machines['controller'].address('mgmt0')}:{CONTROLLER_PORT}"
 

@@ -166,8 +166,9 @@ class Services:
         if component == "agent":
             return [program(build, "mooring-agent"), *node, *options.get("agent_options", [])]
         if component == "gateway":
+            shared = self.lab.layout.shared_gateway
             return [program(build, "mooring-gateway"), *node, "--network", "default", "--physical-interface", "phys0",
-                    *options.get("gateway_options", [])]
+                    *(["--shared-address", shared] if shared else []), *options.get("gateway_options", [])]
         if component == "containerd":
             return self.lab.containerd.argv()
         raise ValueError(component)

@@ -4,9 +4,12 @@
 #include <sstream>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "agent_world.hpp"
+#include "mooring/directory/gateway_ports.hpp"
 #include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/group.hpp"
 #include "mooring/ovs/library.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
 
@@ -31,7 +34,15 @@ std::string text_of(const FlowLines& lines) {
     INFO(line);
     REQUIRE((added ? "" : added.error().text()) == "");
   }
-  return "# br-int\n" + br_int.text() + "\n# br-tun\n" + br_tun.text();
+  std::string groups;
+  for (const auto& line : lines.br_tun_groups) {
+    const auto group = ovs::parse_group(line);
+    INFO(line);
+    REQUIRE((group ? "" : group.error().text()) == "");
+    groups += group->text + "\n";
+  }
+  return "# br-int\n" + br_int.text() + "\n# br-tun\n" + br_tun.text() +
+         (groups.empty() ? "" : "\n# groups of br-tun\n") + groups;
 }
 
 FlowLines everything(const FlowPlan& plan) {
@@ -40,6 +51,7 @@ FlowLines everything(const FlowPlan& plan) {
     const auto lines = plan.lines(group);
     all.br_int.insert(all.br_int.end(), lines.br_int.begin(), lines.br_int.end());
     all.br_tun.insert(all.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
+    all.br_tun_groups.insert(all.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
   }
   return all;
 }
@@ -203,6 +215,42 @@ TEST_CASE("an extra address is its holder's, and moves alone") {
     world.port(100, "10.0.0.5", "h2", 61);
     REQUIRE(text().find("10.0.0.30") == std::string::npos);
   }
+}
+
+TEST_CASE("of several gateways those of the network are in the group, each by a port that its VTEP tells") {
+  World world;
+  world.begin();
+  world.layout();
+  world.object("gateway", "gw2", R"({"vtep":"172.31.0.101","network":"default"})");
+  world.object("gateway", "gw3", R"({"vtep":"172.31.234.196","network":"default"})");  // would get gw1's number
+  world.object("gateway", "other", R"({"vtep":"172.31.0.102","network":"other"})");
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  const FlowPlan plan(world.directory, ports, h1(), world.in_use);
+  const auto gateways = directory::gateway_ports(world.directory);
+  REQUIRE(gateways.size() == 4);
+  std::set<std::uint32_t> numbers;
+  for (const auto& gateway : gateways) {
+    numbers.insert(gateway.ofport);
+    CHECK(gateway.ofport >= directory::first_gateway_port);
+    CHECK(gateway.ofport <= directory::last_gateway_port);
+  }
+  CHECK(numbers.size() == 4);
+  CHECK(gateways.front().interface == "gw-ac1f0064");
+  const auto lines = everything(plan);
+  REQUIRE(lines.br_tun_groups.size() == 6);  // two VNIs
+  const std::string& live = lines.br_tun_groups.front();
+  for (const auto& gateway : gateways) {
+    CHECK((live.find(fmt::format("watch_port:{},", gateway.ofport)) != std::string::npos) ==
+          (gateway.network == "default"));
+    const auto classified = fmt::format("in_port={},actions=goto_table:10", gateway.ofport);
+    CHECK(std::any_of(lines.br_tun.begin(), lines.br_tun.end(),
+                      [&](const auto& line) { return line.find(classified) != std::string::npos; }));
+  }
+  CHECK(text_of(lines).find("group_id=33554532,type=ff,bucket=bucket_id:1,watch_group:16777316,actions=group:16777316,"
+                            "bucket=bucket_id:2,watch_port:1,actions=resubmit(,23)") != std::string::npos);
 }
 
 TEST_CASE("without a gateway what has no flow goes to the agent") {

@@ -122,6 +122,7 @@ TEST_CASE("flow meanings: the spoof guard, unknown senders and paths between nod
   CHECK(label("br-tun", "table=11,priority=150 actions=drop") == "loop-mark");
   CHECK(label("br-tun", "table=20,priority=100 actions=set_field:172.31.0.2->tun_dst,output:2") == "direct");
   CHECK(label("br-tun", "table=22,priority=100 actions=set_field:172.31.0.9->tun_dst,output:2") == "relay");
+  CHECK(label("br-tun", "table=20,priority=10,ip,pkt_mark=100 actions=group:50331748") == "relay");
   CHECK(label("br-tun", "table=11,priority=100 actions=set_field:172.31.0.3->tun_dst,output:2") == "hairpin");
   CHECK(agent::flow_meaning("br-int", flow_of("table=40,priority=50 actions=goto_table:50")).kind ==
         FlowMeaning::Kind::nothing);

@@ -75,6 +75,28 @@ TEST_CASE("trace text: a packet that goes through a tunnel") {
   CHECK(trace::tables_text(walk) == "br-int 0 -> 10 -> 50, br-tun 0 -> 20, br-phy 0");
 }
 
+TEST_CASE("trace text: a group whose live bucket the datapath chooses, and one that is dead") {
+  const std::string to_group = std::string(head) +
+                               R"(21. ip,nw_src=10.0.0.5, priority 100, cookie 0x4d00000000002902
+    controller(userdata=01,max_len=128,meter_id=15)
+    goto_table:22
+22. pkt_mark=0x64,ip, priority 100, cookie 0x4d00000000000004
+    group:33554532
+)";
+  const Walk spread = walk_of(to_group + "     -> using bucket 1\n    bucket 1\n            group:16777316\n" +
+                              "             -> no live bucket\n" + tail);
+  CHECK(spread.end == Walk::End::spread);
+  CHECK(spread.group == 16777316);
+  const Walk asked = walk_of(to_group + "     -> bucket 1: not live due to port 16777316\n     -> using bucket 2\n" +
+                             "    bucket 2\n            resubmit(,23)\n        23. ip,nw_src=10.0.0.1, priority 100\n" +
+                             "            controller(userdata=02)\n" + tail);
+  CHECK(asked.end == Walk::End::punted);
+  const Walk resort = walk_of(to_group + "     -> using bucket 2\n    bucket 2\n            set_field:0->pkt_mark\n" +
+                              "            set_field:172.31.0.9->tun_dst\n            output:2\n" + tail);
+  CHECK(resort.end == Walk::End::tunnel);
+  CHECK(resort.tunnel_to == "172.31.0.9");
+}
+
 TEST_CASE("trace text: a tunnel whose other end is not known yet") {
   std::string text = through_tunnel;
   const std::string good = "tunneling from 32:a0:db:72:28:49 172.31.9.1 to 0a:00:00:00:00:02 172.31.9.2";

@@ -10,6 +10,7 @@
 #include "mooring/ovs/flow_table.hpp"
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
+#include "overlay-gateway/domain/presence.hpp"
 
 using namespace mooring;
 using namespace mooring::gateway;
@@ -110,6 +111,41 @@ TEST_CASE("a gateway's flows, as text") {
   Overlay overlay;
   const std::string now = overlay.text();
   CHECK(now == golden("gateway_flows_default.txt", now));
+}
+
+TEST_CASE("a gateway that takes traffic answers BFD, one that does not does not") {
+  Overlay overlay;
+  CHECK(overlay.plan.lines(FlowPlan::liveness_group()).empty());
+  overlay.plan.answer_liveness(true);
+  const auto lines = overlay.plan.lines(FlowPlan::liveness_group());
+  REQUIRE(lines.size() == 1);
+  CHECK(ovs::parse_flow(lines.front())->key.str() == "table=11,priority=250,udp,tun_id=0,tp_dst=3784");
+}
+
+TEST_CASE("when a gateway takes traffic") {
+  PresenceFacts good;
+  good.whole = good.connected = good.links_up = true;
+  CHECK(takes_traffic(false, good));
+  PresenceFacts partial = good;
+  partial.whole = false;
+  CHECK_FALSE(takes_traffic(false, partial));  // it begins when everything is there
+  CHECK(takes_traffic(true, partial));         // and goes on while something is missing
+  for (bool PresenceFacts::*fact : {&PresenceFacts::connected, &PresenceFacts::links_up}) {
+    PresenceFacts without = good;
+    without.*fact = false;
+    CHECK_FALSE(takes_traffic(true, without));
+  }
+  PresenceFacts draining = good;
+  draining.draining = true;
+  CHECK_FALSE(takes_traffic(true, draining));
+  CHECK(has_shared_address("gw1", true, good, {}));
+  CHECK(has_shared_address("gw1", true, good, {"gw2"}));
+  CHECK_FALSE(has_shared_address("gw2", true, good, {"gw1", "gw3"}));
+  CHECK_FALSE(has_shared_address("gw1", false, draining, {"gw2"}));
+  CHECK(has_shared_address("gw1", false, draining, {}));  // nobody else would answer
+  PresenceFacts cut = draining;
+  cut.links_up = false;
+  CHECK_FALSE(has_shared_address("gw1", false, cut, {}));
 }
 
 TEST_CASE("in an isolated network the gateway relays nothing from one subnet to another") {

@@ -92,6 +92,10 @@ void conclude(Walk& walk, std::string_view underlay) {
       } else if (action.starts_with("output:")) {
         walk.end = walk.tunnel_to.empty() ? Walk::End::port : Walk::End::tunnel;
         walk.port = static_cast<std::uint32_t>(number_of(action.substr(std::string_view("output:").size())));
+      } else if (action.starts_with("group:")) {  // what follows is the bucket that it took, if it says so
+        walk.end = Walk::End::spread;
+        walk.group = static_cast<std::uint32_t>(number_of(action.substr(std::string_view("group:").size())));
+        punted = false;
       } else if (action == "IN_PORT") {
         walk.end = Walk::End::returned;
       } else if (action.starts_with("CONTROLLER") || action.starts_with("controller")) {
@@ -109,7 +113,7 @@ void conclude(Walk& walk, std::string_view underlay) {
                        (last->actions.size() == 1 && last->actions.front() == "drop") || last->actions.empty();
   if (dropped) {
     walk.end = Walk::End::dropped;
-  } else if (punted && walk.end == Walk::End::dropped) {
+  } else if (punted && (walk.end == Walk::End::dropped || walk.end == Walk::End::spread)) {
     walk.end = Walk::End::punted;
   }
 }

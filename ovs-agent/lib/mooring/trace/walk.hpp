@@ -35,9 +35,11 @@ struct Walk {
     tunnel,    // to `tunnel_to`
     returned,  // out of the port it came from: answered on the spot
     punted,    // to a program only: the flow asks the agent
+    spread,    // to one of the live buckets of a select group: which one is the datapath's to choose
   };
   End end = End::dropped;
   std::uint32_t port = 0;
+  std::uint32_t group = 0;      // the last that was met; 0: none
   std::string tunnel_to;        // VTEP
   std::uint64_t tunnel_id = 0;  // VNI
   std::string destination_mac;  // as it leaves, if a flow set it

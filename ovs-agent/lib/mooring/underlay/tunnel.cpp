@@ -48,4 +48,13 @@ ovs::AddPort tunnel_port(std::string bridge, std::uint32_t ofport, net::Ipv4Addr
   return port;
 }
 
+ovs::AddPort gateway_port(std::string bridge, std::string name, std::uint32_t ofport, net::Ipv4Address vtep,
+                          net::Ipv4Address gateway) {
+  ovs::AddPort port = tunnel_port(std::move(bridge), ofport, vtep);
+  port.name = std::move(name);
+  port.options["remote_ip"] = gateway.str();
+  port.bfd = {{"enable", "true"}, {"min_tx", "100"}, {"min_rx", "100"}};
+  return port;
+}
+
 }  // namespace mooring::underlay

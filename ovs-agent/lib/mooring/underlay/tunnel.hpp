@@ -32,4 +32,9 @@ ovs::EnsureBridge flow_bridge(std::string name, Datapath datapath);
 // vxlan0: `remote_ip=flow`, `key=flow`, one for all peers: a port for each peer makes adding ports slow (measured).
 ovs::AddPort tunnel_port(std::string bridge, std::uint32_t ofport, net::Ipv4Address vtep);
 
+// A tunnel to one gateway, with its liveness watched by BFD every 100 ms: down after three that did not come back. What
+// comes from that VTEP arrives here, and not by vxlan0.
+ovs::AddPort gateway_port(std::string bridge, std::string name, std::uint32_t ofport, net::Ipv4Address vtep,
+                          net::Ipv4Address gateway);
+
 }  // namespace mooring::underlay
