@@ -8,7 +8,7 @@ from labkit import cni, power, traffic
 from labkit.errors import LabError
 from labkit.waiting import eventually
 
-from . import faults
+from . import faults, gateways
 from .stage import VICTIM
 
 SIGNALS = {"term": signal.SIGTERM, "kill": signal.SIGKILL}
@@ -60,9 +60,11 @@ def _targets(stage, what):
     }[what]
 
 
-def _under_probes(stage, outcome, fault, ends=None):
-    """fault() with probes before, during and after it; fills in what was lost since it began. Returns what fault() returned."""
-    probes = stage.probes(ends)
+def _under_probes(stage, outcome, fault, ends=None, machines=(), told=None):
+    """fault() with probes before, during and after it; fills in what was lost since it began. Returns what fault() returned.
+    `told` gets each path with the moment from which it counts."""
+    probes = stage.probes(ends, machines)
+    concerned = {VICTIM} if not machines else set(machines)
     first = time.monotonic()
     probes.begin()
     try:
@@ -80,7 +82,9 @@ def _under_probes(stage, outcome, fault, ends=None):
         outcome.worst_ms = max(outcome.worst_ms, path.worst_ms)
         before, lost, longest_ms = path.split_at(began)
         outcome.lost_before += before
-        if VICTIM in (path.source, path.target):
+        if told:
+            told(path, began)
+        if concerned & {path.source, path.target}:
             outcome.lost_node += lost
             outcome.gap_node_ms = max(outcome.gap_node_ms, longest_ms)
         else:
@@ -233,6 +237,40 @@ def _reboot(stage, outcome):
     _judge(outcome)
 
 
+GATEWAY_GAP_MS = 1000  # what the death of a gateway may cost, in either direction
+
+
+def _gateway_drill(fault, lossless=False):
+    """Something happens to a gateway: the one that has the shared address, so that both directions are concerned."""
+    def play(stage, outcome):
+        gateways.settle(stage)
+        gateways.prepare(stage, fault)
+        machine = gateways.MACHINE
+        gap = {"to": 0.0, "from": 0.0}
+
+        def told(path, began):
+            if machine in (path.source, path.target):
+                way = "to" if path.target == machine else "from"
+                gap[way] = max(gap[way], path.split_at(began)[2])
+        try:
+            with gateways.connection(stage) as connection:
+                outcome.down_seconds = _under_probes(stage, outcome, lambda: gateways.FAULTS[fault](stage, outcome),
+                                                     machines=(machine,), told=told)
+                stall_ms = connection.end()
+            outcome.notes.append(f"pods to machine {gap['to']:.0f} ms, machine to pods {gap['from']:.0f} ms; "
+                                 f"the TCP connection went on, its longest stall {stall_ms:.0f} ms")
+        finally:
+            gateways.mend(stage)
+        outcome.allowed = "0 lost" if lossless else f"gap <= {GATEWAY_GAP_MS * outcome.slowness:.0f} ms"
+        if lossless and outcome.lost_node:
+            outcome.problems.append(f"{outcome.lost_node} packets between pods and the machine are lost")
+        if max(gap.values()) > GATEWAY_GAP_MS * outcome.slowness:
+            outcome.problems.append(f"the longest gap is {max(gap.values()):.0f} ms")
+        if outcome.lost_others:
+            outcome.problems.append(f"{outcome.lost_others} packets between pods are lost")
+    return play
+
+
 def _all_drills():
     yield Drill("none", "nothing: what the stage itself loses", _baseline, short=True)
     names = {"agent": "mooring-agent", "ovsdb": "ovsdb-server", "vswitchd": "ovs-vswitchd", "controller": "mooring-controller",
@@ -245,6 +283,12 @@ def _all_drills():
     yield Drill("headless", "vswitchd: SIGKILL while agent and controller are dead; the agent returns alone", _headless, short=True)
     yield Drill("agent-disk-full", "mooring-agent: disk full, then SIGKILL and started again", _disk_full("agent"), short=True)
     yield Drill("controller-disk-full", "mooring-controller: disk full, then SIGKILL and started again", _disk_full("controller"))
+    yield Drill("gateway-kill", "a gateway's vswitchd: SIGKILL; it stays away", _gateway_drill("kill"), short=True)
+    yield Drill("gateway-stop", "a gateway's vswitchd: SIGSTOP, SIGCONT after 5 s", _gateway_drill("stop"))
+    yield Drill("gateway-cable", "a gateway's cable to the nodes is pulled", _gateway_drill("cable"))
+    yield Drill("gateway-foot", "a gateway's cable to the physical side is pulled", _gateway_drill("foot"))
+    yield Drill("gateway-drain", "a gateway is drained", _gateway_drill("drain", lossless=True))
+    yield Drill("gateway-return", "a gateway that was killed comes back", _gateway_drill("return", lossless=True))
     yield Drill("reboot", "the host: power cut, boot, pods made anew", _reboot, short=True)
 
 

@@ -57,8 +57,11 @@ class Stage:
     def place(self, end):
         return self.lab.pods.place(self.pods[end])
 
-    def probes(self, ends=None):
-        return Probes({end: (self.place(end), self.pods[end].address) for end in ends or self.pods}, self.rate)
+    def probes(self, ends=None, machines=()):
+        """Between these pods and, by name, these physical machines."""
+        places = {end: (self.place(end), self.pods[end].address) for end in ends or self.pods}
+        places |= {name: (self.lab.places[name], self.lab.layout.machines[name].address("eth0")) for name in machines}
+        return Probes(places, self.rate)
 
     # -- what must be true -----------------------------------------------------------------------------------------
 
