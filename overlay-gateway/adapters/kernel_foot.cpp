@@ -123,6 +123,11 @@ KernelFoot::Outcome KernelFoot::ensure(const FootPlan& plan) {
   return outcome;
 }
 
+std::optional<std::uint32_t> KernelFoot::mtu_of(const std::string& interface) {
+  const auto link = socket_.find_link(interface);
+  return link ? std::optional(link->mtu_bytes) : std::nullopt;
+}
+
 bool KernelFoot::links_up(const std::string& underlay) {
   return has_carrier(underlay) && has_carrier(physical_);
 }

@@ -32,6 +32,7 @@ class KernelFoot final : public Foot {
   explicit KernelFoot(std::string physical_interface);
 
   std::optional<net::Ipv4Address> physical_address() override;
+  std::optional<std::uint32_t> mtu_of(const std::string& interface) override;
   Result<void> name_is_free() override;
   Outcome ensure(const FootPlan& plan) override;
   bool links_up(const std::string& underlay) override;

@@ -188,7 +188,11 @@ void Gateway::look() {
   if (stopped_) {
     return;
   }
-  foot_plan_ = foot_plan(plan_.subnets(), directory_.complete(), machine_.foot.physical_address());
+  FootFacts facts;
+  facts.complete = directory_.complete();
+  facts.physical_address = machine_.foot.physical_address();
+  facts.underlay_mtu_bytes = machine_.foot.mtu_of(config_.underlay_interface);
+  foot_plan_ = foot_plan(plan_.subnets(), facts);
   look_at_switch();
   if (switch_whole_) {
     look_at_kernel();

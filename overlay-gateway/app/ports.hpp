@@ -20,6 +20,8 @@ class Foot {
 
   // The first IPv4 address of the physical interface.
   virtual std::optional<net::Ipv4Address> physical_address() = 0;
+  // None if there is no such link.
+  virtual std::optional<std::uint32_t> mtu_of(const std::string& interface) = 0;
   // `already_exists` if a link that Open vSwitch did not make has the name mooring-gw0.
   virtual Result<void> name_is_free() = 0;
 

@@ -3,18 +3,27 @@
 #include <algorithm>
 
 namespace mooring::gateway {
+namespace {
 
-FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, bool complete,
-                   std::optional<net::Ipv4Address> physical_address) {
+std::uint32_t mtu_of(const directory::Subnet& subnet, const FootFacts& facts) {
+  if (subnet.mtu_from_underlay && facts.underlay_mtu_bytes && *facts.underlay_mtu_bytes > vxlan_overhead_bytes) {
+    return *facts.underlay_mtu_bytes - vxlan_overhead_bytes;
+  }
+  return subnet.mtu_bytes == 0 ? default_mtu_bytes : subnet.mtu_bytes;
+}
+
+}  // namespace
+
+FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, const FootFacts& facts) {
   FootPlan plan;
-  plan.complete = complete;
+  plan.complete = facts.complete;
   std::uint32_t largest = 0;
   for (const directory::Subnet& subnet : subnets) {
-    const std::uint32_t mtu = subnet.mtu_bytes == 0 ? default_mtu_bytes : subnet.mtu_bytes;
-    plan.routes.push_back(OverlayRoute{subnet.cidr.v4(), mtu, physical_address});
+    const std::uint32_t mtu = mtu_of(subnet, facts);
+    plan.routes.push_back(OverlayRoute{subnet.cidr.v4(), mtu, facts.physical_address});
     largest = std::max(largest, mtu);
   }
-  if (complete) {
+  if (facts.complete) {
     plan.mtu_bytes = largest == 0 ? default_mtu_bytes : largest;
   }
   std::sort(plan.routes.begin(), plan.routes.end());

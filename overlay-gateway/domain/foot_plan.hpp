@@ -25,10 +25,17 @@ struct FootPlan {
   bool complete = false;             // the directory is whole: what is not in `routes` may go
 };
 
-inline constexpr std::uint32_t default_mtu_bytes = 1450;  // a 1500-byte underlay less 50 bytes of VXLAN
+// A 1500-byte underlay less 50 bytes of VXLAN (RFC 7348, 5).
+inline constexpr std::uint32_t default_mtu_bytes = 1450, vxlan_overhead_bytes = 50;
 
-FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, bool complete,
-                   std::optional<net::Ipv4Address> physical_address);
+// What the plan is made from, beside the directory.
+struct FootFacts {
+  bool complete = false;  // the directory is whole
+  std::optional<net::Ipv4Address> physical_address;
+  std::optional<std::uint32_t> underlay_mtu_bytes;  // what a subnet without an MTU follows, as the nodes do
+};
+
+FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, const FootFacts& facts);
 
 struct RouteSteps {
   std::vector<OverlayRoute> add;

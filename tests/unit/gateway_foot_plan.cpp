@@ -14,6 +14,13 @@ directory::Subnet subnet(const char* cidr, std::uint32_t mtu_bytes) {
   value.mtu_bytes = mtu_bytes;
   return value;
 }
+FootFacts facts(bool complete = true, std::optional<net::Ipv4Address> address = std::nullopt) {
+  FootFacts made;
+  made.complete = complete;
+  made.physical_address = address;
+  made.underlay_mtu_bytes = 9000;
+  return made;
+}
 OverlayRoute route(const char* cidr, std::uint32_t mtu_bytes) {
   return OverlayRoute{net::Cidr::parse(cidr).value(), mtu_bytes, std::nullopt};
 }
@@ -21,18 +28,27 @@ OverlayRoute route(const char* cidr, std::uint32_t mtu_bytes) {
 }  // namespace
 
 TEST_CASE("each subnet is a route with its MTU, the foot has the largest") {
-  const FootPlan plan = foot_plan({subnet("10.0.1.0/24", 8950), subnet("10.0.0.0/24", 1450)}, true, std::nullopt);
+  const FootPlan plan = foot_plan({subnet("10.0.1.0/24", 8950), subnet("10.0.0.0/24", 1450)}, facts());
   CHECK(plan.routes == std::vector<OverlayRoute>{route("10.0.0.0/24", 1450), route("10.0.1.0/24", 8950)});
   CHECK(plan.mtu_bytes == 8950);
 }
 
 TEST_CASE("a subnet that does not say has the default MTU; so has a foot without subnets") {
-  CHECK(foot_plan({subnet("10.0.0.0/24", 0)}, true, std::nullopt).routes[0].mtu_bytes == default_mtu_bytes);
-  CHECK(foot_plan({}, true, std::nullopt).mtu_bytes == default_mtu_bytes);
+  CHECK(foot_plan({subnet("10.0.0.0/24", 0)}, facts()).routes[0].mtu_bytes == default_mtu_bytes);
+  CHECK(foot_plan({}, facts()).mtu_bytes == default_mtu_bytes);
+}
+
+TEST_CASE("a subnet that follows the underlay has what it carries, as its pods do") {
+  auto follows = subnet("10.0.0.0/24", 1450);
+  follows.mtu_from_underlay = true;
+  auto known = facts();
+  CHECK(foot_plan({follows}, known).routes[0].mtu_bytes == 8950);
+  known.underlay_mtu_bytes = std::nullopt;
+  CHECK(foot_plan({follows}, known).routes[0].mtu_bytes == 1450);
 }
 
 TEST_CASE("before the directory is whole the MTU is left alone and no route goes") {
-  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, false, std::nullopt);
+  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, facts(false));
   CHECK(plan.mtu_bytes == 0);
   const RouteSteps steps = route_steps(plan, {route("10.0.9.0/24", 1450)});
   CHECK(steps.remove.empty());
@@ -40,8 +56,8 @@ TEST_CASE("before the directory is whole the MTU is left alone and no route goes
 }
 
 TEST_CASE("steps: what is missing, what differs, what is too much") {
-  const FootPlan plan = foot_plan(
-      {subnet("10.0.0.0/24", 1450), subnet("10.0.1.0/24", 1400), subnet("10.0.2.0/24", 1450)}, true, std::nullopt);
+  const FootPlan plan =
+      foot_plan({subnet("10.0.0.0/24", 1450), subnet("10.0.1.0/24", 1400), subnet("10.0.2.0/24", 1450)}, facts());
   const RouteSteps steps =
       route_steps(plan, {route("10.0.0.0/24", 1450), route("10.0.1.0/24", 1450), route("10.0.3.0/24", 1450)});
   CHECK(steps.add == std::vector<OverlayRoute>{route("10.0.2.0/24", 1450)});
@@ -52,7 +68,7 @@ TEST_CASE("steps: what is missing, what differs, what is too much") {
 
 TEST_CASE("another physical address replaces the routes' source") {
   const auto address = net::Ipv4Address::parse("192.168.77.1").value();
-  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, true, address);
+  const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, facts(true, address));
   CHECK(plan.routes[0].source == address);
   CHECK(route_steps(plan, {route("10.0.0.0/24", 1450)}).replace.size() == 1);
 }
