@@ -35,6 +35,7 @@ void add_delete(CLI::App& app, Invocation& invocation);
 void add_version(CLI::App& app, Invocation& invocation);
 void add_fsck(CLI::App& app, Invocation& invocation);
 void add_node(CLI::App& app, Invocation& invocation);
+void add_gateway(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);
 void add_import(CLI::App& app, Invocation& invocation);
 void add_export(CLI::App& app, Invocation& invocation);

@@ -76,6 +76,7 @@ Exit codes: 0 fine; 1 a problem (refused, away, different); 2 wrong usage or a m
   add_create(app, invocation);
   add_delete(app, invocation);
   add_node(app, invocation);
+  add_gateway(app, invocation);
   add_fsck(app, invocation);
   add_workload(app, invocation);
   add_extra_address(app, invocation);
