@@ -1,4 +1,5 @@
 // OpenFlow bundles and dumps on a real ovs-vswitchd.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -76,6 +77,23 @@ struct Stage {
     openflow->apply(std::move(changes), {}, 10s, [&](ApplyOutcome o) { outcome = std::move(o); });
     REQUIRE(loop.run_until([&] { return outcome.has_value(); }, 15s));
     REQUIRE(outcome->meters);
+  }
+
+  // And the switch shows them as they were said.
+  void make_groups(std::vector<GroupChange> groups) {
+    std::ranges::sort(groups, {}, [](const GroupChange& change) { return change.group.id; });
+    std::optional<GroupOutcome> outcome;
+    openflow->apply_groups(groups, 10s, [&](GroupOutcome o) { outcome = std::move(o); });
+    REQUIRE(loop.run_until([&] { return outcome.has_value(); }, 15s));
+    REQUIRE(outcome->result);
+    std::optional<Result<std::vector<Group>>> dump;
+    openflow->dump_groups(10s, [&](Result<std::vector<Group>> found) { dump = std::move(found); });
+    REQUIRE(loop.run_until([&] { return dump.has_value(); }, 15s));
+    REQUIRE(dump->has_value());
+    CHECK((*dump)->size() == groups.size());
+    for (const GroupChange& change : groups) {
+      CHECK(std::ranges::find(**dump, change.group) != (*dump)->end());
+    }
   }
 
   DesiredFlows held() {
@@ -197,11 +215,18 @@ TEST_CASE("the golden flows of the programs equal their dump", "[ovs][openflow]"
     ++files;
     INFO(file.path().string());
     std::map<std::string, DesiredFlows> bridges;
+    std::map<std::string, std::vector<GroupChange>> groups;  // by the same names
+    const std::string of_groups = "groups of ";
     std::string bridge;
     std::ifstream lines(file.path());
     for (std::string line; std::getline(lines, line);) {
       if (line.starts_with("# ")) {
         bridge = line.substr(2);
+      } else if (bridge.starts_with(of_groups) && !line.empty()) {
+        const auto group = parse_group(line);
+        REQUIRE(group);
+        CHECK(group->text == line);
+        groups[bridge.substr(of_groups.size())].push_back({GroupChange::Kind::put, *group});
       } else if (!line.empty()) {
         REQUIRE(bridges[bridge].add(line));
       }
@@ -209,6 +234,7 @@ TEST_CASE("the golden flows of the programs equal their dump", "[ovs][openflow]"
     for (const auto& [name, desired] : bridges) {
       Stage stage;
       stage.make_meters_of(desired.text());
+      stage.make_groups(groups[name]);
       REQUIRE(stage.apply(desired.diff_from({})).result);
       CHECK(stage.held().text() == desired.text());
     }

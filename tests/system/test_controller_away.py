@@ -30,6 +30,11 @@ class ControllerAway(LabCase):
             text = file.read()
         return all(block["range"] in text for block in self.lab.listed("blocks"))
 
+    def room(self, host):
+        """How many addresses the host can give: it leases another block when all of one are in use, which an earlier test may have
+        brought about."""
+        return BLOCK * sum(block["node"] == host for block in self.lab.listed("blocks"))
+
     def machine(self, name):
         return self.lab.layout.machines[name]
 
@@ -100,6 +105,7 @@ class ControllerAway(LabCase):
 
     def test_status_is_fine_as_long_as_the_block_has_addresses(self):
         self.assertEqual((0, ""), self.status())
+        room = self.room("h1")
         self.away()
         eventually(lambda: "the controller does not answer" in self.status()[1], 10, "the agent to see that the controller is away")
         code, said = self.status()
@@ -108,7 +114,7 @@ class ControllerAway(LabCase):
         code, said = self.status(kind="stateful")
         self.assertEqual(50, code)
         self.assertIn("this node cannot help itself: it is stateful", said)
-        pods = [self.add("h1", f"fill-{number}", **STATELESS) for number in range(BLOCK)]
+        pods = [self.add("h1", f"fill-{number}", **STATELESS) for number in range(room)]
         code, said = self.status()
         self.assertEqual(50, code)
         self.assertIn("no address is free", said)
@@ -143,12 +149,13 @@ class ControllerAway(LabCase):
         self.lab.ctl("delete", "binding", "db-0", "--force", check=False)
 
     def test_who_may_have_an_address_of_its_own_is_refused(self):
+        room = self.room("h1")
         self.away()
         for name, options in (("web-0", {}), ("db-1", STATEFUL), ("x-0", {"arguments": {"MOORING_KIND": "stateless", "IP": "10.100.0.200"}})):
             with self.assertRaisesRegex(cni.CniError, "this node cannot help itself"):
                 self.lab.pods.add("h1", name, **options)
-        pods = [self.add("h1", f"fill-{number}", **STATELESS) for number in range(BLOCK)]
-        self.assertEqual(BLOCK, len({pod.address for pod in pods}))
+        pods = [self.add("h1", f"fill-{number}", **STATELESS) for number in range(room)]
+        self.assertEqual(room, len({pod.address for pod in pods}))
         with self.assertRaisesRegex(cni.CniError, "no address is free"):
             self.lab.pods.add("h1", "one-too-many", **STATELESS)
         self.back()
