@@ -44,6 +44,9 @@ std::size_t end_of_json(std::string_view text) {
 }
 
 std::optional<TransactionFailure> failure_of(const Json& results) {
+  if (!results.is_array()) {  // RFC 7047, 4.1.3
+    return TransactionFailure{0, "protocol error", "ovsdb-server's result is no list"};
+  }
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Json& result = results[i];
     if (result.is_object() && result.contains("error")) {

@@ -17,6 +17,7 @@ TEST_CASE("a JSON message ends where its braces do") {
 
 TEST_CASE("the operation that failed is found") {
   CHECK_FALSE(failure_of(Json::parse(R"([{},{"count":1},{"uuid":["uuid","x"]}])")));
+  CHECK(failure_of(Json::parse(R"({"a":"b"})"))->error == "protocol error");
   const auto failure = failure_of(Json::parse(R"([{},{"error":"timed out","details":"late"},null])"));
   REQUIRE(failure);
   CHECK(failure->operation == 1);

@@ -154,6 +154,10 @@ Result<AttachAnswer> attach_answer_from(const Json& json) {
     value.allocation.gateway6.reset();
     std::erase_if(value.allocation.routes,
                   [](const ipam_api::Route& route) { return route.destination.family() == net::Family::v6; });
+    if (!value.allocation.has_v4()) {
+      fields.fail("allocation", Error(Errc::unsupported, "has IPv6 addresses alone, and this agent carries no IPv6",
+                                      "upgrade mooring-agent"));
+    }
   }
   if (auto bad = fields.finish()) {
     return *bad;
