@@ -53,6 +53,8 @@ class Gateways(LabCase):
 
     def expect_both(self):
         eventually(lambda: all(self.status(name)["takes_traffic"] for name in ("gw1", "gw2")), 20, "both gateways to take traffic")
+        for one, other in (("gw1", "gw2"), ("gw2", "gw1")):
+            eventually(lambda: self.status(one)["live_gateways"] == [other], 20, f"{one} to see {other} alive")
         self.expect_live("gw1", "gw2")
 
     def groups(self, host):
