@@ -1,4 +1,4 @@
-"""Watching packets on the lab's underlay."""
+"""Watching packets of the lab."""
 import subprocess
 
 
@@ -7,11 +7,11 @@ TUNNELS = "udp port 4789 and udp[46:4] != 0xa9fe0100"
 
 
 class Capture:
-    """tcpdump on the underlay's bridge, until stop()."""
+    """tcpdump until stop(): on the underlay's bridge, or on an interface of `place`."""
 
-    def __init__(self, lab, expression=TUNNELS):
-        self._process = lab.places["fabric"].popen(
-            ["tcpdump", "-Z", "root", "--immediate-mode", "-U", "-l", "-n", "-i", "br-underlay", expression],
+    def __init__(self, lab, expression=TUNNELS, place=None, interface="br-underlay"):
+        self._process = (place or lab.places["fabric"]).popen(
+            ["tcpdump", "-Z", "root", "--immediate-mode", "-U", "-l", "-n", "-i", interface, expression],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # It says "listening on ..." when packets are caught from now on.
         while "listening on" not in (line := self._process.stderr.readline()):

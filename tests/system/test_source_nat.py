@@ -1,8 +1,8 @@
 """A physical machine that does not know the way to the overlay is reached with the gateway's address."""
-import subprocess
 import unittest
 
 from labkit import news
+from labkit.capture import Capture
 
 from lab_case import LabCase, eventually, traffic
 
@@ -26,21 +26,10 @@ class SourceNat(LabCase):
 
     def seen_by(self, machine, pod):
         """The address under which the machine sees the pod's packets."""
-        place = self.lab.places[machine]
-        capture = place.popen(["tcpdump", "-n", "-l", "-c", "1", "-i", "eth0", "icmp[icmptype] == icmp-echo"], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True)
-        self.addCleanup(capture.stderr.close)
-        self.assertIn("listening", self._until_listening(capture))
-        self.expect_reach(pod, self.lab.layout.machines[machine].address("eth0"))
-        out = capture.communicate(timeout=20)[0]
-        return out.split(" IP ")[1].split(" > ")[0]
-
-    @staticmethod
-    def _until_listening(capture):
-        for line in capture.stderr:
-            if "listening" in line:
-                return line
-        return ""
+        with Capture(self.lab, "icmp[icmptype] == icmp-echo", self.lab.places[machine], "eth0") as capture:
+            self.expect_reach(pod, self.lab.layout.machines[machine].address("eth0"))
+            (first, *_) = capture.stop()
+        return first.split(" IP ")[1].split(" > ")[0]
 
     def test_only_for_those_who_do_not_know_the_way(self):
         pod = self.add("h1", "web-0")
