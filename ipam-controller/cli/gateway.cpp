@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "ipam-controller/cli/commands.hpp"
+#include "ipam-controller/cli/named_verb.hpp"
 #include "mooring/http/message.hpp"
 
 namespace mooring::ctl {
@@ -22,7 +22,11 @@ Result<Json> tell_gateway(ControllerSession& session, const GatewayWords& words,
   if (words.force) {
     body["arguments"]["force"] = true;
   }
-  auto told = session.post("/v1/gateways/" + http::percent_encoded(words.name) + ":query", body);
+  const std::string path = "/v1/gateways/" + http::percent_encoded(words.name);
+  if (const auto known = session.get(path); !known) {  // else a wrong name would seem to be a gateway that is silent
+    return known.error();
+  }
+  auto told = session.post(path + ":query", body);
   if (told && (*told)["answer"].contains("detail")) {  // the gateway's own refusal
     return Error(Errc::in_use, cell_of((*told)["answer"], "detail"), cell_of((*told)["answer"], "hint"));
   }
@@ -53,21 +57,6 @@ Result<void> undrain_gateway(ControllerSession& session, Invocation& invocation,
   return ok();
 }
 
-using GatewayCommand = Result<void> (*)(ControllerSession&, Invocation&, const GatewayWords&);
-
-CLI::App* add_verb(CLI::App& gateway, Invocation& invocation, const std::shared_ptr<GatewayWords>& words,
-                   const char* name, const char* description, GatewayCommand run) {
-  CLI::App* command = gateway.add_subcommand(name, description);
-  command->add_option("NAME", words->name, "the gateway")->required()->type_name("");
-  command->fallthrough();
-  command->callback([&invocation, words, run] {
-    invocation.action = [&invocation, words, run](ControllerSession& session) {
-      return run(session, invocation, *words);
-    };
-  });
-  return command;
-}
-
 }  // namespace
 
 void add_gateway(CLI::App& app, Invocation& invocation) {
@@ -78,10 +67,10 @@ void add_gateway(CLI::App& app, Invocation& invocation) {
   mooringctl gateway drain gw1
   mooringctl gateway undrain gw1)");
   CLI::App* drained =
-      add_verb(*gateway, invocation, words, "drain",
-               "nodes and machines go to other gateways; what it still gets it forwards", &drain_gateway);
+      add_named_verb(*gateway, invocation, words, "drain", "the gateway",
+                     "nodes and machines go to other gateways; what it still gets it forwards", &drain_gateway);
   drained->add_flag("--force", words->force, "also if no other gateway of its network takes traffic");
-  add_verb(*gateway, invocation, words, "undrain", "it takes traffic again", &undrain_gateway);
+  add_named_verb(*gateway, invocation, words, "undrain", "the gateway", "it takes traffic again", &undrain_gateway);
 }
 
 }  // namespace mooring::ctl

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "ipam-controller/cli/commands.hpp"
+#include "ipam-controller/cli/named_verb.hpp"
 #include "mooring/http/message.hpp"
 
 namespace mooring::ctl {
@@ -55,21 +55,6 @@ Result<void> release_held(ControllerSession& session, Invocation& invocation, co
   return ok();
 }
 
-using Command = Result<void> (*)(ControllerSession&, Invocation&, const Words&);
-
-CLI::App* add(CLI::App& node, Invocation& invocation, const std::shared_ptr<Words>& words, const char* name,
-              const char* description, Command run) {
-  CLI::App* command = node.add_subcommand(name, description);
-  command->add_option("NAME", words->name, "the node")->required()->type_name("");
-  command->fallthrough();
-  command->callback([&invocation, words, run] {
-    invocation.action = [&invocation, words, run](ControllerSession& session) {
-      return run(session, invocation, *words);
-    };
-  });
-  return command;
-}
-
 }  // namespace
 
 void add_node(CLI::App& app, Invocation& invocation) {
@@ -81,12 +66,13 @@ void add_node(CLI::App& app, Invocation& invocation) {
   mooringctl node delete h7 --fence
   mooringctl node unfence h7
   mooringctl node release-held h7)");
-  CLI::App* gone =
-      add(*node, invocation, words, "delete", "a node that is gone; refused while it is heard from", &remove);
+  CLI::App* gone = add_named_verb(*node, invocation, words, "delete", "the node",
+                                  "a node that is gone; refused while it is heard from", &remove);
   auto* fence = gone->add_flag("--fence", words->fence, "release its ports, and keep its machine from coming back");
   gone->add_flag("--force", words->force, "release its ports; it may register again")->excludes(fence);
-  add(*node, invocation, words, "unfence", "let a fenced machine register again", &unfence);
-  add(*node, invocation, words, "release-held", "let go what so many ports at once were held for", &release_held);
+  add_named_verb(*node, invocation, words, "unfence", "the node", "let a fenced machine register again", &unfence);
+  add_named_verb(*node, invocation, words, "release-held", "the node",
+                 "let go what so many ports at once were held for", &release_held);
 }
 
 }  // namespace mooring::ctl

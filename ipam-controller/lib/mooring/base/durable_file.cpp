@@ -12,10 +12,22 @@
 namespace mooring {
 namespace {
 
+std::string way_out_of(int reason) {
+  switch (reason) {
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+      return "the disk is full, or can only be read: make room";
+    case ENOENT:
+    case ENOTDIR:
+      return "make its folder first";
+    default:
+      return "";
+  }
+}
+
 Error failed(std::string_view doing, const std::string& path, Errc code, int reason) {
-  const bool full = reason == ENOSPC || reason == EDQUOT || reason == EROFS;
-  return Error(code, fmt::format("{} {}: {}", doing, path, std::strerror(reason)),
-               full ? "the disk is full, or can only be read: make room" : "");
+  return Error(code, fmt::format("{} {}: {}", doing, path, std::strerror(reason)), way_out_of(reason));
 }
 
 // 0, or why not.
