@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,14 @@ std::string first_word_of(const std::string& path) {
   std::string word;
   file >> word;
   return word;
+}
+
+Result<std::string> contents_of(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return Error(Errc::not_found, "it cannot be read", "name a file that is there, with mode 0600");
+  }
+  return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string own_host_name() {
@@ -45,14 +54,14 @@ std::string wrong_option(const std::string& option, const Error& error) {
 
 // The options --bgp-…, as they were given.
 struct BgpOptions {
-  std::string as, router_id;
+  std::string as, router_id, password_file;
   std::vector<std::string> neighbors;
 };
 
 // "" or what is wrong with them.
 std::string read_bgp(const BgpOptions& options, std::optional<BgpSettings>& settings) {
   if (options.as.empty()) {
-    return options.neighbors.empty() && options.router_id.empty()
+    return options.neighbors.empty() && options.router_id.empty() && options.password_file.empty()
                ? ""
                : "mooring-gateway: option --bgp-as: is missing (the AS that this gateway is in: --bgp-as 65001)";
   }
@@ -79,6 +88,13 @@ std::string read_bgp(const BgpOptions& options, std::optional<BgpSettings>& sett
   if (made.neighbors.empty()) {
     return "mooring-gateway: option --bgp-neighbor: is missing (who is told of the overlay: --bgp-neighbor "
            "192.168.7.1:65000)";
+  }
+  if (!options.password_file.empty()) {
+    const auto text = contents_of(options.password_file);
+    const auto taken = text ? take_passwords(*text, made.neighbors) : Result<void>(text.error());
+    if (!taken) {
+      return wrong_option("bgp-password-file " + options.password_file, taken.error());
+    }
   }
   settings = std::move(made);
   return "";
@@ -123,6 +139,22 @@ std::string read_nat(const NatOptions& options, Config& config) {
   return "";
 }
 
+std::string read_shared(const std::vector<std::string>& texts, net::AddressPair& addresses) {
+  for (const std::string& text : texts) {
+    const auto address = net::IpAddress::parse(text);
+    if (!address) {
+      return wrong_option("shared-address", address.error());
+    }
+    if (const auto& other = addresses.of(address->family())) {
+      return fmt::format(
+          "mooring-gateway: option --shared-address: {} and {} are both {} (give one address of each family)",
+          other->str(), text, net::to_string(address->family()));
+    }
+    addresses.set(*address);
+  }
+  return "";
+}
+
 }  // namespace
 
 ParsedConfig parse_config(int argc, const char* const* argv) {
@@ -135,7 +167,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   std::string metrics_listen;
   BgpOptions bgp;
   NatOptions nat;
-  std::string shared_address;
+  std::vector<std::string> shared_addresses;
 
   CLI::App app(
       "Joins the overlay and the physical network: takes packets out of VXLAN and routes them, and the reverse.",
@@ -152,9 +184,9 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
       ->check([](const std::string& text) { return problem_with(&net::Ipv4Address::parse, text); });
   app.add_option("--network", config.network, "Overlay network that the physical side reaches")->capture_default_str();
   app.add_option("--physical-interface", config.physical_interface, "Interface of the physical network")->required();
-  app.add_option("--shared-address", shared_address,
-                 "Address on the physical interface that one of the network's gateways has: the next hop of machines")
-      ->check([](const std::string& text) { return problem_with(&net::Ipv4Address::parse, text); });
+  app.add_option("--shared-address", shared_addresses,
+                 "Address on the physical interface that one of the network's gateways has: the next hop of machines; "
+                 "may be given once for IPv4 and once for IPv6");
   app.add_option("--controller", controller, "unix:PATH or http://HOST:PORT")->capture_default_str();
   app.add_option("--token-file", token_file, "File with the node token for a controller over TCP");
   app.add_option("--ovsdb", config.ovsdb, "unix:PATH of Open vSwitch's database")->capture_default_str();
@@ -175,6 +207,8 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   app.add_option("--bgp-neighbor", bgp.neighbors,
                  "A physical router, ADDRESS:AS or ADDRESS:AS:bfd, as 192.168.7.1:65000; may be given several times");
   app.add_option("--bgp-router-id", bgp.router_id, "BGP identifier (default: FRR chooses one)");
+  app.add_option("--bgp-password-file", bgp.password_file,
+                 "File with a line ADDRESS PASSWORD for each router whose session has one (TCP MD5, RFC 2385)");
   app.add_option("--bgp-socket", config.bgp_socket, "bgpd's own socket")->capture_default_str();
   app.add_option("--log-level", config.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
@@ -212,8 +246,8 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     return refuse(wrong_option("controller", resolved.error()));
   }
   config.controller = std::move(*resolved);
-  if (!shared_address.empty()) {
-    config.shared_address = net::Ipv4Address::parse(shared_address).value();
+  if (const auto problem = read_shared(shared_addresses, config.shared_addresses); !problem.empty()) {
+    return refuse(problem);
   }
   if (!metrics_listen.empty()) {
     auto listen = metrics::parse_listen(metrics_listen);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "mooring/http/endpoint.hpp"
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 #include "overlay-gateway/domain/bgp_plan.hpp"
 
 namespace mooring::gateway {
@@ -18,7 +18,7 @@ struct Config {
   std::string underlay_interface;
   std::string network = "default";
   std::string physical_interface;
-  std::optional<net::Ipv4Address> shared_address;  // of all gateways of the network: one of them has it
+  net::AddressPair shared_addresses;  // of all gateways of the network: one of them has them
   http::Endpoint controller;
   std::string token;
   std::string ovsdb = "unix:/run/openvswitch/db.sock";

@@ -1,6 +1,8 @@
 #include "overlay-gateway/app/announcer.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -17,16 +19,20 @@ using ipam_api::Json;
 constexpr std::chrono::seconds interval{1};
 constexpr std::string_view show_config = "show running-config";
 
-// Of `show bgp ipv4 unicast summary json`; what it does not say of a configured neighbor is "unknown".
+// Of `show bgp summary json`; what it does not say of a configured neighbor is "unknown".
 std::vector<Announcer::Neighbor> neighbors_from(const std::string& text, const BgpSettings& settings) {
   const Json summary = Json::parse(text, nullptr, false);
-  const Json peers = summary.is_object() ? summary.value("peers", Json::object()) : Json::object();
+  const auto part = [](const Json& whole, const char* name) {
+    const auto found = whole.is_object() ? whole.find(name) : whole.end();
+    return found != whole.end() && found->is_object() ? *found : Json::object();
+  };
   std::vector<Announcer::Neighbor> found;
   for (const BgpNeighbor& wanted : settings.neighbors) {
     Announcer::Neighbor neighbor;
     neighbor.address = wanted.address.str();
     neighbor.as = wanted.as;
     neighbor.state = "unknown";
+    const Json peers = part(part(summary, wanted.address.is_v4() ? "ipv4Unicast" : "ipv6Unicast"), "peers");
     if (const auto peer = peers.find(neighbor.address); peer != peers.end() && peer->is_object()) {
       neighbor.state = peer->value("state", neighbor.state);
       neighbor.received = peer->value("pfxRcd", neighbor.received);
@@ -52,7 +58,7 @@ Result<void> all_up(const std::vector<Announcer::Neighbor>& neighbors) {
 
 Error refused(const std::string& command, const std::string& said) {
   const auto end = said.find_last_not_of(" \r\n");
-  return Error(Errc::internal, fmt::format("bgpd refuses '{}': {}", command,
+  return Error(Errc::internal, fmt::format("bgpd refuses '{}': {}", without_secrets(command),
                                            end == std::string::npos ? "no reason given" : said.substr(0, end + 1)));
 }
 
@@ -61,7 +67,7 @@ Error refused(const std::string& command, const std::string& said) {
 Announcer::Announcer(asio::any_io_executor executor, BgpSettings settings, RoutingDaemon& bgpd)
     : bgpd_(bgpd), settings_(std::move(settings)), timer_(executor) {}
 
-void Announcer::want(std::set<net::Cidr> announced) {
+void Announcer::want(std::set<net::IpCidr> announced) {
   if (wanted_ != announced) {
     wanted_ = std::move(announced);
     timer_.cancel();
@@ -124,7 +130,9 @@ asio::awaitable<Result<void>> Announcer::configure() {
     }
     const auto left = bgp_commands(settings_, wanted, bgp_lines(present->text));
     if (left && !left->empty()) {
-      taken = Error(Errc::internal, fmt::format("bgpd has not kept '{}'", fmt::join(*left, "', '")));
+      std::vector<std::string> shown;
+      std::transform(left->begin(), left->end(), std::back_inserter(shown), &without_secrets);
+      taken = Error(Errc::internal, fmt::format("bgpd has not kept '{}'", fmt::join(shown, "', '")));
     }
   }
   if (taken && wanted != announced_) {
@@ -135,7 +143,7 @@ asio::awaitable<Result<void>> Announcer::configure() {
 }
 
 asio::awaitable<Result<void>> Announcer::look_at_neighbors() {
-  const auto summary = co_await bgpd_.ask("show bgp ipv4 unicast summary json");
+  const auto summary = co_await bgpd_.ask("show bgp summary json");
   if (!summary) {
     neighbors_ = neighbors_from("", settings_);
     co_return summary.error();

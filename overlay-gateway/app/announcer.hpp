@@ -36,12 +36,12 @@ class Announcer {
   void stop();
 
   // Before the first call nothing is changed: what FRR announces for an earlier life of this program stays.
-  void want(std::set<net::Cidr> announced);
+  void want(std::set<net::IpCidr> announced);
 
   // What is wrong with announcing, or nothing.
   const Result<void>& state() const { return state_; }
   const std::vector<Neighbor>& neighbors() const { return neighbors_; }
-  const std::set<net::Cidr>& announced() const { return announced_; }
+  const std::set<net::IpCidr>& announced() const { return announced_; }
 
  private:
   boost::asio::awaitable<Result<void>> round();
@@ -51,8 +51,8 @@ class Announcer {
   RoutingDaemon& bgpd_;
   BgpSettings settings_;
   boost::asio::steady_timer timer_;
-  std::optional<std::set<net::Cidr>> wanted_;
-  std::set<net::Cidr> announced_;
+  std::optional<std::set<net::IpCidr>> wanted_;
+  std::set<net::IpCidr> announced_;
   std::vector<Neighbor> neighbors_;
   Result<void> state_ = ok();
   bool stopped_ = false;

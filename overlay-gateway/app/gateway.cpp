@@ -190,7 +190,7 @@ void Gateway::look() {
   }
   FootFacts facts;
   facts.complete = directory_.complete();
-  facts.physical_address = machine_.foot.physical_address();
+  facts.physical_addresses = machine_.foot.physical_addresses();
   facts.underlay_mtu_bytes = machine_.foot.mtu_of(config_.underlay_interface);
   foot_plan_ = foot_plan(plan_.subnets(), facts);
   look_at_switch();
@@ -312,14 +312,14 @@ void Gateway::look_at_nat() {
   nat.exceptions = config_.nat_exceptions;
   nat.interface = config_.physical_interface;
   if (!nat.sources.empty()) {
-    const auto address = config_.nat_address ? config_.nat_address : machine_.foot.physical_address();
-    if (!address) {
+    const auto physical = machine_.foot.physical_addresses().v4();
+    if (!config_.nat_address && !physical) {
       settle("nat",
              Error(Errc::not_found, fmt::format("source NAT: {} has no IPv4 address", config_.physical_interface),
                    "give it one, or name one: --nat-address"));
       return;
     }
-    nat.address = *address;
+    nat.address = config_.nat_address ? *config_.nat_address : physical->v4();
   }
   const auto changed = machine_.nat.ensure(nat);
   settle("nat", changed ? ok() : Result<void>(changed.error()));
@@ -350,7 +350,7 @@ void Gateway::announce() {
   if (!has_carried_) {
     return;
   }
-  std::set<net::Cidr> prefixes;
+  std::set<net::IpCidr> prefixes;
   if (carries) {
     for (const OverlayRoute& route : foot_plan_.routes) {
       prefixes.insert(route.destination);

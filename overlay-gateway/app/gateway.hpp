@@ -83,6 +83,7 @@ class Gateway {
   void ensure_peer_ports();
   std::set<std::string> live_peers() const;
   void hold_shared_address(bool takes, const PresenceFacts& facts);
+  bool have_shared_addresses(bool held);
 
   boost::asio::io_context& io_;
   Config config_;

@@ -101,7 +101,7 @@ ipam_api::Json Gateway::bgp_status() const {
     return nullptr;
   }
   ipam_api::Json announced = ipam_api::Json::array();
-  for (const net::Cidr& prefix : announcer_->announced()) {
+  for (const net::IpCidr& prefix : announcer_->announced()) {
     announced.push_back(prefix.str());
   }
   ipam_api::Json neighbors = ipam_api::Json::array();
@@ -137,7 +137,7 @@ ipam_api::Json Gateway::status() const {
       {"takes_traffic", takes_traffic_},
       {"draining", draining_},
       {"live_gateways", live_peers()},
-      {"shared_address", config_.shared_address ? config_.shared_address->str() : ""},
+      {"shared_address", config_.shared_addresses.empty() ? "" : config_.shared_addresses.str()},
       {"has_shared_address", has_shared_address_},
       {"problems", problems},
       {"routes", routes},

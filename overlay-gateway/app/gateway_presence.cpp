@@ -181,13 +181,15 @@ std::set<std::string> Gateway::live_peers() const {
 }
 
 void Gateway::hold_shared_address(bool takes, const PresenceFacts& facts) {
-  if (!config_.shared_address) {
+  if (config_.shared_addresses.empty()) {
     return;
   }
-  const net::Ipv4Address address = *config_.shared_address;
   const auto now = Clock::now();
+  const auto addresses = config_.shared_addresses.all();
   if (!presence_decided_ && facts.connected && facts.links_up) {
-    has_shared_address_ = machine_.foot.holds_address(address);  // of an earlier life: nothing is known against it yet
+    // Of an earlier life: nothing is known against it yet.
+    has_shared_address_ = std::any_of(addresses.begin(), addresses.end(),
+                                      [&](net::IpAddress one) { return machine_.foot.holds_address(one); });
     return;
   }
   const auto live = live_peers();
@@ -198,19 +200,37 @@ void Gateway::hold_shared_address(bool takes, const PresenceFacts& facts) {
   }
   const bool may_wait = facts.connected && facts.links_up;
   const bool held = wanted || (has_shared_address_ && may_wait && now < let_go_at_);
-  const auto changed = machine_.foot.hold_address(address, held);
-  settle("shared address", changed ? ok() : Result<void>(changed.error()));
-  if (changed && *changed) {
-    spdlog::info("{} {} {}", config_.name, held ? "has" : "lets go of", address.str());
-    announcements_ = 0;
-    announce_at_ = now;
-  }
-  has_shared_address_ = changed && held;
+  has_shared_address_ = have_shared_addresses(held) && held;
   if (has_shared_address_ && wanted && now >= announce_at_) {
-    const auto told = machine_.foot.announce(address);
+    Result<void> told = ok();
+    for (const net::IpAddress address : addresses) {
+      const auto one = machine_.foot.announce(address);
+      told = told ? one : told;
+    }
     settle("announcing", told);
     announce_at_ = now + (++announcements_ < announcements_at_first ? announce_soon : announce_again);
   }
+}
+
+// True if one of them at least is as it should be: that one is announced then, whatever is wrong with the other.
+bool Gateway::have_shared_addresses(bool held) {
+  Result<void> all = ok();
+  bool some = false;
+  for (const net::IpAddress address : config_.shared_addresses.all()) {
+    const auto changed = machine_.foot.hold_address(address, held);
+    if (!changed) {
+      all = changed.error();
+      continue;
+    }
+    some = true;
+    if (*changed) {
+      spdlog::info("{} {} {}", config_.name, held ? "has" : "lets go of", address.str());
+      announcements_ = 0;
+      announce_at_ = Clock::now();
+    }
+  }
+  settle("shared address", all);
+  return some;
 }
 
 }  // namespace mooring::gateway

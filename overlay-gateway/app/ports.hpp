@@ -18,8 +18,8 @@ class Foot {
  public:
   virtual ~Foot() = default;
 
-  // The first IPv4 address of the physical interface.
-  virtual std::optional<net::Ipv4Address> physical_address() = 0;
+  // The first address of each family of the physical interface (of IPv6: of one that is not link-local).
+  virtual net::AddressPair physical_addresses() = 0;
   // None if there is no such link.
   virtual std::optional<std::uint32_t> mtu_of(const std::string& interface) = 0;
   // `already_exists` if a link that Open vSwitch did not make has the name mooring-gw0.
@@ -28,10 +28,10 @@ class Foot {
   // Is there a carrier on the physical interface and on `underlay`?
   virtual bool links_up(const std::string& underlay) = 0;
   // The physical interface has this address, or has it no more; true if that had to be changed.
-  virtual Result<bool> hold_address(net::Ipv4Address address, bool held) = 0;
-  virtual bool holds_address(net::Ipv4Address address) = 0;
+  virtual Result<bool> hold_address(net::IpAddress address, bool held) = 0;
+  virtual bool holds_address(net::IpAddress address) = 0;
   // Tells the machines there whose it is now.
-  virtual Result<void> announce(net::Ipv4Address address) = 0;
+  virtual Result<void> announce(net::IpAddress address) = 0;
 
   struct Outcome {
     std::vector<Error> problems;  // empty: all is as it should be

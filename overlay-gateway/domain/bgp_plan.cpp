@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,7 +11,10 @@
 namespace mooring::gateway {
 namespace {
 
-constexpr std::string_view family = "address-family ipv4 unicast";
+std::string unicast(net::Family family) {
+  return family == net::Family::v4 ? "address-family ipv4 unicast" : "address-family ipv6 unicast";
+}
+constexpr std::string_view password_word = " password ";
 constexpr std::string_view ours = "description mooring";
 constexpr std::string_view origin_map = " route-map MOORING-ORIGIN";
 constexpr std::array<std::string_view, 5> blocks{"router bgp ", "address-family ", "route-map ", "vrf ", "router "};
@@ -33,7 +37,7 @@ std::vector<BgpLine> fixed_lines() {
 
 std::vector<BgpLine> neighbor_lines(const BgpNeighbor& neighbor, const std::string& bgp) {
   const std::string name = fmt::format("neighbor {} ", neighbor.address.str());
-  const std::vector<std::string> in_family{bgp, std::string(family)};
+  const std::vector<std::string> in_family{bgp, unicast(neighbor.address.family())};
   std::vector<BgpLine> lines{{{bgp}, fmt::format("{}remote-as {}", name, neighbor.as)},
                              {{bgp}, name + std::string(ours)},
                              // A gateway that dies is noticed within 3 s, with BFD within FRR's 0.9 s.
@@ -44,11 +48,17 @@ std::vector<BgpLine> neighbor_lines(const BgpNeighbor& neighbor, const std::stri
   if (neighbor.bfd) {
     lines.push_back({{bgp}, name + "bfd"});
   }
+  if (!neighbor.password.empty()) {
+    lines.insert(lines.begin() + 1, {{bgp}, name + "password " + neighbor.password});
+  }
+  if (neighbor.address.family() == net::Family::v6) {
+    lines.push_back({in_family, name + "activate"});
+  }
   return lines;
 }
 
 // In the order in which they can be said.
-std::vector<BgpLine> wanted_lines(const BgpSettings& settings, const std::set<net::Cidr>& announced,
+std::vector<BgpLine> wanted_lines(const BgpSettings& settings, const std::set<net::IpCidr>& announced,
                                   const std::vector<BgpLine>& present) {
   const std::string bgp = router(settings.as);
   std::vector<BgpLine> lines = fixed_lines();
@@ -62,12 +72,15 @@ std::vector<BgpLine> wanted_lines(const BgpSettings& settings, const std::set<ne
     for (BgpLine& line : neighbor_lines(neighbor, bgp)) {
       lines.push_back(std::move(line));
     }
-    if (inactive) {
-      lines.push_back({{bgp, std::string(family)}, fmt::format("neighbor {} activate", neighbor.address.str())});
+    // bgpd takes every neighbor for one of IPv4, unless an operator told it otherwise.
+    const bool v4 = neighbor.address.is_v4();
+    if (v4 == inactive) {
+      lines.push_back({{bgp, unicast(net::Family::v4)},
+                       fmt::format("{}neighbor {} activate", v4 ? "" : "no ", neighbor.address.str())});
     }
   }
-  for (const net::Cidr& prefix : announced) {
-    lines.push_back({{bgp, std::string(family)}, "network " + prefix.str() + std::string(origin_map)});
+  for (const net::IpCidr& prefix : announced) {
+    lines.push_back({{bgp, unicast(prefix.family())}, "network " + prefix.str() + std::string(origin_map)});
   }
   return lines;
 }
@@ -96,7 +109,7 @@ void say(std::vector<std::string>& commands, const BgpLine& line, const std::str
 
 Error wrong_neighbor(std::string_view text, std::string_view why) {
   return Error(Errc::invalid_config, fmt::format("neighbor '{}': {}", text, why),
-               "ADDRESS:AS or ADDRESS:AS:bfd, as in 192.168.7.1:65000");
+               "ADDRESS:AS or ADDRESS:AS:bfd, as in 192.168.7.1:65000 or [2001:db8::1]:65000:bfd");
 }
 
 }  // namespace
@@ -112,14 +125,16 @@ Result<std::uint32_t> parse_as(std::string_view text) {
 }
 
 Result<BgpNeighbor> parse_bgp_neighbor(std::string_view text) {
-  const auto first = text.find(':');
-  if (first == std::string_view::npos) {
+  const bool bracketed = text.starts_with('[');
+  const auto end = bracketed ? text.find("]:") : text.find(':');
+  if (end == std::string_view::npos) {
     return wrong_neighbor(text, "it has no AS");
   }
+  const auto first = bracketed ? end + 1 : end;
   const auto second = text.find(':', first + 1);
-  const auto address = net::Ipv4Address::parse(text.substr(0, first));
-  if (!address) {
-    return wrong_neighbor(text, address.error().message());
+  const auto address = net::IpAddress::parse(bracketed ? text.substr(1, end - 1) : text.substr(0, end));
+  if (!address || address->is_v4() == bracketed) {
+    return wrong_neighbor(text, address ? "brackets are for IPv6 addresses" : address.error().message());
   }
   const auto as = parse_as(text.substr(first + 1, second == std::string_view::npos ? second : second - first - 1));
   if (!as) {
@@ -129,7 +144,44 @@ Result<BgpNeighbor> parse_bgp_neighbor(std::string_view text) {
   if (second != std::string_view::npos && rest != "bfd") {
     return wrong_neighbor(text, fmt::format("'{}' is not known", rest));
   }
-  return BgpNeighbor{*address, *as, rest == "bfd"};
+  return BgpNeighbor{*address, *as, rest == "bfd", ""};
+}
+
+Result<void> take_passwords(std::string_view text, std::vector<BgpNeighbor>& neighbors) {
+  std::istringstream lines{std::string(text)};
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream words(line);
+    std::string address, password, more;
+    words >> address >> password >> more;
+    if (address.empty() || address.starts_with('#')) {
+      continue;
+    }
+    const auto wrong = [&](std::string_view why) {
+      return Error(Errc::invalid_config, fmt::format("line {}: {}", number, why),
+                   "a line for each neighbor: ADDRESS PASSWORD");
+    };
+    if (password.empty() || !more.empty()) {
+      return wrong(password.empty() ? "it has no password" : "more than two words");
+    }
+    if (password.size() > 80) {  // TCP_MD5SIG_MAXKEYLEN, tcp(7)
+      return wrong("the password has more than 80 characters");
+    }
+    const auto parsed = net::IpAddress::parse(address);
+    const auto named = std::find_if(neighbors.begin(), neighbors.end(),
+                                    [&](const BgpNeighbor& one) { return parsed && one.address == *parsed; });
+    if (named == neighbors.end()) {
+      return wrong(fmt::format("'{}' is none of --bgp-neighbor", address));
+    }
+    named->password = password;
+  }
+  return ok();
+}
+
+std::string without_secrets(const std::string& command) {
+  const auto at = command.find(password_word);
+  return at == std::string::npos ? command : command.substr(0, at + password_word.size()) + "…";
 }
 
 std::vector<BgpLine> bgp_lines(std::string_view running_config) {
@@ -161,7 +213,7 @@ std::vector<BgpLine> bgp_lines(std::string_view running_config) {
   return lines;
 }
 
-Result<std::vector<std::string>> bgp_commands(const BgpSettings& settings, const std::set<net::Cidr>& announced,
+Result<std::vector<std::string>> bgp_commands(const BgpSettings& settings, const std::set<net::IpCidr>& announced,
                                               const std::vector<BgpLine>& present) {
   const std::string bgp = router(settings.as);
   for (const BgpLine& line : present) {
@@ -193,6 +245,12 @@ Result<std::vector<std::string>> bgp_commands(const BgpSettings& settings, const
       say(commands, {{bgp}, neighbor}, "no " + neighbor);
     } else if (const BgpLine bfd{{bgp}, neighbor + " bfd"}; !keep->bfd && is_in(present, bfd)) {
       say(commands, bfd, "no " + bfd.text);
+    }
+    const auto secret = std::find_if(present.begin(), present.end(), [&](const BgpLine& line) {
+      return line.in == std::vector{bgp} && line.text.starts_with(neighbor + std::string(password_word));
+    });
+    if (keep != settings.neighbors.end() && keep->password.empty() && secret != present.end()) {
+      say(commands, {{bgp}, neighbor + " password"}, "no " + neighbor + " password");
     }
   }
   if (!commands.empty()) {

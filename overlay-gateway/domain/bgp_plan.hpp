@@ -14,21 +14,27 @@
 #include <string_view>
 #include <vector>
 
-#include "mooring/net/address.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::gateway {
 
+// A router hears of the subnets of its own address' family.
 struct BgpNeighbor {
-  net::Ipv4Address address;
+  net::IpAddress address;
   std::uint32_t as = 0;
-  bool bfd = false;  // needs FRR's bfdd, here and there
+  bool bfd = false;      // needs FRR's bfdd, here and there
+  std::string password;  // of the session's TCP segments (RFC 2385); "": none
   auto operator<=>(const BgpNeighbor&) const = default;
 };
 
-// "ADDRESS:AS" or "ADDRESS:AS:bfd". Errors: invalid_config.
+// "ADDRESS:AS" or "ADDRESS:AS:bfd", an IPv6 address in brackets. Errors: invalid_config.
 Result<BgpNeighbor> parse_bgp_neighbor(std::string_view text);
 // 1 to 4294967295 (RFC 6793); 0, 23456 and the last one are reserved (RFC 7607, 6793, 7300). Errors: invalid_config.
 Result<std::uint32_t> parse_as(std::string_view text);
+
+// Lines "ADDRESS PASSWORD", of neighbors among these; empty ones and those that begin with # say nothing. Errors:
+// invalid_config, which never tells a password.
+Result<void> take_passwords(std::string_view text, std::vector<BgpNeighbor>& neighbors);
 
 struct BgpSettings {
   std::uint32_t as = 0;
@@ -48,7 +54,10 @@ std::vector<BgpLine> bgp_lines(std::string_view running_config);
 
 // The commands that bring `present` to what is wanted, from "configure terminal" to "end"; none if it is there. Errors:
 // conflict: bgpd runs another AS.
-Result<std::vector<std::string>> bgp_commands(const BgpSettings& settings, const std::set<net::Cidr>& announced,
+Result<std::vector<std::string>> bgp_commands(const BgpSettings& settings, const std::set<net::IpCidr>& announced,
                                               const std::vector<BgpLine>& present);
+
+// A command as a log may show it: without a password.
+std::string without_secrets(const std::string& command);
 
 }  // namespace mooring::gateway

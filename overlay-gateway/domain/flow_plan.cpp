@@ -22,6 +22,17 @@ std::string fixed(int in_table, int priority, std::string_view match, std::strin
 std::string layout(int in_table, int priority, std::string_view match, std::string_view actions) {
   return flow(in_table, priority, cookie_of(FlowOwner::layout), match, actions);
 }
+// "ip" or "ipv6", what every match on an address begins with.
+std::string_view protocol(net::Family family) {
+  return family == net::Family::v4 ? "ip" : "ipv6";
+}
+std::string to_block(const net::IpCidr& block) {
+  return (block.family() == net::Family::v4 ? "ip,nw_dst=" : "ipv6,ipv6_dst=") + block.str();
+}
+std::string from_block(const net::IpCidr& block) {
+  return (block.family() == net::Family::v4 ? "ip,nw_src=" : "ipv6,ipv6_src=") + block.str();
+}
+constexpr net::Family families[] = {net::Family::v4, net::Family::v6};
 std::string go(int to_table) {
   return fmt::format("goto_table:{}", to_table);
 }
@@ -45,9 +56,11 @@ FlowPlan::FlowPlan(const directory::Directory& directory, GatewaySettings settin
 
 std::vector<directory::Subnet> FlowPlan::subnets() const {
   std::vector<directory::Subnet> found;
-  for (const auto& [name, subnet] : directory_.subnets()) {
-    if (subnet.network == settings_.network) {
-      found.push_back(subnet);
+  for (const net::Family family : families) {
+    for (const auto& [name, subnet] : directory_.subnets(family)) {
+      if (subnet.network == settings_.network) {
+        found.push_back(subnet);
+      }
     }
   }
   return found;
@@ -107,10 +120,12 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
   lines.push_back(fixed(table::from_tunnel, 200, fmt::format("dl_dst={}", hop_mac), "drop"));
   lines.push_back(fixed(table::from_tunnel, 0, "", "drop"));
   // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
-  lines.push_back(fixed(table::from_kernel, 100, "ip",
-                        fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
-                                    "set_field:{}->eth_dst,{}",
-                                    origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
+  for (const net::Family family : families) {
+    lines.push_back(fixed(table::from_kernel, 100, protocol(family),
+                          fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
+                                      "set_field:{}->eth_dst,{}",
+                                      origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
+  }
   lines.push_back(fixed(table::from_kernel, 0, "", "drop"));
   // From the kernel nothing goes back to the kernel: no loop between the two.
   lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_kernel)));
@@ -120,7 +135,11 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
   for (const char* block : {"224.0.0.0/3", "127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16"}) {
     lines.push_back(fixed(table::to_kernel, 200, fmt::format("ip,nw_dst={}", block), "drop"));
   }
+  for (const char* block : {"ff00::/8", "::1", "::", "::ffff:0.0.0.0/96", "fe80::/10", host_block6}) {
+    lines.push_back(fixed(table::to_kernel, 200, fmt::format("ipv6,ipv6_dst={}", block), "drop"));
+  }
   lines.push_back(fixed(table::to_kernel, 200, "udp,tp_dst=4789", "drop"));
+  lines.push_back(fixed(table::to_kernel, 200, "udp6,tp_dst=4789", "drop"));
   if (const auto& door = settings_.controller) {
     lines.push_back(
         fixed(table::to_kernel, 200, fmt::format("tcp,nw_dst={},tp_dst={}", door->address.str(), door->port), "drop"));
@@ -128,10 +147,13 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
     lines.push_back(
         fixed(table::to_kernel, 200, fmt::format("tcp,nw_dst={},ip_frag=yes", door->address.str()), "drop"));
   }
-  lines.push_back(
-      fixed(table::to_kernel, 100, "ip", fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot)));
+  lines.push_back(fixed(table::to_kernel, 100, "ip", to_foot()));
   lines.push_back(fixed(table::to_kernel, 0, "", "drop"));
   return lines;
+}
+
+std::string FlowPlan::to_foot() {
+  return fmt::format("set_field:{}->eth_dst,output:{}", foot_mac, port::foot);
 }
 
 std::vector<std::string> FlowPlan::layout_lines() const {
@@ -152,9 +174,12 @@ std::vector<std::string> FlowPlan::layout_lines() const {
     vnis.insert(subnet.vni);
     // Lower than the ports' flows: an address of ours without a port. The kernel must not see it, it would send it
     // back.
-    lines.push_back(layout(table::destination, 50, fmt::format("ip,nw_dst={}", subnet.cidr.str()), "drop"));
+    lines.push_back(layout(table::destination, 50, to_block(subnet.cidr), "drop"));
     // Nobody on the physical side speaks for a container.
-    lines.push_back(layout(table::from_kernel, 150, fmt::format("ip,nw_src={}", subnet.cidr.str()), "drop"));
+    lines.push_back(layout(table::from_kernel, 150, from_block(subnet.cidr), "drop"));
+    if (subnet.cidr.family() == net::Family::v6) {  // of IPv4 the kernel looks at the source: reverse path filter
+      lines.push_back(layout(table::to_kernel, 100, from_block(subnet.cidr), to_foot()));
+    }
   }
   // Addresses leased to a node: what of them has no port of its own is there.
   for (const auto& [first, block] : directory_.blocks()) {
@@ -166,20 +191,22 @@ std::vector<std::string> FlowPlan::layout_lines() const {
       continue;
     }
     for (const net::IpCidr& part : net::blocks_of(block.range)) {
-      lines.push_back(layout(table::destination, 80, fmt::format("ip,nw_dst={}", part.str()),
+      lines.push_back(layout(table::destination, 80, to_block(part),
                              fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(),
                                          block.vni.value(), port::vxlan)));
     }
   }
   for (const net::Vni& vni : vnis) {
     // in_port is cleared: OVS does not send a packet out of the port that it came from.
-    lines.push_back(layout(table::from_tunnel, 100, fmt::format("ip,tun_id={}", vni.value()),
-                           fmt::format("set_field:{}->reg1,set_field:{}->eth_dst,load:0->NXM_OF_IN_PORT[],{}",
-                                       origin::tunnel, hop_mac, go(table::destination))));
+    for (const net::Family family : families) {
+      lines.push_back(layout(table::from_tunnel, 100, fmt::format("{},tun_id={}", protocol(family), vni.value()),
+                             fmt::format("set_field:{}->reg1,set_field:{}->eth_dst,load:0->NXM_OF_IN_PORT[],{}",
+                                         origin::tunnel, hop_mac, go(table::destination))));
+    }
     for (const directory::Subnet& subnet : ours) {
       if (isolated && subnet.vni != vni) {
-        lines.push_back(layout(table::from_tunnel, 150,
-                               fmt::format("ip,tun_id={},nw_dst={}", vni.value(), subnet.cidr.str()), "drop"));
+        lines.push_back(
+            layout(table::from_tunnel, 150, fmt::format("tun_id={},{}", vni.value(), to_block(subnet.cidr)), "drop"));
       }
     }
   }
@@ -192,7 +219,8 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
     return {};
   }
   // One flow an address: within a network subnets do not overlap, so a port outside of its own VNI's subnets is none.
-  const bool ours = std::any_of(directory_.subnets().begin(), directory_.subnets().end(), [&](const auto& named) {
+  const auto& subnets = directory_.subnets(key.address.family());
+  const bool ours = std::any_of(subnets.begin(), subnets.end(), [&](const auto& named) {
     const directory::Subnet& subnet = named.second;
     return subnet.network == settings_.network && subnet.vni == key.vni && subnet.cidr.contains(key.address);
   });
@@ -202,7 +230,7 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
   }
   return {flow(
       table::destination, 100, cookie_of(FlowOwner::destination, entry->generation),
-      fmt::format("ip,nw_dst={}", key.address.str()),
+      to_block({key.address, key.address.is_v4() ? 32 : 128}),
       fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(), key.vni.value(), port::vxlan))};
 }
 

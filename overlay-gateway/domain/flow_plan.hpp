@@ -61,7 +61,7 @@ class FlowPlan {
   void answer_liveness(bool answers) { answers_ = answers; }
   static FlowGroup liveness_group();
 
-  // The subnets of the gateway's network, by name.
+  // The subnets of the gateway's network, IPv4 before IPv6, by name.
   std::vector<directory::Subnet> subnets() const;
   // VTEPs of all nodes and gateways but this one.
   std::set<net::Ipv4Address> peers() const;
@@ -71,6 +71,7 @@ class FlowPlan {
   std::vector<std::string> layout_lines() const;
   std::vector<std::string> destination_lines(PortKey key) const;
   std::vector<std::string> liveness_lines() const;
+  static std::string to_foot();
 
   const directory::Directory& directory_;
   GatewaySettings settings_;

@@ -14,13 +14,24 @@ std::uint32_t mtu_of(const directory::Subnet& subnet, const FootFacts& facts) {
 
 }  // namespace
 
+bool FootPlan::has(net::Family family) const {
+  return std::any_of(routes.begin(), routes.end(),
+                     [&](const OverlayRoute& route) { return route.destination.family() == family; });
+}
+
+FootPlan FootPlan::of(net::Family family) const {
+  FootPlan part = *this;
+  std::erase_if(part.routes, [&](const OverlayRoute& route) { return route.destination.family() != family; });
+  return part;
+}
+
 FootPlan foot_plan(const std::vector<directory::Subnet>& subnets, const FootFacts& facts) {
   FootPlan plan;
   plan.complete = facts.complete;
   std::uint32_t largest = 0;
   for (const directory::Subnet& subnet : subnets) {
     const std::uint32_t mtu = mtu_of(subnet, facts);
-    plan.routes.push_back(OverlayRoute{subnet.cidr.v4(), mtu, facts.physical_address});
+    plan.routes.push_back(OverlayRoute{subnet.cidr, mtu, facts.physical_addresses.of(subnet.cidr.family())});
     largest = std::max(largest, mtu);
   }
   if (facts.complete) {

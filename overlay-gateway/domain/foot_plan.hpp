@@ -13,16 +13,18 @@
 namespace mooring::gateway {
 
 struct OverlayRoute {
-  net::Cidr destination;
-  std::uint32_t mtu_bytes = 0;             // of the subnet
-  std::optional<net::Ipv4Address> source;  // of what the gateway itself sends: its physical address, if it has one
+  net::IpCidr destination;
+  std::uint32_t mtu_bytes = 0;           // of the subnet
+  std::optional<net::IpAddress> source;  // of what the gateway itself sends: its physical address, if it has one
   auto operator<=>(const OverlayRoute&) const = default;
 };
 
 struct FootPlan {
-  std::vector<OverlayRoute> routes;  // sorted
-  std::uint32_t mtu_bytes = 0;       // of mooring-gw0: the largest of the subnets'; 0: not known yet, leave it
-  bool complete = false;             // the directory is whole: what is not in `routes` may go
+  std::vector<OverlayRoute> routes;       // sorted
+  std::uint32_t mtu_bytes = 0;            // of mooring-gw0: the largest of the subnets'; 0: not known yet, leave it
+  bool complete = false;                  // the directory is whole: what is not in `routes` may go
+  bool has(net::Family family) const;     // a route of that family
+  FootPlan of(net::Family family) const;  // its routes alone
 };
 
 // A 1500-byte underlay less 50 bytes of VXLAN (RFC 7348, 5).
@@ -31,7 +33,7 @@ inline constexpr std::uint32_t default_mtu_bytes = 1450, vxlan_overhead_bytes = 
 // What the plan is made from, beside the directory.
 struct FootFacts {
   bool complete = false;  // the directory is whole
-  std::optional<net::Ipv4Address> physical_address;
+  net::AddressPair physical_addresses;
   std::optional<std::uint32_t> underlay_mtu_bytes;  // what a subnet without an MTU follows, as the nodes do
 };
 

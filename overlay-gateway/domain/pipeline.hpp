@@ -17,6 +17,10 @@ inline constexpr const char* foot_mac = "0a:6d:6f:6f:72:04";
 inline constexpr const char* overlay_next_hop =
     "169.254.77.1";                                          // "via" of the kernel's overlay routes; its MAC is VMAC
 inline constexpr const char* foot_address = "169.254.77.3";  // node-local, never on a tunnel
+// The same for IPv6: unique local addresses of a block that no subnet may have.
+inline constexpr const char* overlay_next_hop6 = "fd6d:6f6f:7269:6e67::1";
+inline constexpr const char* foot_address6 = "fd6d:6f6f:7269:6e67::3";
+inline constexpr const char* host_block6 = "fd6d:6f6f:7269:6e67::/64";
 
 namespace port {
 inline constexpr std::uint32_t vxlan = 2, foot = 3;

@@ -134,19 +134,21 @@ void FlowPlan::add_ways_out(FlowLines& lines, net::Vni vni, const std::string& n
   const auto gateways = directory_.gateways_of(network);
   const auto* gateway = gateway_for(settings_.node, gateways);
   const auto mark = fmt::format("pkt_mark={}", vni.value());
-  if (gateway != nullptr) {  // gateways carry IPv4
-    lines.br_tun.push_back(
-        layout(tun_table::to_tunnel, 10, "ip," + mark, fmt::format("group:{}", relay_group::outside(vni.value()))));
-    lines.br_tun.push_back(
-        layout(tun_table::relay, 100, "ip," + mark, fmt::format("group:{}", relay_group::miss(vni.value()))));
+  if (gateway != nullptr) {
+    for (const char* protocol : {"ip,", "ipv6,"}) {
+      lines.br_tun.push_back(layout(tun_table::to_tunnel, 10, protocol + mark,
+                                    fmt::format("group:{}", relay_group::outside(vni.value()))));
+      lines.br_tun.push_back(
+          layout(tun_table::relay, 100, protocol + mark, fmt::format("group:{}", relay_group::miss(vni.value()))));
+    }
     add_relay_groups(lines, vni, network, gateway->vtep);
   }
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
-    const bool relayed = gateway != nullptr && family == net::Family::v4;
     for (const auto& [name, subnet] : directory_.subnets(family)) {
       if (subnet.vni == vni) {
-        lines.br_tun.push_back(layout(tun_table::to_tunnel, 20, fmt::format("{},{}", mark, to_block(subnet.cidr)),
-                                      fmt::format("goto_table:{}", relayed ? tun_table::miss : tun_table::ask)));
+        lines.br_tun.push_back(
+            layout(tun_table::to_tunnel, 20, fmt::format("{},{}", mark, to_block(subnet.cidr)),
+                   fmt::format("goto_table:{}", gateway != nullptr ? tun_table::miss : tun_table::ask)));
       }
     }
   }

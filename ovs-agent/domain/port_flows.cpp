@@ -75,12 +75,9 @@ void FlowPlan::add_address(FlowLines& lines, const LocalPort& port, net::IpAddre
   add(lines.br_tun, tun_table::from_tunnel, 200, fmt::format("tun_id={},{}", vni, to_address(address)),
       fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
   // br-tun does not see the port; the spoof guard has seen that the source is its own.
-  if (address.is_v4()) {
-    add(lines.br_tun, tun_table::miss, 100, from_address(address),
-        fmt::format("meter:{},controller(max_len={},userdata={:02x},meter_id={}),goto_table:{}",
-                    relay_meter(port.ofport), copied_bytes, packet_kind::relayed, told_meter(port.ofport),
-                    tun_table::relay));
-  }
+  add(lines.br_tun, tun_table::miss, 100, from_address(address),
+      fmt::format("meter:{},controller(max_len={},userdata={:02x},meter_id={}),goto_table:{}", relay_meter(port.ofport),
+                  copied_bytes, packet_kind::relayed, told_meter(port.ofport), tun_table::relay));
   add(lines.br_tun, tun_table::ask, 100, from_address(address),
       fmt::format("controller(max_len=65535,userdata={:02x},meter_id={})", packet_kind::whole,
                   told_meter(port.ofport)));

@@ -267,10 +267,14 @@ TEST_CASE("without a gateway what has no flow goes to the agent") {
   const std::string relayed =
       "table=20,priority=20,pkt_mark=0x64,ip,nw_dst=10.0.0.0/24 cookie=0x4d00000000000004 actions=";
   REQUIRE(text().find(relayed + "goto_table:21") != std::string::npos);
-  REQUIRE(text().find("ipv6_dst=fd00::/64 cookie=0x4d00000000000004 actions=goto_table:23") != std::string::npos);
-  REQUIRE(text().find("table=20,priority=10,") != std::string::npos);
+  const std::string relayed6 = "ipv6_dst=fd00::/64 cookie=0x4d00000000000004 actions=";
+  REQUIRE(text().find(relayed6 + "goto_table:21") != std::string::npos);
+  for (const char* protocol : {"ip", "ipv6"}) {
+    REQUIRE(text().find(fmt::format("table=20,priority=10,pkt_mark=0x64,{} ", protocol)) != std::string::npos);
+  }
   world.gone("gateway", "gw1");
   REQUIRE(text().find(relayed + "goto_table:23") != std::string::npos);
+  REQUIRE(text().find(relayed6 + "goto_table:23") != std::string::npos);
   REQUIRE(text().find("table=20,priority=10,") == std::string::npos);
   REQUIRE(text().find("table=22,priority=100,pkt_mark") == std::string::npos);
 }

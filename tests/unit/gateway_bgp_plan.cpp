@@ -8,8 +8,8 @@ using namespace mooring::gateway;
 
 namespace {
 
-net::Cidr prefix(const char* text) {
-  return net::Cidr::parse(text).value();
+net::IpCidr prefix(const char* text) {
+  return net::IpCidr::parse(text).value();
 }
 
 BgpSettings settings(std::initializer_list<const char*> neighbors) {
@@ -120,4 +120,40 @@ TEST_CASE("bgp: another AS is an operator's to settle") {
   const auto refused = bgp_commands(wanted, {}, bgp_lines(running));
   REQUIRE(refused.has_error());
   CHECK(refused.error().text().find("bgpd has 'router bgp 65001', and --bgp-as is 65007") == 0);
+}
+
+TEST_CASE("bgp: an IPv6 router hears of IPv6 subnets, and of them alone") {
+  const auto said = text_of(
+      bgp_commands(settings({"[2001:db8::1]:65000:bfd"}), {prefix("10.100.0.0/16"), prefix("fd00:1::/64")}, {}));
+  const std::string v4 = "router bgp 65001\naddress-family ipv4 unicast\n",
+                    v6 = "router bgp 65001\naddress-family ipv6 unicast\n";
+  CHECK(said.find(v6 + "neighbor 2001:db8::1 activate\n") != std::string::npos);
+  CHECK(said.find(v4 + "no neighbor 2001:db8::1 activate\n") != std::string::npos);
+  CHECK(said.find(v6 + "neighbor 2001:db8::1 route-map MOORING-OUT out\n") != std::string::npos);
+  CHECK(said.find(v6 + "network fd00:1::/64 route-map MOORING-ORIGIN\n") != std::string::npos);
+  CHECK(said.find(v4 + "network 10.100.0.0/16 route-map MOORING-ORIGIN\n") != std::string::npos);
+  CHECK(parse_bgp_neighbor("2001:db8::1:65000").has_error());
+  CHECK(parse_bgp_neighbor("[192.168.7.1]:65000").has_error());
+  CHECK(parse_bgp_neighbor("[2001:db8::1:65000").has_error());
+}
+
+TEST_CASE("bgp: a password is said once, taken back, and never shown") {
+  auto wanted = settings({"192.168.7.1:65000:bfd"});
+  REQUIRE(take_passwords("# routers\n\n192.168.7.1 sesame\n", wanted.neighbors));
+  const auto present = bgp_lines(running);
+  const std::string command = "neighbor 192.168.7.1 password sesame";
+  CHECK(text_of(bgp_commands(wanted, {prefix("10.100.0.0/16")}, present)) ==
+        "configure terminal\nrouter bgp 65001\n" + command + "\nexit\nend\n");
+  auto with = present;
+  with.push_back({{"router bgp 65001"}, command});
+  CHECK(text_of(bgp_commands(wanted, {prefix("10.100.0.0/16")}, with)).empty());
+  CHECK(text_of(bgp_commands(settings({"192.168.7.1:65000:bfd"}), {prefix("10.100.0.0/16")}, with)) ==
+        "configure terminal\nrouter bgp 65001\nno neighbor 192.168.7.1 password\nexit\nend\n");
+  CHECK(without_secrets(command) == "neighbor 192.168.7.1 password …");
+  for (const char* wrong : {"192.168.7.1", "192.168.7.1 a b", "192.168.7.9 sesame", "nobody sesame"}) {
+    const auto taken = take_passwords(wrong, wanted.neighbors);
+    REQUIRE(taken.has_error());
+    CHECK(taken.error().text().find("line 1: ") == 0);
+    CHECK(taken.error().text().find("sesame") == std::string::npos);
+  }
 }

@@ -83,6 +83,13 @@ TEST_CASE("wrong options end the program with 2 and name option, value and way o
   refused(least_and({"--nat-except", "10.0.0.0/16"}), "--nat", "is missing");
   refused(least_and({"--nat", "10.0.0.0/16", "--nat-except", "10/8"}), "--nat-except", "10/8");
   refused(least_and({"--nat", "10.0.0.0/16", "--nat-address", "eth1"}), "--nat-address", "eth1");
+  refused(least_and({"--shared-address", "10.0.0.300"}), "--shared-address", "10.0.0.300");
+  refused(least_and({"--shared-address", "10.0.0.3", "--shared-address", "10.0.0.4"}), "--shared-address",
+          "10.0.0.3 and 10.0.0.4 are both IPv4");
+  refused(
+      least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1:65000", "--bgp-password-file", "/nonexistent/p"}),
+      "--bgp-password-file /nonexistent/p", "cannot be read");
+  refused(least_and({"--bgp-password-file", "/nonexistent/p"}), "--bgp-as", "is missing");
   refused(least_and({"--lantern"}), "--lantern", "not expected");
 }
 

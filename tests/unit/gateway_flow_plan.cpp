@@ -155,6 +155,20 @@ TEST_CASE("in an isolated network the gateway relays nothing from one subnet to 
   CHECK(now == golden("gateway_flows_isolated.txt", now));
 }
 
+TEST_CASE("IPv6 subnets are carried beside IPv4 ones, and what leaves comes from them") {
+  Overlay overlay;
+  overlay.commit(WatchSource::object(
+      "subnet6", "pods",
+      {{"network", "default"}, {"vni", 100}, {"cidr", "fd00:1::/64"}, {"gateway", "fd00:1::1"}, {"mtu_bytes", 1450}}));
+  auto port = WatchSource::port(100, "fd00:1::5", "n1", 0);
+  port.key = "fd00:1::5/128";
+  port.kind = "port6";
+  overlay.commit(std::move(port));
+  REQUIRE(overlay.plan.subnets().size() == 3);
+  const std::string now = overlay.text();
+  CHECK(now == golden("gateway_flows_ipv6.txt", now));
+}
+
 TEST_CASE("only ports of the gateway's own network have flows, and only where their node is known") {
   Overlay overlay;
   overlay.network("other", false);

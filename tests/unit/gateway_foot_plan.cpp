@@ -10,19 +10,19 @@ namespace {
 
 directory::Subnet subnet(const char* cidr, std::uint32_t mtu_bytes) {
   directory::Subnet value;
-  value.cidr = net::Cidr::parse(cidr).value();
+  value.cidr = net::IpCidr::parse(cidr).value();
   value.mtu_bytes = mtu_bytes;
   return value;
 }
-FootFacts facts(bool complete = true, std::optional<net::Ipv4Address> address = std::nullopt) {
+FootFacts facts(bool complete = true, net::AddressPair addresses = {}) {
   FootFacts made;
   made.complete = complete;
-  made.physical_address = address;
+  made.physical_addresses = addresses;
   made.underlay_mtu_bytes = 9000;
   return made;
 }
 OverlayRoute route(const char* cidr, std::uint32_t mtu_bytes) {
-  return OverlayRoute{net::Cidr::parse(cidr).value(), mtu_bytes, std::nullopt};
+  return OverlayRoute{net::IpCidr::parse(cidr).value(), mtu_bytes, std::nullopt};
 }
 
 }  // namespace
@@ -71,4 +71,15 @@ TEST_CASE("another physical address replaces the routes' source") {
   const FootPlan plan = foot_plan({subnet("10.0.0.0/24", 1450)}, facts(true, address));
   CHECK(plan.routes[0].source == address);
   CHECK(route_steps(plan, {route("10.0.0.0/24", 1450)}).replace.size() == 1);
+}
+
+TEST_CASE("routes of each family have the source of that family") {
+  net::AddressPair addresses(net::IpAddress::parse("fd00:7::1").value());
+  const FootPlan plan = foot_plan({subnet("fd00:1::/64", 1450), subnet("10.0.0.0/24", 1400)}, facts(true, addresses));
+  REQUIRE(plan.routes.size() == 2);
+  CHECK(plan.routes[0] == route("10.0.0.0/24", 1400));
+  CHECK(plan.routes[1].source == addresses.v6());
+  CHECK(plan.has(net::Family::v6));
+  CHECK(plan.of(net::Family::v6).routes == std::vector<OverlayRoute>{plan.routes[1]});
+  CHECK_FALSE(plan.of(net::Family::v4).has(net::Family::v6));
 }
