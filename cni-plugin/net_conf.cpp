@@ -239,6 +239,11 @@ Result<ConfiguredWishes> wishes_of(const NetConf& conf) {
     return bandwidth.error();
   }
   wishes.bandwidth = *bandwidth;
+  auto aliases = aliases_in(runtime, conf.name);
+  if (!aliases) {
+    return aliases.error();
+  }
+  wishes.aliases = std::move(*aliases);
   auto dns = dns_in(runtime);
   if (!dns) {
     return dns.error();

@@ -52,6 +52,7 @@ struct ConfiguredWishes {
   std::vector<std::string> ips;
   std::string mac;
   agent_api::Bandwidth bandwidth;
+  std::vector<std::string> aliases;                // of the runtime: other names of the pod
   ipam_api::Dns dns;                               // of the runtime: told instead of the subnet's, list by list
   std::vector<ConfiguredRoute> routes;             // beside the subnet's
   std::map<std::string, std::string> annotations;  // of the pod: mooring.io/… without the prefix

@@ -113,8 +113,26 @@ Result<void> add_label(const Wish& source, const std::string& key, const std::st
   return ok();
 }
 
+// By an alias a pod is found as by any label: `mooringctl get ports --selector alias/db=true`.
+Result<void> add_aliases(const ConfiguredWishes& configured, Labels& labels) {
+  for (const std::string& alias : configured.aliases) {
+    const Wish source = WishSources::configured("runtimeConfig.aliases", alias);
+    if (alias.empty() || alias.find('/') != std::string::npos) {
+      return source.wrong(
+          Error(Errc::invalid_argument, fmt::format("'{}' is no name", alias), "letters, digits and . _ - make one"));
+    }
+    if (const auto put = add_label(source, fmt::format("alias/{}", alias), "true", labels); !put) {
+      return put.error();
+    }
+  }
+  return ok();
+}
+
 Result<Labels> labels_of_pod(const WishSources& sources, const ConfiguredWishes& configured) {
   Labels labels;
+  if (const auto named = add_aliases(configured, labels); !named) {
+    return named.error();
+  }
   const Wish argument = sources.argument({"MOORING_LABELS"});
   const auto pairs = items_of(argument);
   if (!pairs) {

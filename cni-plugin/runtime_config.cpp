@@ -81,6 +81,10 @@ Result<ConfiguredRoute> route_from(const Json& json, const std::string& name) {
   return route;
 }
 
+bool is_list_of_texts(const Json& json) {
+  return json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& item) { return item.is_string(); });
+}
+
 }  // namespace
 
 const Json* find_any_case(const Json* object, std::string_view key) {
@@ -136,14 +140,27 @@ Result<ipam_api::Dns> dns_in(const Json* runtime) {
     if (list == nullptr) {
       continue;
     }
-    const bool texts =
-        list->is_array() && std::all_of(list->begin(), list->end(), [](const Json& item) { return item.is_string(); });
-    if (!texts) {
+    if (!is_list_of_texts(*list)) {
       return wrong_value(fmt::format("runtimeConfig.dns.{}", key), *list, "a list of texts");
     }
     *into = list->get<std::vector<std::string>>();
   }
   return said;
+}
+
+Result<std::vector<std::string>> aliases_in(const Json* runtime, const std::string& cni_network) {
+  const Json* list = find_any_case(runtime, "aliases");
+  if (list != nullptr && list->is_object()) {
+    const auto ours = list->find(cni_network);
+    list = ours == list->end() || ours->is_null() ? nullptr : &*ours;
+  }
+  if (list == nullptr) {
+    return std::vector<std::string>();
+  }
+  if (!is_list_of_texts(*list)) {
+    return wrong_value("runtimeConfig.aliases", *list, "a list of texts, or an object with one for each network");
+  }
+  return list->get<std::vector<std::string>>();
 }
 
 Result<std::vector<ConfiguredRoute>> routes_in_configuration(const Json* list) {

@@ -30,6 +30,10 @@ Result<agent_api::Bandwidth> bandwidth_in(const Json* runtime);
 // runtimeConfig.dns: servers, searches, options, each a list of texts. What is absent, null or empty says nothing.
 Result<ipam_api::Dns> dns_in(const Json* runtime);
 
+// runtimeConfig.aliases: other names of the container, a list of texts or (podman) an object with such a list for each
+// CNI network. What is absent or null says nothing.
+Result<std::vector<std::string>> aliases_in(const Json* runtime, const std::string& cni_network);
+
 // A route as CNI 1.1.0's results have it; 0 and absent leave it to the kernel.
 struct ConfiguredRoute {
   net::IpCidr destination;

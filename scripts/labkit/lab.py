@@ -228,9 +228,9 @@ class Lab:
         place = self.places["controller"]
         return place.run([program(self.options["build"], "mooringctl"), *arguments], check=check, timeout=timeout)
 
-    def listed(self, collection):
+    def listed(self, collection, *filters):
         """The items of a collection, as mooringctl gives them."""
-        return json.loads(self.ctl("get", collection, "-o", "json").stdout)["items"]
+        return json.loads(self.ctl("get", collection, *filters, "-o", "json").stdout)["items"]
 
     # -- down ------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,17 @@ class CniVerbs(CniCase):
     def ofctl(self, *arguments):
         return self.host.run(["ovs-ofctl", "-O", "OpenFlow15", *arguments]).stdout
 
+    # -- ADD -------------------------------------------------------------------------------------------------------
+
+    def test_other_names_of_a_pod_are_labels_of_its_port(self):
+        conflist = {"cniVersion": "1.0.0", "name": "pods", "plugins": [
+            self.ours(capabilities={"aliases": True}, runtimeConfig={"aliases": ["db", "primary.shop"]})]}
+        pod, other = self.prepared("db-0", conflist), self.prepared("db-1")
+        for one in (pod, other):
+            cni.add(self.host, one.attachment)
+        found = self.lab.listed("ports", "--label", "alias/primary.shop=true")
+        self.assertEqual([pod.name], [port["hostname"] for port in found])
+
     # -- CHECK -----------------------------------------------------------------------------------------------------
 
     def test_check_says_which_one_is_wrong(self):

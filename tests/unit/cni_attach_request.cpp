@@ -48,6 +48,18 @@ TEST_CASE("annotations win over arguments; the configuration's wishes are told a
   CHECK(nothing_said.configured.labels == ipam_api::Labels{{"rack", "7"}});
   CHECK(nothing_said.configured.addresses.empty());
 
+  configured.aliases = {"db", "my_app.shop"};
+  const ipam_api::Labels named{{"alias/db", "true"}, {"alias/my_app.shop", "true"}};
+  CHECK(attach_request_for(a_call(""), configured).value().wishes.labels == named);
+  for (const char* wrong : {"", "a b", "a/b"}) {
+    configured.aliases = {wrong};
+    CHECK(attach_request_for(a_call(""), configured)
+              .error()
+              .message()
+              .find("network configuration: runtimeConfig.aliases:") == 0);
+  }
+  configured.aliases.clear();
+
   const Call call = a_call(kubernetes +
                            ";MOORING_POOL=by-arg,b;IP=10.0.0.2;MAC=0a:58:0a:00:00:02;MOORING_KIND=static;"
                            "MOORING_RETENTION=Never;MOORING_WORKLOAD=db;MOORING_LABELS=app=shop,tier=web");

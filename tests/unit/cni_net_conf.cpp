@@ -77,6 +77,23 @@ TEST_CASE("name servers of the runtime go before the subnet's, list by list") {
   CHECK(wishes_of(wrong).error().message().find("runtimeConfig.dns.servers is [53]") != std::string::npos);
 }
 
+TEST_CASE("aliases are a list, or podman's list for this network") {
+  const auto aliases_of = [](const std::string& aliases) {
+    const auto conf =
+        read(R"({"cniVersion":"1.0.0","name":"pods","runtimeConfig":{"aliases":)" + aliases + "}}").value();
+    const auto wishes = wishes_of(conf);
+    return wishes ? wishes->aliases : std::vector<std::string>{wishes.error().message()};
+  };
+  CHECK(aliases_of(R"(["db","primary"])") == std::vector<std::string>{"db", "primary"});
+  CHECK(aliases_of(R"({"pods":["db"],"other":["x"]})") == std::vector<std::string>{"db"});
+  for (const char* nothing : {"null", "[]", "{}", R"({"other":["x"]})", R"({"pods":null})"}) {
+    CHECK(aliases_of(nothing).empty());
+  }
+  for (const char* wrong : {"[7]", R"("db")", R"({"pods":"db"})"}) {
+    CHECK(aliases_of(wrong).front().find("runtimeConfig.aliases is ") != std::string::npos);
+  }
+}
+
 TEST_CASE("addresses by convention under args.cni") {
   const auto conf = read(R"({"cniVersion":"0.4.0","name":"pods","args":{"cni":{"ips":["10.0.0.6"]}}})").value();
   CHECK(wishes_of(conf).value().ips == std::vector<std::string>{"10.0.0.6"});
