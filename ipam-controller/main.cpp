@@ -16,6 +16,7 @@
 
 #include "ipam-controller/api/api.hpp"
 #include "ipam-controller/api/feed_hub.hpp"
+#include "ipam-controller/api/listed_blocks.hpp"
 #include "ipam-controller/api/metrics.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
@@ -111,9 +112,10 @@ Observatory::Sources sources_of(const Ipam& ipam, const WatchHub& hub, const htt
 // Ends in order: readers are told, then the doors close, then whatever still runs comes to its end.
 class Shutdown {
  public:
-  Shutdown(asio::io_context& io, WatchHub& hub, FeedHub& feeds, Observatory& observatory, http::Server& server,
-           std::function<void()> at_the_end)
+  Shutdown(asio::io_context& io, WatchHub& hub, ListedBlocks& listed, FeedHub& feeds, Observatory& observatory,
+           http::Server& server, std::function<void()> at_the_end)
       : hub_(hub),
+        listed_(listed),
         feeds_(feeds),
         observatory_(observatory),
         server_(server),
@@ -130,6 +132,7 @@ class Shutdown {
 
   void begin() {
     hub_.shutdown();
+    listed_.stop();
     feeds_.stop();
     observatory_.stop();
     give_up_ = std::chrono::steady_clock::now() + goodbye_patience;
@@ -149,6 +152,7 @@ class Shutdown {
   }
 
   WatchHub& hub_;
+  ListedBlocks& listed_;
   FeedHub& feeds_;
   Observatory& observatory_;
   http::Server& server_;
@@ -256,6 +260,8 @@ int run(const Config& config) {
 
   Restoration restoration(ipam);
   FeedHub feeds(io.get_executor(), ipam);
+  ListedBlocks listed(io.get_executor(), ipam, feeds);
+  listed.start();
   Services services{ipam, hub, observatory, restoration, feeds, config.store_path + ".backup"};
   services.inventories->listen([&restoration](const std::string& node, const Inventories::Report& report) {
     restoration.heard(node, report.inventory);
@@ -271,7 +277,7 @@ int run(const Config& config) {
   });
   observatory.start(sources_of(ipam, hub, server));
   Ticker ticker(io, ipam);
-  Shutdown shutdown(io, hub, feeds, observatory, server, [&] {
+  Shutdown shutdown(io, hub, listed, feeds, observatory, server, [&] {
     metrics_server.stop();
     ticker.stop();
   });

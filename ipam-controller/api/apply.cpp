@@ -86,6 +86,9 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
   if (kind == kind_name<AddressList>()) {
     return read(address_list_from(spec), &put<AddressList>);
   }
+  if (kind == kind_name<AccessRule>()) {
+    return read(access_rule_from(spec), &put<AccessRule>);
+  }
   if (kind == kind_name<ExtraAddress>()) {
     return read(extra_address_from(spec), &put<ExtraAddress>);
   }
@@ -93,7 +96,7 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
     return read(new_binding_from(spec), &put_binding);
   }
   return Error(Errc::invalid_argument, fmt::format("kind '{}' is none that can be applied", kind),
-               "network, subnet, pool, reservation, rule, webhook, list, binding, extra-address");
+               "network, subnet, pool, reservation, rule, webhook, list, access-rule, binding, extra-address");
 }
 
 struct Asked {

@@ -60,6 +60,7 @@ inline constexpr std::size_t large_body_bytes = std::size_t{64} * 1024 * 1024;
 std::span<const Route> topology_routes();  // networks, subnets, pools, reservations
 std::span<const Route> policy_routes();    // rules, extra addresses
 std::span<const Route> list_routes();      // and their feeds
+std::span<const Route> access_rule_routes();
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> import_routes();  // bindings:import

@@ -3,6 +3,7 @@
 // the packet would meet them. Nothing is sent and nothing is changed.
 #include "ipam-controller/api/trace.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -24,9 +25,12 @@ struct Request {
   BindingKey from;
   std::optional<net::IpAddress> to_address;
   std::optional<BindingKey> to_pod;
-  std::optional<net::IpAddress> from_address;  // another one than the port's: what if it sent that?
+  // Another one than the port's: what if it sent that? Without a pod: a machine's on the physical network.
+  std::optional<net::IpAddress> from_address;
+  bool from_machine = false;
   ipam_api::TraceProtocol protocol = ipam_api::TraceProtocol::icmp;
   std::uint16_t port = 0;
+  std::string sender() const { return from_machine ? from_address->str() : from.str(); }
 };
 
 Result<std::pair<std::string, std::string>> parse_pod(std::string_view text) {
@@ -42,8 +46,12 @@ Result<Request> request_from(const Json& body) {
   ipam_api::Fields fields(body, "trace");
   Request request;
   request.from.network = fields.string("network", default_network);
-  request.from.namespace_ = fields.string("namespace");
-  request.from.hostname = fields.string("hostname");
+  request.from_address = fields.parsed_if_present("from_address", &net::IpAddress::parse);
+  request.from_machine = request.from_address && !fields.has("namespace") && !fields.has("hostname");
+  if (!request.from_machine) {
+    request.from.namespace_ = fields.string("namespace");
+    request.from.hostname = fields.string("hostname");
+  }
   const std::string to = fields.string("to");
   if (const auto address = net::IpAddress::parse(to)) {
     request.to_address = *address;
@@ -52,7 +60,6 @@ Result<Request> request_from(const Json& body) {
     request.to_pod = request.from;
     std::tie(request.to_pod->namespace_, request.to_pod->hostname) = pod;
   }
-  request.from_address = fields.parsed_if_present("from_address", &net::IpAddress::parse);
   request.protocol = fields.take("protocol", ipam_api::parse_trace_protocol(fields.string("protocol", "icmp")));
   const std::uint64_t port = fields.number("port", 0);
   if (port > 65535 || (port == 0) != (request.protocol == ipam_api::TraceProtocol::icmp)) {
@@ -81,6 +88,9 @@ struct Known {
   net::IpAddress destination;
   std::map<std::string, Machine, std::less<>> machines;   // by VTEP
   std::map<std::string, std::string, std::less<>> vteps;  // of nodes
+  std::vector<std::string> gateways;                      // of the sender's network
+  net::Vni to_vni;                                        // of the destination, if it is of a subnet
+  bool to_overlay = false;
 };
 
 Result<Known> look_up(const State& state, const Request& request) {
@@ -91,6 +101,9 @@ Result<Known> look_up(const State& state, const Request& request) {
   }
   for (const auto& [name, gateway] : state.gateways()) {
     known.machines[gateway.vtep.str()] = {Role::gateway, name};
+    if (gateway.network == request.from.network) {
+      known.gateways.push_back(name);
+    }
   }
   if (const auto port = state.port_of(request.from)) {
     known.from = *port;
@@ -98,7 +111,7 @@ Result<Known> look_up(const State& state, const Request& request) {
   if (const Binding* binding = state.binding(request.from)) {
     known.from_binding = *binding;
   }
-  if (!known.from && !known.from_binding) {
+  if (!request.from_machine && !known.from && !known.from_binding) {
     return Error(Errc::not_found, fmt::format("tracing {}: there is no such pod", request.from.str()),
                  "mooringctl get ports shows which there are");
   }
@@ -110,7 +123,8 @@ Result<Known> look_up(const State& state, const Request& request) {
                    "mooringctl get ports shows which there are; an address can be named, too");
     }
     const net::AddressPair addresses = port ? port->addresses : binding->addresses;
-    const bool v4 = addresses.v4() && (!known.from || known.from->addresses.v4());
+    const bool v4 = addresses.v4() && (!known.from || known.from->addresses.v4()) &&
+                    (!request.from_machine || request.from_address->is_v4());
     known.destination = v4 ? *addresses.v4() : addresses.primary();
   } else {
     known.destination = *request.to_address;
@@ -121,6 +135,8 @@ Result<Known> look_up(const State& state, const Request& request) {
     known.to_text = fmt::format("{} is in no subnet of network {}: the physical side's", address, request.from.network);
     return known;
   }
+  known.to_overlay = true;
+  known.to_vni = subnet->vni;
   const PortAddress key{subnet->vni, known.destination};
   if (const auto port = state.port(key)) {
     known.to = *port;
@@ -145,10 +161,10 @@ class Trace {
       : services_(services), request_(std::move(request)), known_(std::move(known)) {}
 
   asio::awaitable<Json> run() {
-    if (begin()) {
+    if (request_.from_machine ? begin_outside() : begin()) {
       co_await follow();
     }
-    Json json = {{"from", request_.from.str()},
+    Json json = {{"from", request_.sender()},
                  {"to", known_.destination.str()},
                  {"hops", std::move(hops_)},
                  {"outcome", std::move(outcome_)},
@@ -197,6 +213,35 @@ class Trace {
     return true;
   }
 
+  // A machine's packet comes in by a gateway: by which one is the physical network's affair, and all do the same.
+  bool begin_outside() {
+    const std::string who = request_.sender();
+    std::string fault;
+    const auto live = std::find_if(known_.gateways.begin(), known_.gateways.end(), [this](const std::string& name) {
+      return services_.hub.presence(Role::gateway, name).live;
+    });
+    if (!known_.to_overlay) {
+      fault = known_.to_text + ", as the sender is";
+    } else if (request_.from_address->family() != known_.destination.family()) {
+      fault = fmt::format("{} and {} are of two families", who, known_.destination.str());
+    } else if (live == known_.gateways.end()) {
+      fault = fmt::format("network {} has no live gateway", request_.from.network);
+    }
+    hop("controller", "target", fault.empty(), fault.empty() ? known_.to_text : fault);
+    if (!fault.empty()) {
+      conclude("stops", fault);
+      return false;
+    }
+    packet_.vni = known_.to_vni;
+    packet_.source = *request_.from_address;
+    packet_.destination = known_.destination;
+    packet_.protocol = request_.protocol;
+    packet_.port = request_.port;
+    packet_.from_physical = true;
+    here_ = {Role::gateway, *live};
+    return true;
+  }
+
   asio::awaitable<void> follow() {
     for (int tunnels = 0; tunnels <= most_tunnels; ++tunnels) {
       const auto answer = co_await ask();
@@ -241,7 +286,7 @@ class Trace {
         return false;
       case Outcome::delivered:
         conclude("arrives",
-                 fmt::format("arrives: {} reaches {} on {}{}", request_.from.str(), target, here_.str(), way_));
+                 fmt::format("arrives: {} reaches {} on {}{}", request_.sender(), target, here_.str(), way_));
         return false;
       case Outcome::physical:
         conclude("arrives", fmt::format("leaves: {} hands it to the physical network", here_.str()));
@@ -272,6 +317,7 @@ class Trace {
     const auto vni = net::Vni::from(answer.vni);
     packet_.vni = vni ? *vni : packet_.vni;
     packet_.mac = answer.mac;
+    packet_.from_physical = false;
     enter(next->second);
     return true;
   }

@@ -29,6 +29,8 @@ struct IsRecorded {
   }
   bool operator()(const Resting&) const { return false; }
   bool operator()(const Erase<Resting>&) const { return false; }
+  bool operator()(const ListedBlock&) const { return false; }  // follows from lists
+  bool operator()(const Erase<ListedBlock>&) const { return false; }
   bool operator()(const FencedUid&) const { return false; }
   bool operator()(const Erase<FencedUid>&) const { return false; }
 };

@@ -230,8 +230,10 @@ void Ipam::landed(Result<void> outcome) {
     counters_.refused += outcome && request->refused() ? 1U : 0U;
     request->answer(outcome);
   }
-  if (outcome && row_follower_ && !flight->undo.empty()) {
-    row_follower_(flight->undo, state_);
+  if (outcome && !flight->undo.empty()) {
+    for (const RowFollower& follower : row_followers_) {
+      follower(flight->undo, state_);
+    }
   }
 }
 

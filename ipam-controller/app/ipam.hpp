@@ -82,7 +82,7 @@ class Ipam {
   void return_block(Caller caller, std::string id, bool reported, Callback<void> done);
 
   // --- what admins call ------------------------------------------------------------------------------------------
-  // T: Network, Subnet, Pool, Reservation, Rule, Webhook, AddressList, ExtraAddress.
+  // T: Network, Subnet, Pool, Reservation, Rule, Webhook, AddressList, AccessRule, ExtraAddress.
   template <class T>
   void create(Caller caller, T wanted, Callback<T> done);
   // Creates, or changes what is there.
@@ -149,9 +149,9 @@ class Ipam {
   // answered. One subscriber.
   void subscribe(std::function<void(const ChangeSet& changes)> subscriber);
   // Called after each commit, when its requests are answered, with what was there before each of its rows; `state` is
-  // as of that commit. One follower; it must not call back in but by read().
+  // as of that commit. Followers must not call back in but by read().
   using RowFollower = std::function<void(const std::vector<Write>& before, const State& state)>;
-  void follow_rows(RowFollower follower) { row_follower_ = std::move(follower); }
+  void follow_rows(RowFollower follower) { row_followers_.push_back(std::move(follower)); }
   // Everything up to here is durable and published.
   Revision committed_revision() const { return committed_; }
   const std::string& incarnation() const { return incarnation_; }
@@ -206,7 +206,7 @@ class Ipam {
   std::unique_ptr<Flight> flight_;  // the batch at the store
   std::deque<std::function<void(const State&, Revision)>> readers_;
   std::function<void(const ChangeSet&)> subscriber_;
-  RowFollower row_follower_;
+  std::vector<RowFollower> row_followers_;
   IpamObserver* observer_ = nullptr;
   EventSequence last_event_ = 0;  // given to an event
   Counters counters_;

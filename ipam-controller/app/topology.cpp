@@ -1,4 +1,5 @@
-// Networks, subnets, pools, reservations, rules, webhooks, lists and extra addresses are made, changed and unmade.
+// Networks, subnets, pools, reservations, rules, webhooks, lists, access rules and extra addresses are made, changed
+// and unmade.
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -30,6 +31,9 @@ const Webhook* find(const State& state, const Webhook& o) {
 }
 const AddressList* find(const State& state, const AddressList& o) {
   return state.list(o.name);
+}
+const AccessRule* find(const State& state, const AccessRule& o) {
+  return state.access_rule(o.name);
 }
 const ExtraAddress* find(const State& state, const ExtraAddress& o) {
   return state.extra_address(o.key());
@@ -210,6 +214,7 @@ MOORING_WRITABLE(Reservation)
 MOORING_WRITABLE(Rule)
 MOORING_WRITABLE(Webhook)
 MOORING_WRITABLE(AddressList)
+MOORING_WRITABLE(AccessRule)
 MOORING_WRITABLE(ExtraAddress)
 #undef MOORING_WRITABLE
 

@@ -31,7 +31,8 @@ class Transaction {
   TimeMs now() const { return now_; }
   const Caller& caller() const { return caller_; }
 
-  // Writes an object at this revision; networks, subnets, pools, ports, nodes, gateways and blocks are published.
+  // Writes an object at this revision; networks, subnets, pools, ports, nodes, gateways, blocks and access
+  // rules are published.
   template <class T>
   void put(T object) {
     object.revision = revision_;
@@ -116,6 +117,8 @@ class Transaction {
   const Pool* current(const Pool& o) const { return state_.pool(o.name); }
   const Node* current(const Node& o) const { return state_.node(o.name); }
   const Gateway* current(const Gateway& o) const { return state_.gateway(o.name); }
+  const AccessRule* current(const AccessRule& o) const { return state_.access_rule(o.name); }
+  const ListedBlock* current(const ListedBlock& o) const { return state_.listed_block(o.key()); }
   const Block* current(const Block& o) const { return state_.block(o.id); }
   Found<Port> current(const Port& o) const { return state_.port(o.key()); }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "ipam-controller/cli/commands.hpp"
+#include "ipam-controller/cli/rule_use.hpp"
 #include "ipam-controller/cli/scope.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
@@ -156,6 +157,11 @@ Result<void> describe(ControllerSession& session, Invocation& invocation, const 
     print_details(invocation.out, **kind, *object);
     if (const auto printed = print_related(session, invocation.out, **kind, *object); !printed) {
       return printed;
+    }
+    if ((*kind)->singular == "access-rule") {
+      if (const auto printed = print_rule_use(session, invocation.out, *object); !printed) {
+        return printed;
+      }
     }
   }
   return ok();

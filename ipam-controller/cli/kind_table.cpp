@@ -118,6 +118,19 @@ constexpr std::array webhook_columns{Column{"NAME", "name"},         Column{"URL
 constexpr std::array list_columns{
     Column{"NAME", "name"},           Column{"NETWORK", "network"},      Column{"SELECTOR", "selector"},
     Column{"ADDRESSES", "addresses"}, Column{"NOTE", "note", only_wide}, Column{"REVISION", "revision", only_wide}};
+constexpr std::array access_rule_columns{Column{"NAME", "name"},
+                                         Column{"NETWORK", "network"},
+                                         Column{"DIRECTION", "direction"},
+                                         Column{"ORDER", "order"},
+                                         Column{"ACTION", "action"},
+                                         Column{"PHYSICAL", "physical"},
+                                         Column{"OVERLAY", "subnet+list"},
+                                         Column{"ADDRESSES", "addresses"},
+                                         Column{"PROTOCOL", "protocol"},
+                                         Column{"PORTS", "ports"},
+                                         Column{"SOURCE PORTS", "source_ports", only_wide},
+                                         Column{"NOTE", "note", only_wide},
+                                         Column{"REVISION", "revision", only_wide}};
 constexpr std::array block_columns{Column{"ID", "id"},
                                    Column{"NODE", "node"},
                                    Column{"POOL", "pool"},
@@ -161,6 +174,7 @@ constexpr std::array kinds{
     Kind{"gateway", "gateways", "gw", gateway_columns, by_network},
     Kind{"webhook", "webhooks", "wh", webhook_columns, {}},
     Kind{"list", "lists", "li", list_columns, by_network},
+    Kind{"access-rule", "access-rules", "ar", access_rule_columns, by_network},
 };
 
 }  // namespace

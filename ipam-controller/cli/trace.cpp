@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "mooring/net/ip.hpp"
+
 namespace mooring::ctl {
 namespace {
 
@@ -17,20 +19,26 @@ struct Wanted {
 };
 
 Result<Json> request_of(const Wanted& wanted) {
+  const bool machine = net::IpAddress::parse(wanted.pod).has_value();
   const auto slash = wanted.pod.find('/');
-  if (slash == std::string::npos || slash == 0 || slash + 1 == wanted.pod.size()) {
-    return Error(Errc::invalid_argument, fmt::format("'{}' is no pod", wanted.pod), "write it NAMESPACE/HOSTNAME");
+  if (machine && !wanted.from_address.empty()) {
+    return Error(Errc::invalid_argument, "--from-address is what a pod would send from", "name the machine's address");
+  }
+  if (!machine && (slash == std::string::npos || slash == 0 || slash + 1 == wanted.pod.size())) {
+    return Error(Errc::invalid_argument, fmt::format("'{}' is neither a pod nor an address", wanted.pod),
+                 "write a pod NAMESPACE/HOSTNAME");
   }
   if (wanted.word != "to") {
     return Error(Errc::invalid_argument, fmt::format("'{}' stands where 'to' should", wanted.word),
-                 "mooringctl trace NAMESPACE/POD to ADDRESS|NAMESPACE/POD");
+                 "mooringctl trace NAMESPACE/POD|ADDRESS to ADDRESS|NAMESPACE/POD");
   }
-  Json body = {{"namespace", wanted.pod.substr(0, slash)},
-               {"hostname", wanted.pod.substr(slash + 1)},
-               {"to", wanted.target},
-               {"protocol", wanted.tcp != 0   ? "tcp"
-                            : wanted.udp != 0 ? "udp"
-                                              : "icmp"}};
+  Json body = {{"to", wanted.target}, {"protocol", wanted.tcp != 0 ? "tcp" : wanted.udp != 0 ? "udp" : "icmp"}};
+  if (machine) {
+    body["from_address"] = wanted.pod;
+  } else {
+    body["namespace"] = wanted.pod.substr(0, slash);
+    body["hostname"] = wanted.pod.substr(slash + 1);
+  }
   if (wanted.tcp != 0 || wanted.udp != 0) {
     body["port"] = wanted.tcp != 0 ? wanted.tcp : wanted.udp;
   }
@@ -76,8 +84,11 @@ void add_trace(CLI::App& app, Invocation& invocation) {
   command->footer(R"(Examples:
   mooringctl trace shop/web-0 to shop/db-0 --tcp 5432
   mooringctl trace shop/web-0 to 10.100.0.7
+  mooringctl trace 192.0.2.7 to shop/web-0 --tcp 443       of a machine behind a gateway
 Exit code: 0 it arrives; 1 it stops, or a node on the way does not answer.)");
-  command->add_option("POD", wanted->pod, "NAMESPACE/HOSTNAME of the sender")->required()->type_name("");
+  command->add_option("POD", wanted->pod, "the sender: NAMESPACE/HOSTNAME, or the address of a machine")
+      ->required()
+      ->type_name("");
   command->add_option("TO", wanted->word, "the word 'to'")->required()->type_name("");
   command->add_option("TARGET", wanted->target, "an address, or NAMESPACE/HOSTNAME")->required()->type_name("");
   auto* tcp = command->add_option("--tcp", wanted->tcp, "a new TCP connection to this port")

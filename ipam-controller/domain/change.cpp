@@ -198,6 +198,17 @@ std::vector<Change> entries_of(const Gateway& gateway) {
   return {common_entry(ipam_api::entry_kind::gateway, gateway.name, gateway.revision, value)};
 }
 
+std::vector<Change> entries_of(const AccessRule& rule) {
+  Json value = Json::object();
+  ipam_api::put_access_terms(value, rule.terms);
+  return {common_entry(ipam_api::entry_kind::access_rule, rule.name, rule.revision, value)};
+}
+
+std::vector<Change> entries_of(const ListedBlock& listed) {
+  return {common_entry(ipam_api::entry_kind::listed, listed.key(), listed.revision,
+                       Json{{"list", listed.list}, {"block", listed.block.str()}})};
+}
+
 Change tombstone_of(Change entry, Revision revision) {
   entry.revision = revision;
   entry.deleted = true;

@@ -61,6 +61,8 @@ std::vector<Change> entries_of(const Port& port);
 std::vector<Change> entries_of(const Node& node);
 std::vector<Change> entries_of(const Gateway& gateway);
 std::vector<Change> entries_of(const Block& block);
+std::vector<Change> entries_of(const AccessRule& rule);
+std::vector<Change> entries_of(const ListedBlock& listed);
 // `holder`: the live port that holds it; nullptr: none does, no entry.
 std::vector<Change> entries_of(const ExtraAddress& extra, const Port* holder);
 

@@ -24,6 +24,8 @@ Json to_json(const Gateway& gateway);
 // Without the secret.
 Json to_json(const Webhook& webhook);
 Json to_json(const AddressList& list);
+Json to_json(const AccessRule& rule);
+Json to_json(const ListedBlock& listed);
 Json to_json(const Block& block);
 Json to_json(const ExtraAddress& extra);
 Json to_json(const Binding& binding);
@@ -45,6 +47,8 @@ Result<Gateway> gateway_from(const Json& json);
 Result<Webhook> webhook_from(const Json& json);
 // Addresses as written; `completed` sorts them.
 Result<AddressList> address_list_from(const Json& json);
+Result<AccessRule> access_rule_from(const Json& json);
+Result<ListedBlock> listed_block_from(const Json& json);
 Result<Block> block_from(const Json& json);
 Result<ExtraAddress> extra_address_from(const Json& json);
 
@@ -86,6 +90,14 @@ constexpr std::string_view kind_name<Webhook>() {
 template <>
 constexpr std::string_view kind_name<AddressList>() {
   return "list";
+}
+template <>
+constexpr std::string_view kind_name<AccessRule>() {
+  return "access-rule";
+}
+template <>
+constexpr std::string_view kind_name<ListedBlock>() {
+  return "listed-block";
 }
 template <>
 constexpr std::string_view kind_name<Block>() {

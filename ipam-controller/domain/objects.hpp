@@ -1,6 +1,6 @@
 // What the controller keeps: networks, subnets, pools, reservations, rules, bindings, ports, resting addresses, blocks,
-// extra addresses, fenced UIDs, nodes, gateways, webhooks, address lists. Plain values; the words are those of
-// docs/architecture.md. `revision` is that of the transaction that last wrote the object.
+// extra addresses, fenced UIDs, nodes, gateways, webhooks, address lists, access rules. Plain values; the words are
+// those of docs/architecture.md. `revision` is that of the transaction that last wrote the object.
 //
 // Threading: values.
 #pragma once
@@ -17,6 +17,7 @@
 #include <boost/container/flat_map.hpp>
 
 #include "ipam-controller/domain/retention.hpp"
+#include "mooring/ipam_api/access_terms.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/ipam_api/names.hpp"
 #include "mooring/net/address.hpp"
@@ -362,6 +363,30 @@ struct AddressList {
   bool operator==(const AddressList&) const = default;
 };
 
+// What gateways let pass between their physical network and the overlay (docs/howto/access-rules.md).
+struct AccessRule {
+  using Key = std::string;
+  std::string name;
+  ipam_api::AccessTerms terms;
+  std::string note;
+  Revision revision = 0;
+
+  const Key& key() const { return name; }
+  bool operator==(const AccessRule&) const = default;
+};
+
+// A block of the addresses of a list that an access rule names, as gateways have it. The controller keeps these in line
+// with the list by itself (api/listed_blocks.hpp).
+struct ListedBlock {
+  using Key = std::string;  // "LIST/BLOCK"
+  std::string list;
+  net::IpCidr block;
+  Revision revision = 0;
+
+  Key key() const { return list + "/" + block.str(); }
+  bool operator==(const ListedBlock&) const = default;
+};
+
 // One row written or erased: what transactions are made of, what the store makes durable, and, inverted, how a batch is
 // undone.
 template <class T>
@@ -371,8 +396,8 @@ struct Erase {
 };
 template <class... T>
 using Rows = std::variant<T..., Erase<T>...>;
-using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, AddressList, Block, ExtraAddress,
-                   Binding, Port, Resting, FencedUid>;
+using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, AddressList, AccessRule,
+                   ListedBlock, Block, ExtraAddress, Binding, Port, Resting, FencedUid>;
 
 // The MAC of a port that does not wish for one: 0a:58 and the IPv4 address, or 0a:59 and the last four bytes of an
 // IPv6 address that stands alone.

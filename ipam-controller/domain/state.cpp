@@ -75,6 +75,12 @@ Write State::put(const Webhook& webhook) {
 Write State::put(const AddressList& list) {
   return put_named(lists_, list);
 }
+Write State::put(const AccessRule& rule) {
+  return put_named(access_rules_, rule);
+}
+Write State::put(const Erase<AccessRule>& erased) {
+  return erase_named(access_rules_, erased);
+}
 Write State::put(const Erase<Network>& erased) {
   return erase_named(networks_, erased);
 }

@@ -59,6 +59,8 @@ class State {
   const Named<Rule>& rules() const { return rules_; }
   const Named<Webhook>& webhooks() const { return webhooks_; }
   const Named<AddressList>& lists() const { return lists_; }
+  const Named<AccessRule>& access_rules() const { return access_rules_; }
+  const Named<ListedBlock>& listed_blocks() const { return listed_blocks_; }  // by "LIST/BLOCK"
   const Named<Block>& blocks() const { return blocks_; }
   const std::map<PortAddress, ExtraAddress>& extra_addresses() const { return extras_; }
   const std::unordered_map<PortAddress, Resting>& resting() const { return resting_; }
@@ -76,6 +78,8 @@ class State {
   const Rule* rule(std::string_view name) const;
   const Webhook* webhook(std::string_view name) const;
   const AddressList* list(std::string_view name) const;
+  const AccessRule* access_rule(std::string_view name) const;
+  const ListedBlock* listed_block(std::string_view key) const;
   const Block* block(std::string_view id) const;
   const ExtraAddress* extra_address(PortAddress address) const;
   const Resting* resting(PortAddress address) const;
@@ -95,6 +99,8 @@ class State {
   // Who uses a MAC in a subnet, by port or binding.
   Found<BindingKey> owner_of_mac(net::Vni vni, net::MacAddress mac) const;
   const Subnet* subnet_by_vni(net::Vni vni) const;
+  // Those of a list that an access rule names, as gateways have them.
+  std::vector<const ListedBlock*> blocks_of_list(std::string_view list) const;
   // The subnet of that network that contains the address.
   const Subnet* subnet_containing(std::string_view network, net::IpAddress address) const;
   // The pool of that subnet whose ranges cover the address.
@@ -204,6 +210,8 @@ class State {
   Write put(const Rule& rule);
   Write put(const Webhook& webhook);
   Write put(const AddressList& list);
+  Write put(const AccessRule& rule);
+  Write put(const ListedBlock& listed);
   Write put(const Block& block);
   Write put(const ExtraAddress& extra);
   Write put(const Resting& resting);
@@ -219,6 +227,8 @@ class State {
   Write put(const Erase<Rule>& erased);
   Write put(const Erase<Webhook>& erased);
   Write put(const Erase<AddressList>& erased);
+  Write put(const Erase<AccessRule>& erased);
+  Write put(const Erase<ListedBlock>& erased);
   Write put(const Erase<Block>& erased);
   Write put(const Erase<ExtraAddress>& erased);
   Write put(const Erase<Resting>& erased);
@@ -251,6 +261,8 @@ class State {
   Named<Rule> rules_;
   Named<Webhook> webhooks_;
   Named<AddressList> lists_;
+  Named<AccessRule> access_rules_;
+  Named<ListedBlock> listed_blocks_;
   Named<Block> blocks_;
   std::map<PortAddress, ExtraAddress> extras_;
   std::unordered_map<PortAddress, Resting> resting_;

@@ -55,6 +55,20 @@ const Webhook* State::webhook(std::string_view name) const {
 const AddressList* State::list(std::string_view name) const {
   return find_in(lists_, name);
 }
+const AccessRule* State::access_rule(std::string_view name) const {
+  return find_in(access_rules_, name);
+}
+const ListedBlock* State::listed_block(std::string_view key) const {
+  return find_in(listed_blocks_, key);
+}
+std::vector<const ListedBlock*> State::blocks_of_list(std::string_view list) const {
+  std::vector<const ListedBlock*> found;
+  const std::string before = std::string(list) + "/";  // (no name has a slash)
+  for (auto it = listed_blocks_.lower_bound(before); it != listed_blocks_.end() && it->second.list == list; ++it) {
+    found.push_back(&it->second);
+  }
+  return found;
+}
 const Block* State::block(std::string_view id) const {
   return find_in(blocks_, id);
 }
@@ -387,6 +401,8 @@ std::vector<Change> State::entries_beside_ports(ipam_api::Shard shard) const {
     add_all(pools_);
     add_all(nodes_);
     add_all(gateways_);
+    add_all(access_rules_);
+    add_all(listed_blocks_);
   } else if (const auto it = shards_.find(shard); it != shards_.end()) {
     for (const auto& [first, block] : it->second->blocks) {
       add(entries_of(*block));

@@ -228,6 +228,14 @@ Result<void> check_unused(const State& state, const Network& network) {
   if (!names.empty()) {
     return refuse_if_used(names, "delete these lists first: mooringctl get lists");
   }
+  for (const auto& [name, rule] : state.access_rules()) {
+    if (rule.terms.network == network.name) {
+      names.add("access rule " + name);
+    }
+  }
+  if (!names.empty()) {
+    return refuse_if_used(names, "delete these access rules first: mooringctl get access-rules");
+  }
   return refuse_if_used(rules_with(state, [&](const auto& wishes) { return wishes.network == network.name; }),
                         "change or delete these rules first: mooringctl get rules");
 }
@@ -244,6 +252,14 @@ Result<void> check_unused(const State& state, const Subnet& subnet) {
   }
   if (!names.empty()) {
     return refuse_if_used(names, "delete its pools and reservations first");
+  }
+  for (const auto& [name, rule] : state.access_rules()) {
+    if (rule.terms.subnet == subnet.name) {
+      names.add("access rule " + name);
+    }
+  }
+  if (!names.empty()) {
+    return refuse_if_used(names, "change or delete these access rules first: mooringctl get access-rules");
   }
   names = rules_with(state, [&](const auto& wishes) { return wishes.subnet == subnet.name; });
   if (!names.empty()) {

@@ -12,11 +12,12 @@ namespace mooring::controller {
 
 // What the admin left open is filled in: a subnet's gateway (the first address behind the network's), a pool's ranges
 // (the whole subnet; sorted, adjacent ones joined), a reservation's and an extra address's place. A list's addresses
-// are sorted and joined.
+// are sorted and joined, an access rule's blocks and ports are sorted.
 Result<Subnet> completed(const State& state, Subnet wanted);
 Result<Pool> completed(const State& state, Pool wanted);
 Result<ExtraAddress> completed(const State& state, ExtraAddress wanted);
 Result<AddressList> completed(const State& state, AddressList wanted);
+Result<AccessRule> completed(const State& state, AccessRule wanted);
 template <class T>
 Result<T> completed(const State&, T wanted) {
   return wanted;
@@ -31,6 +32,7 @@ Result<void> check(const State& state, const Rule& wanted, const Rule* there);
 Result<void> check(const State& state, const Webhook& wanted, const Webhook* there);
 Result<void> check(const State& state, const ExtraAddress& wanted, const ExtraAddress* there);
 Result<void> check(const State& state, const AddressList& wanted, const AddressList* there);
+Result<void> check(const State& state, const AccessRule& wanted, const AccessRule* there);
 // Sorted, adjacent ranges joined; overlapping ones are refused (`what` = "ranges" or "exclusions").
 Result<std::vector<net::IpRange>> normalised(std::string_view what, std::vector<net::IpRange> ranges);
 // All addresses of a subnet that a container may have.
@@ -53,6 +55,7 @@ Result<void> check_address_free(const State& state, PortAddress address, const B
 Result<void> check_unused(const State& state, const Network& network);
 Result<void> check_unused(const State& state, const Subnet& subnet);
 Result<void> check_unused(const State& state, const Pool& pool);
+Result<void> check_unused(const State& state, const AddressList& list);
 template <class T>
 Result<void> check_unused(const State&, const T&) {
   return ok();

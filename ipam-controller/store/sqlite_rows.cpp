@@ -102,6 +102,8 @@ MOORING_OBJECT(Node, node_from)
 MOORING_OBJECT(Gateway, gateway_from)
 MOORING_OBJECT(Webhook, webhook_from)
 MOORING_OBJECT(AddressList, address_list_from)
+MOORING_OBJECT(AccessRule, access_rule_from)
+MOORING_OBJECT(ListedBlock, listed_block_from)
 MOORING_OBJECT(Block, block_from)
 MOORING_OBJECT(ExtraAddress, extra_address_from)
 #undef MOORING_OBJECT
@@ -369,6 +371,8 @@ void SqliteRows::load(const std::function<void(const Write&)>& each) {
   tables_->load<Gateway>(each);
   tables_->load<Webhook>(each);
   tables_->load<AddressList>(each);
+  tables_->load<AccessRule>(each);
+  tables_->load<ListedBlock>(each);
   tables_->load<Block>(each);
   tables_->load<ExtraAddress>(each);
   tables_->load<Binding>(each);

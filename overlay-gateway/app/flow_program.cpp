@@ -1,5 +1,6 @@
 #include "overlay-gateway/app/flow_program.hpp"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -7,9 +8,20 @@
 
 namespace mooring::gateway {
 
+using Kind = FlowGroup::Kind;
+
 FlowProgram::FlowProgram(const FlowPlan& plan, ovs::FlowSync& sync) : plan_(plan), sync_(sync) {}
 
-void FlowProgram::update(const FlowGroups& groups) {
+void FlowProgram::update(FlowGroups groups) {
+  // With the gate goes what was made of rules before: of those that are gone nobody else says so.
+  if (std::any_of(groups.begin(), groups.end(),
+                  [](const FlowGroup& group) { return group.kind == Kind::access_gate; })) {
+    for (const auto& [group, programmed] : programmed_) {
+      if (group.kind == Kind::access_rule) {
+        groups.insert(group);
+      }
+    }
+  }
   std::vector<ovs::FlowChange> changes;
   std::vector<ovs::FlowKey> dropped;
   std::set<ovs::FlowKey> given;

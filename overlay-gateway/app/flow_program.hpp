@@ -17,7 +17,7 @@ class FlowProgram {
   FlowProgram(const FlowPlan& plan, ovs::FlowSync& sync);
 
   // Desires the flows of these groups as they are now. A line that cannot be parsed is a bug of the plan: it throws.
-  void update(const FlowGroups& groups);
+  void update(FlowGroups groups);
 
  private:
   struct Programmed {

@@ -12,6 +12,7 @@
 #include "mooring/metrics/timed_channel.hpp"
 #include "overlay-gateway/app/path_trace.hpp"
 #include "overlay-gateway/app/switch_setup.hpp"
+#include "overlay-gateway/domain/access_plan.hpp"
 #include "overlay-gateway/domain/flow_meaning.hpp"
 
 namespace mooring::gateway {
@@ -78,6 +79,7 @@ Gateway::Gateway(asio::io_context& io, Machine machine, const Config& config, ne
       plan_(directory_, settings_of(config, vtep)),
       machine_(machine),
       physical_bridge_(bridge_settings(config)),
+      rule_tally_([this](const ovs::Flow& flow) { return meaning_for_rules(flow); }),
       timer_(io),
       presence_timer_(io) {}
 
@@ -91,6 +93,7 @@ void Gateway::start(std::function<void()> on_ready) {
                                         [this](const std::shared_ptr<const ovs::OvsdbState>&) { look_soon(); });
   ovs::FlowSync::Options options;
   options.bridge = tunnel_bridge;
+  options.together = &is_access_flow;
   options.may_delete = [this](const ovs::Flow& flow) { return may_delete_flow(flow); };
   options.refused = [](const ovs::Flow& flow, const Error& error) {
     spdlog::error("{} refuses flow '{}': {}", tunnel_bridge, flow.str(), error.text());
@@ -104,7 +107,8 @@ void Gateway::start(std::function<void()> on_ready) {
   const auto dial = ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post);
   flows_ = std::make_unique<ovs::FlowSync>(
       metrics::timed(dial, [this](std::chrono::nanoseconds took) { install_.observe(took); }), std::move(options));
-  switch_watch_ = std::make_unique<metrics::SwitchWatch>(dial, &flow_meaning);
+  switch_watch_ = std::make_unique<metrics::SwitchWatch>(
+      dial, &flow_meaning, [this](const std::vector<ovs::FlowEntry>& dump) { count_rules(dump); });
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
   pulse_ = dial(ovs::FlowChannel::Callbacks{[] {}, [](const Error&) {}});
   if (checkpoint_.restore()) {
@@ -149,7 +153,11 @@ void Gateway::stop() {
 
 asio::awaitable<Result<ipam_api::Json>> Gateway::answer(std::string question, ipam_api::Json arguments) {
   if (question == "trace") {
-    co_return answer_trace(arguments, config_.ovs_rundir, vtep_, trace_deadline);
+    const RuleNamer named = [this](std::uint64_t cookie) { return named_rule(cookie); };
+    co_return answer_trace(arguments, config_.ovs_rundir, vtep_, trace_deadline, named);
+  }
+  if (question == "rule-use") {
+    co_return co_await rule_use(std::move(arguments));
   }
   if (question == "drain" || question == "undrain") {
     co_return drain(question == "drain", arguments);

@@ -60,6 +60,14 @@ class Gateway {
 
   std::string metrics_text() const;
   boost::asio::awaitable<Result<ipam_api::Json>> answer(std::string question, ipam_api::Json arguments);
+  // gateway_access.cpp: what access rules do here.
+  std::string named_rule(std::uint64_t cookie) const;
+  metrics::FlowMeaning meaning_for_rules(const ovs::Flow& flow);
+  void count_rules(const std::vector<ovs::FlowEntry>& dump);
+  boost::asio::awaitable<Result<ipam_api::Json>> rule_use(ipam_api::Json arguments);
+  ipam_api::Json access_status() const;
+  void expose_rules(metrics::Exposition& out) const;
+
   void on_directory(const directory::Changes& changes);
   void look_soon();
   void look();
@@ -96,6 +104,8 @@ class Gateway {
   std::unique_ptr<ovs::Ovsdb> ovsdb_;
   std::unique_ptr<ovs::FlowSync> flows_;
   std::unique_ptr<FlowProgram> program_;
+  std::set<std::string> rules_met_;  // names, for as long as this runs: labels of the tally
+  metrics::FlowTally rule_tally_;
   std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
   metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;

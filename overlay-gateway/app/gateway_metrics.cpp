@@ -62,6 +62,7 @@ std::string Gateway::metrics_text() const {
     for (const auto& [to, count] : tally.forwarded()) {
       out.sample(count.bytes, {{"path", to}});
     }
+    expose_rules(out);
     out.gauge("mooring_flows", "Flows in the switch");
     for (const auto& [table, count] : tally.flows_by_table()) {
       const std::string number = std::to_string(table);
@@ -143,6 +144,7 @@ ipam_api::Json Gateway::status() const {
       {"routes", routes},
       {"mtu_bytes", foot_plan_.mtu_bytes},
       {"bgp", bgp_status()},
+      {"access_rules", access_status()},
       {"controller",
        {{"endpoint", config_.controller.str()},
         {"registered", watch.registered},

@@ -18,9 +18,12 @@ TraceAnswer stopped(const std::string& step, std::string why) {
   return answer;
 }
 
-std::string reason_of(const trace::Step& step) {
+std::string reason_of(const trace::Step& step, const RuleNamer& rule) {
   if (!step.matched) {
     return "no flow matches: one is missing";
+  }
+  if (std::string named = rule(step.cookie); !named.empty()) {
+    return named;
   }
   ovs::Flow flow;
   flow.key.table = static_cast<std::uint8_t>(step.table);
@@ -35,13 +38,13 @@ std::string reason_of(const trace::Step& step) {
 
 }  // namespace
 
-TraceAnswer read_walk(const trace::Walk& walk) {
+TraceAnswer read_walk(const trace::Walk& walk, const RuleNamer& rule) {
   const trace::Step* last = walk.last();
   const std::string tables = trace::tables_text(walk);
   if (walk.end == trace::Walk::End::dropped || last == nullptr) {
     const std::string why =
         last == nullptr ? "the switch has no flows"
-                        : fmt::format("{} drops it in table {}: {}", last->bridge, last->table, reason_of(*last));
+                        : fmt::format("{} drops it in table {}: {}", last->bridge, last->table, reason_of(*last, rule));
     TraceAnswer answer = stopped("switch", why);
     answer.hops.front().detail = tables + ": " + why;
     return answer;
@@ -50,6 +53,11 @@ TraceAnswer read_walk(const trace::Walk& walk) {
     return stopped("tunnel", fmt::format("the switch cannot reach VTEP {}: {}", walk.tunnel_to, walk.obstacle));
   }
   TraceAnswer answer;
+  for (const trace::Step& step : walk.steps) {
+    if (const std::string named = rule(step.cookie); !named.empty()) {
+      answer.hops.push_back({"access", true, named + " lets it pass"});
+    }
+  }
   if (walk.end == trace::Walk::End::tunnel) {
     answer.outcome = TraceAnswer::Outcome::tunnel;
     answer.vtep = walk.tunnel_to;
@@ -68,22 +76,24 @@ TraceAnswer read_walk(const trace::Walk& walk) {
 }
 
 Result<ipam_api::Json> answer_trace(const ipam_api::Json& arguments, const std::string& ovs_rundir,
-                                    net::Ipv4Address vtep, std::chrono::milliseconds deadline) {
+                                    net::Ipv4Address vtep, std::chrono::milliseconds deadline, const RuleNamer& rule) {
   const auto packet = ipam_api::traced_packet_from(arguments);
   if (!packet) {
     return packet.error();
   }
   const std::string mac = packet->mac.empty() ? virtual_mac : packet->mac;
-  const std::string flow =
-      fmt::format("{},in_port={},tun_id={},tun_src={},tun_dst={},dl_src={},dl_dst={}", trace::flow_text(*packet),
-                  port::vxlan, packet->vni.value(), packet->from_vtep, vtep.str(), virtual_mac, mac);
+  const std::string comes =
+      packet->from_physical ? fmt::format("in_port={},dl_src={},dl_dst={}", port::foot, foot_mac, virtual_mac)
+                            : fmt::format("in_port={},tun_id={},tun_src={},tun_dst={},dl_src={},dl_dst={}", port::vxlan,
+                                          packet->vni.value(), packet->from_vtep, vtep.str(), virtual_mac, mac);
+  const std::string flow = fmt::format("{},{}", trace::flow_text(*packet), comes);
   const auto socket = ovs::vswitchd_control_socket(ovs_rundir);
   const auto text = socket ? ovs::unixctl_call(*socket, "ofproto/trace", {tunnel_bridge, flow}, deadline) : socket;
   if (!text) {
     return to_json(stopped("switch", "asking the switch: " + text.error().text()));
   }
   const auto walk = trace::parse_walk(*text);
-  return to_json(walk ? read_walk(*walk) : stopped("switch", walk.error().text()));
+  return to_json(walk ? read_walk(*walk, rule) : stopped("switch", walk.error().text()));
 }
 
 }  // namespace mooring::gateway

@@ -21,6 +21,9 @@ std::string_view drop_reason(const ovs::FlowKey& key) {
       return "no-destination";
     case table::to_kernel:
       return "not-forwarded";
+    case table::from_physical_rules:
+    case table::to_physical_rules:
+      return "access-rule";
     default:
       return "other";
   }

@@ -6,6 +6,7 @@
 
 #include "mooring/directory/gateway_ports.hpp"
 #include "mooring/net/blocks_of.hpp"
+#include "overlay-gateway/domain/access_plan.hpp"
 
 namespace mooring::gateway {
 namespace {
@@ -88,6 +89,13 @@ std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
       return destination_lines(group.key);
     case Kind::liveness:
       return liveness_lines();
+    case Kind::access_gate:
+      return access_gate_lines(directory_, settings_.network);
+    case Kind::access_rule:
+      if (const auto* rule = access_rule_with(directory_, settings_.network, group.rule)) {
+        return access_rule_lines(directory_, *rule);
+      }
+      return {};
   }
   return {};
 }
@@ -124,11 +132,11 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
     lines.push_back(fixed(table::from_kernel, 100, protocol(family),
                           fmt::format("set_field:0->pkt_mark,set_field:{}->reg1,set_field:{}->eth_src,"
                                       "set_field:{}->eth_dst,{}",
-                                      origin::kernel, virtual_mac, virtual_mac, go(table::destination))));
+                                      origin::kernel, virtual_mac, virtual_mac, go(table::from_physical_opens))));
   }
   lines.push_back(fixed(table::from_kernel, 0, "", "drop"));
   // From the kernel nothing goes back to the kernel: no loop between the two.
-  lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_kernel)));
+  lines.push_back(fixed(table::destination, 10, fmt::format("reg1={}", origin::tunnel), go(table::to_physical_opens)));
   lines.push_back(fixed(table::destination, 0, "", "drop"));
   // Not for the physical side: multicast and reserved, loopback, "this network", link-local; nor VXLAN, with which a
   // container could speak to VTEPs from inside; nor the controller.
@@ -149,6 +157,9 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
   }
   lines.push_back(fixed(table::to_kernel, 100, "ip", to_foot()));
   lines.push_back(fixed(table::to_kernel, 0, "", "drop"));
+  for (std::string& line : access_fixed_lines()) {
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 
@@ -237,7 +248,22 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
 FlowGroups FlowPlan::all_groups() const {
   FlowGroups groups{FlowGroup{}, layout_group(), liveness_group()};
   directory_.for_each_port([&](const directory::Port& entry) { groups.insert(destination_group(entry.key)); });
+  add_access_groups(groups);
   return groups;
+}
+
+// (Those that are gone come by the gate: FlowProgram.)
+void FlowPlan::add_access_groups(FlowGroups& groups) const {
+  FlowGroup group;
+  group.kind = Kind::access_gate;
+  groups.insert(group);
+  group.kind = Kind::access_rule;
+  for (const auto& [name, rule] : directory_.access_rules()) {
+    if (rule.terms.network == settings_.network) {
+      group.rule = access_id_of(rule.terms);
+      groups.insert(group);
+    }
+  }
 }
 
 FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
@@ -248,6 +274,9 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   }
   if (!changes.nodes.empty() || !changes.gateways.empty() || changes.blocks) {
     groups.insert(layout_group());
+  }
+  if (changes.access) {
+    add_access_groups(groups);
   }
   if (!changes.nodes.empty()) {
     directory_.for_each_port([&](const directory::Port& entry) {
@@ -265,6 +294,7 @@ bool may_delete(const ovs::Flow& flow, const directory::Directory& directory) {
     case FlowOwner::fixed:  // follows from this program
       return true;
     case FlowOwner::layout:
+    case FlowOwner::access:
       return directory.complete();
     case FlowOwner::destination:
       return directory.complete() && directory.revision() >= generation_of(flow.cookie);

@@ -40,9 +40,12 @@ struct FlowGroup {
     layout,       // senders, VNIs and subnets of the network: few, and they change together
     destination,  // `key`: a port
     liveness,     // answers the nodes' BFD: takes traffic
+    access_gate,  // what access rules judge; changes whenever any of them does
+    access_rule,  // `rule`: one of them
   };
   Kind kind = Kind::fixed;
   PortKey key;
+  std::uint32_t rule = 0;  // AccessId
   auto operator<=>(const FlowGroup&) const = default;
 };
 using FlowGroups = std::set<FlowGroup>;
@@ -72,6 +75,7 @@ class FlowPlan {
   std::vector<std::string> destination_lines(PortKey key) const;
   std::vector<std::string> liveness_lines() const;
   static std::string to_foot();
+  void add_access_groups(FlowGroups& groups) const;
 
   const directory::Directory& directory_;
   GatewaySettings settings_;

@@ -31,7 +31,9 @@ inline constexpr const char* agents_patch = "patch-int";  // on br-tun: an agent
 namespace table {
 inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, from_kernel = 20, destination = 30,
                      to_kernel = 40;
-}
+// Access rules: does it open something, and may it?
+inline constexpr int from_physical_opens = 31, from_physical_rules = 32, to_physical_opens = 33, to_physical_rules = 34;
+}  // namespace table
 
 inline constexpr int liveness_priority = 250;  // in from_tunnel: what answers the nodes' BFD
 
@@ -46,6 +48,7 @@ enum class FlowOwner : std::uint8_t {
   fixed = 1,        // the same on every gateway
   destination = 3,  // of a port
   layout = 4,       // of networks, subnets, nodes and gateways
+  access = 6,       // of access rules; in place of the generation: which one
 };
 inline constexpr std::uint64_t cookie_mark = 0x4d00'0000'0000'0000ULL;
 constexpr std::uint64_t cookie_of(FlowOwner owner, std::uint64_t generation = 0) {
@@ -53,7 +56,7 @@ constexpr std::uint64_t cookie_of(FlowOwner owner, std::uint64_t generation = 0)
 }
 constexpr FlowOwner owner_of(std::uint64_t cookie) {
   const auto owner = static_cast<std::uint8_t>(cookie & 0xffU);
-  const bool known = owner == 1 || owner == 3 || owner == 4;
+  const bool known = owner == 1 || owner == 3 || owner == 4 || owner == 6;
   return cookie >> 56 == cookie_mark >> 56 && known ? static_cast<FlowOwner>(owner) : FlowOwner::none;
 }
 constexpr std::uint64_t generation_of(std::uint64_t cookie) {

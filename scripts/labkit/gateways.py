@@ -4,14 +4,27 @@ import json
 from .unix_http import UnixConnection
 
 
-def status(place):
-    """What the gateway in that place says of itself."""
+def ask(place, target):
     connection = UnixConnection(f"{place.root}/run/mooring/gateway.sock")
     try:
-        connection.request("GET", "/v1/status")
-        return json.loads(connection.getresponse().read())
+        connection.request("GET", target)
+        return connection.getresponse().read().decode()
     finally:
         connection.close()
+
+
+def status(place):
+    """What the gateway in that place says of itself."""
+    return json.loads(ask(place, "/v1/status"))
+
+
+def metrics(place):
+    return ask(place, "/metrics")
+
+
+def checkpoint(place):
+    """Where it keeps its directory."""
+    return f"{place.root}/var/lib/mooring/gateway/directory"
 
 
 def live_sessions(place):

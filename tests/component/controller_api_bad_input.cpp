@@ -78,6 +78,13 @@ constexpr const char* table = R"json([
 ["POST", "/v1/lists", {"name": "x", "addresses": ["10.0.0.300"]}, 400, "invalid-argument", "list.addresses"],
 ["POST", "/v1/lists", {"name": "x", "selector": {"nodes": ["h1"]}}, 400, "invalid-argument", "selector.nodes: 'h1'"],
 ["POST", "/v1/lists", {"name": "x", "network": "nope", "addresses": ["10.0.0.3"]}, 404, "not-found", "no network nope"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "drop", "direction": "to-physical"}, 400, "invalid-argument", "allow or deny"],
+["POST", "/v1/access-rules", {"name": "x", "order": 30001, "action": "deny", "direction": "to-physical"}, 400, "invalid-argument", "1 to 30000"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "deny", "direction": "to-physical", "ports": ["9-8"], "protocol": "tcp"}, 400, "invalid-argument", "'9-8' ends before it begins"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "deny", "direction": "to-physical", "ports": ["0"], "protocol": "tcp"}, 400, "invalid-argument", "'0' is not a port"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "deny", "direction": "to-physical", "ports": ["80"]}, 400, "invalid-argument", "protocol any has none"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "deny", "direction": "to-physical", "list": "nope"}, 404, "not-found", "no list nope"],
+["POST", "/v1/access-rules", {"name": "x", "order": 1, "action": "deny", "direction": "to-physical", "physical": ["192.0.2.0/24"], "addresses": ["fd00::/64"]}, 400, "invalid-argument", "one side is IPv4"],
 ["GET", "/v1/lists/nope/feed", null, 404, "not-found", "nope"],
 
 ["POST", "/v1/extra-addresses", {"address": "10.0.0.40"}, 400, "invalid-argument", "namespace: is missing"],
@@ -128,7 +135,7 @@ constexpr const char* table = R"json([
 
 std::string all_objects(http::BlockingClient& client) {
   std::string text;
-  for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "lists",
+  for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "lists", "access-rules",
                            "extra-addresses", "blocks", "bindings", "ports", "gateways"}) {
     text += ask(client, "GET", std::string("/v1/") + list).body["items"].dump() + "\n";
   }

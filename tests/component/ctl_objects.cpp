@@ -108,15 +108,26 @@ TEST_CASE("objects: each kind is created with its flags, shown, and deleted") {
   CHECK_THAT(stage.must({"block", "delete", block["id"]}), Contains("asked back from its node"));
   CHECK(stage.object({"get", "block", block["id"]})["returning"] == true);
 
-  for (const char* collection : {"networks", "subnets", "pools", "reservations", "rules", "bindings", "ports",
-                                 "extra-addresses", "blocks", "nodes", "gateways", "webhooks", "lists"}) {
+  stage.must({"create", "list", "web", "--for-hostname", "web-*"});
+  CHECK_THAT(stage.must({"create", "access-rule", "office", "--order", "10", "--action", "allow", "--direction",
+                         "from-physical", "--physical", "192.0.2.0/24,198.51.100.7/32", "--list", "web", "--protocol",
+                         "tcp", "--port", "443,8000-8999", "--note", "n"}),
+             Contains("order 10") && Contains("allow"));
+  CHECK(stage.object({"get", "access-rule", "office"})["ports"] == Json{"443", "8000-8999"});
+  CHECK_THAT(stage.must({"describe", "access-rule", "office"}), Contains("Gateways: none"));
+  CHECK_THAT(stage.ctl({"delete", "list", "web"}).err, Contains("access rule office"));
+
+  for (const char* collection :
+       {"networks", "subnets", "pools", "reservations", "rules", "bindings", "ports", "extra-addresses", "blocks",
+        "nodes", "gateways", "webhooks", "lists", "access-rules"}) {
     INFO(collection);
     CHECK(stage.ctl({"get", collection, "-o", "wide"}).status == 0);
   }
   for (const auto& [kind, name] :
-       {std::pair("webhook", "pager"), std::pair("extra-address", "10.100.0.40"),
-        std::pair("extra-address", "default/fd00:100::40"), std::pair("binding", "prod/db-0"), std::pair("rule", "web"),
-        std::pair("reservation", "printer"), std::pair("pool", "web")}) {
+       {std::pair("access-rule", "office"), std::pair("list", "web"), std::pair("webhook", "pager"),
+        std::pair("extra-address", "10.100.0.40"), std::pair("extra-address", "default/fd00:100::40"),
+        std::pair("binding", "prod/db-0"), std::pair("rule", "web"), std::pair("reservation", "printer"),
+        std::pair("pool", "web")}) {
     CHECK(stage.must({"delete", kind, name}) == std::string(kind) + " " + name + " deleted\n");
   }
 }

@@ -197,9 +197,9 @@ TEST_CASE("a thousand flows in a bundle, tens of thousands in a dump", "[ovs][op
   CHECK(flows->size() == 20000);
 }
 
-TEST_CASE("a bundle of more than a thousand flows is refused", "[ovs][openflow]") {
+TEST_CASE("a bundle of more than ten thousand flows is refused", "[ovs][openflow]") {
   Stage stage;
-  const auto outcome = stage.apply(std::vector<FlowChange>(1001, add("actions=drop")));
+  const auto outcome = stage.apply(std::vector<FlowChange>(10001, add("actions=drop")));
   REQUIRE(outcome.result.has_error());
   CHECK(outcome.result.error().code() == Errc::too_large);
   CHECK(outcome.refused.empty());

@@ -96,6 +96,14 @@ Batch everything(Revision revision) {
   AddressList list{"shop", "default", {}, {range("192.0.2.0-192.0.2.9")}, "office", revision};
   list.selector.hostnames = {"db-*"};
   list.selector.labels = {{"app", "shop"}};
+  AccessRule access{"office", {}, "note", revision};
+  access.terms.network = "default";
+  access.terms.order = 7;
+  access.terms.physical = {net::IpCidr::parse("192.0.2.0/24").value(), net::IpCidr::parse("fd00::/64").value()};
+  access.terms.list = "shop";
+  access.terms.protocol = ipam_api::AccessProtocol::tcp;
+  access.terms.ports = {{80, 80}, {8000, 8999}};
+  const ListedBlock listed{"shop", net::IpCidr::parse("192.0.2.0/29").value(), revision};
   Block block{"b1", "h1", "web", "web", vni(100), range("10.0.0.16-10.0.0.17"), revision, 77, 3600, true, revision};
   ExtraAddress extra;
   extra.vni = vni(100);
@@ -148,8 +156,8 @@ Batch everything(Revision revision) {
   Batch batch;
   batch.revision = revision;
   batch.now_ms = 1234;
-  batch.writes = {network, subnet, pool,  reservation, rule, node,    gateway, webhook,
-                  list,    block,  extra, binding,     port, resting, fenced};
+  batch.writes = {network, subnet, pool,  reservation, rule,    node, gateway, webhook, list,
+                  access,  listed, block, extra,       binding, port, resting, fenced};
   batch.changes = {{revision, {entries_of(network)[0], entries_of(subnet)[0], entries_of(port)[0]}}};
   return batch;
 }
@@ -288,6 +296,8 @@ TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it"
                     Erase<Binding>{owner("db-0")},
                     Erase<Block>{"b1"},
                     Erase<Webhook>{"hook"},
+                    Erase<ListedBlock>{"shop/192.0.2.0/29"},
+                    Erase<AccessRule>{"office"},
                     Erase<AddressList>{"shop"},
                     Erase<Rule>{"fixed"},
                     Erase<Reservation>{"printer"},

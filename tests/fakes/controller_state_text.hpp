@@ -38,6 +38,8 @@ inline std::string state_text(const State& state) {
   add(state.nodes());
   add(state.gateways());
   add(state.lists());
+  add(state.access_rules());
+  add(state.listed_blocks());
   add(state.blocks());
   add(state.extra_addresses());
   add(state.bindings());

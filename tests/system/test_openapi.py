@@ -176,6 +176,8 @@ class OpenApi(unittest.TestCase):
         must("POST", "/v1/webhooks", {"name": "w", "url": "http://127.0.0.1:9/x", "events": ["pool.*"], "secret": "0123456789abcdef", "disabled": True})
         must("POST", "/v1/lists", {"name": "l", "network": "blue", "addresses": ["192.0.2.0/24"], "note": "n",
                                    "selector": {"namespaces": ["shop"], "hostnames": ["db-*"], "labels": {"a": "b"}}})
+        must("POST", "/v1/access-rules", {"name": "a", "network": "blue", "order": 7, "action": "allow", "direction": "from-physical", "physical": ["192.0.2.0/24"],
+                                          "list": "l", "protocol": "tcp", "ports": ["443", "8000-8999"], "source_ports": ["1024-65535"], "note": "n"})
         must("POST", "/v1/bindings", {"network": "blue", "namespace": "shop", "hostname": "db-0", "labels": {"a": "b"}, "note": "n",
                                       "retention": "WithWorkload", "workload": "db", "pool": "p"})
         must("POST", "/v1/extra-addresses", {"network": "blue", "address": "fd00:7::101", "namespace": "shop", "hostnames": ["db-*"], "note": "vip"})
@@ -199,7 +201,7 @@ class OpenApi(unittest.TestCase):
         self.assertEqual({"restoring": False}, must("GET", "/v1/restore"))
         self.assertEqual(409, self.ask("POST", "/v1/restore:finish", {"without": ["h1"], "leave_out": False})[0])
 
-        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "lists": "l", "nodes": "h1", "gateways": "g1",
+        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "lists": "l", "access-rules": "a", "nodes": "h1", "gateways": "g1",
                  "bindings": "blue/shop/db-0/0", "extra-addresses": "blue/fd00_7__101", "blocks": block["id"], "ports": port["port_id"]}
         for collection, name in names.items():
             self.assertGreater(len(must("GET", f"/v1/{collection}?limit=1000")["items"]), 0, collection)
@@ -213,6 +215,7 @@ class OpenApi(unittest.TestCase):
                 self.assertEqual((200, value["revision"]), (status, same["revision"]))
                 self.assertEqual(f'"{value["revision"]}"', headers["ETag"])
 
+        self.assertIn("error", must("GET", "/v1/access-rules/a/use")["items"][0])  # no gateway listens
         feed = must("GET", "/v1/lists/l/feed")
         self.assertEqual((True, "db-0"), (feed["members"][0]["live"], feed["members"][0]["hostname"]))
         self.assertEqual(400, self.ask("GET", "/v1/lists/l/feed?format=xml&wait_seconds=1")[0])
@@ -223,7 +226,7 @@ class OpenApi(unittest.TestCase):
         must("DELETE", "/v1/bindings/blue/shop/db-1/0?force=true")  # rule u made it
         must("POST", f"/v1/blocks/{block['id']}:return")
         must("DELETE", "/v1/extra-addresses/blue/fd00_7__101")
-        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "lists/l", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
+        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "access-rules/a", "lists/l", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
             must("DELETE", f"/v1/{target}")
         # A stream, a scrape, a file, and what needs a node that listens have tests of their own.
         elsewhere = {("GET", "/v1/watch"), ("GET", "/metrics"), ("GET", "/v1/backup"), ("POST", "/v1/answers/{id}"), ("POST", "/v1/nodes/{name}:query"),

@@ -42,6 +42,14 @@ TEST_CASE("gateway meanings: every drop of the golden pipelines has a reason, ev
   }
 }
 
+namespace {
+
+std::string no_rule(std::uint64_t) {
+  return {};
+}
+
+}  // namespace
+
 TEST_CASE("gateway trace: relayed, handed to the kernel, or dropped with the reason") {
   trace::Step step;
   step.bridge = "br-tun";
@@ -52,14 +60,14 @@ TEST_CASE("gateway trace: relayed, handed to the kernel, or dropped with the rea
   walk.steps = {step};
   walk.end = trace::Walk::End::tunnel;
   walk.tunnel_to = "172.31.0.2";
-  CHECK(gateway::read_walk(walk).outcome == ipam_api::TraceAnswer::Outcome::tunnel);
+  CHECK(gateway::read_walk(walk, no_rule).outcome == ipam_api::TraceAnswer::Outcome::tunnel);
   walk.end = trace::Walk::End::port;
   walk.port = 3;
-  CHECK(gateway::read_walk(walk).outcome == ipam_api::TraceAnswer::Outcome::physical);
+  CHECK(gateway::read_walk(walk, no_rule).outcome == ipam_api::TraceAnswer::Outcome::physical);
   walk.end = trace::Walk::End::dropped;
   walk.steps.back().table = 10;
   walk.steps.back().priority = 0;
-  const auto dropped = gateway::read_walk(walk);
+  const auto dropped = gateway::read_walk(walk, no_rule);
   CHECK(dropped.outcome == ipam_api::TraceAnswer::Outcome::stops);
   CHECK(dropped.why == "br-tun drops it in table 10: the sender's VTEP belongs to no known node or gateway");
 }

@@ -42,6 +42,7 @@ Json to_json(const TracedPacket& packet) {
           {"port", packet.port},
           {"from_vtep", packet.from_vtep},
           {"mac", packet.mac},
+          {"from_physical", packet.from_physical},
           {"attachment", packet.attachment}};
 }
 
@@ -71,6 +72,7 @@ Result<TracedPacket> traced_packet_from(const Json& json) {
     fields.fail("from_vtep", vtep.error());
   }
   packet.attachment = fields.string("attachment", "");
+  packet.from_physical = fields.boolean("from_physical", false);
   if (auto bad = fields.finish()) {
     return *bad;
   }

@@ -24,7 +24,8 @@ struct TracedPacket {
   // While it is in a tunnel: who sent it, and the inner destination MAC. Empty: it leaves a container.
   std::string from_vtep;
   std::string mac;
-  std::string attachment;  // whose it is: "container-id/ifname" of the sender, or, in a tunnel, of the receiver
+  bool from_physical = false;  // asked of a gateway: it comes from its physical network
+  std::string attachment;      // whose it is: "container-id/ifname" of the sender, or, in a tunnel, of the receiver
 };
 Json to_json(const TracedPacket& packet);
 Result<TracedPacket> traced_packet_from(const Json& json);

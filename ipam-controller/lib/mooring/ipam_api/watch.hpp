@@ -41,6 +41,9 @@ inline constexpr std::string_view subnet6 = "subnet6";
 inline constexpr std::string_view pool6 = "pool6";
 inline constexpr std::string_view block = "block";
 inline constexpr std::string_view extra = "extra";
+// What gateways let pass, and blocks of the lists that these rules name.
+inline constexpr std::string_view access_rule = "access-rule";
+inline constexpr std::string_view listed = "listed";
 }  // namespace entry_kind
 
 // One object of the directory as of `revision`, or, with `deleted`, its tombstone. (kind, shard, key) names it.

@@ -143,6 +143,12 @@ const Block* Directory::block_at(PortKey key) const {
   return block.vni == key.vni && block.range.contains(key.address) ? &block : nullptr;
 }
 
+const std::set<net::IpCidr>& Directory::listed(std::string_view list) const {
+  static const std::set<net::IpCidr> none;
+  const auto known = listed_.find(list);
+  return known == listed_.end() ? none : known->second;
+}
+
 const Subnet* Directory::subnet_of(net::Vni vni) const {
   for (const Subnets& of_family : subnets_) {
     for (const auto& [name, subnet] : of_family) {

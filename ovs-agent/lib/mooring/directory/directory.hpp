@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "mooring/directory/port_table.hpp"
+#include "mooring/ipam_api/access_terms.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/ipam_api/watch.hpp"
 #include "mooring/net/ip.hpp"
@@ -93,6 +94,12 @@ struct Block {
   bool returning = false;         // the node was asked to give it back
 };
 
+// What gateways let pass between their physical network and the overlay.
+struct AccessRule {
+  std::string name;
+  ipam_api::AccessTerms terms;
+};
+
 // What an address is, the longest prefix first: a port, a free address of a pool, another address of a subnet
 // (its gateway address, an excluded one), or none of ours: the physical side knows it.
 struct Place {
@@ -105,17 +112,18 @@ struct Place {
 
 // What changed since the last take_changes(): keys only; ask the directory for what they are now. A key may be there
 // although nothing differs. `layout`: a network, subnet or pool. `nodes`, `gateways`: appeared, went, or changed VTEP.
-// `blocks`: one came, changed or went.
+// `blocks`: one came, changed or went. `access`: an access rule, or what is on a list that one names.
 struct Changes {
   std::vector<PortKey> ports;  // each once, in no order
   std::set<std::string> nodes;
   std::set<std::string> gateways;
   bool layout = false;
   bool blocks = false;
+  bool access = false;
   std::set<PortKey> left;     // of `ports`, those that were the own node's before and are not now
   bool completeness = false;  // some known_absent() answers went from false to true, or all were withdrawn
   bool empty() const {
-    return ports.empty() && nodes.empty() && gateways.empty() && !layout && !blocks && !completeness;
+    return ports.empty() && nodes.empty() && gateways.empty() && !layout && !blocks && !access && !completeness;
   }
 };
 
@@ -178,6 +186,9 @@ class Directory {
   // By VNI and first address; they do not overlap.
   using Blocks = std::map<PortKey, Block>;
   const Blocks& blocks() const { return blocks_; }
+  const std::map<std::string, AccessRule, std::less<>>& access_rules() const { return access_rules_; }
+  // The blocks of a list that an access rule names.
+  const std::set<net::IpCidr>& listed(std::string_view list) const;
   // The block that the address is in; null if it is in none.
   const Block* block_at(PortKey key) const;
   bool own(const Block& block) const { return !own_node_.empty() && block.node == own_node_; }
@@ -292,6 +303,8 @@ class Directory {
   std::map<std::string, Node, std::less<>> nodes_;
   std::map<std::string, Gateway, std::less<>> gateways_;
   Blocks blocks_;
+  std::map<std::string, AccessRule, std::less<>> access_rules_;
+  std::map<std::string, std::set<net::IpCidr>, std::less<>> listed_;
   std::map<net::Ipv4Address, std::size_t> vteps_;  // -> how many nodes and gateways say so
 
   std::string incarnation_;

@@ -291,6 +291,16 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
     }
     return block.has_value();
   }
+  if (entry.kind == kind::access_rule) {
+    return take(access_rules_, access_rule_from(entry));
+  }
+  if (entry.kind == kind::listed) {
+    const auto listed = listed_from(entry.key);
+    if (listed) {
+      listed_[listed->list].insert(listed->block);
+    }
+    return listed.has_value();
+  }
   return !is_port(entry.kind);  // apply() has tried
 }
 
@@ -310,6 +320,14 @@ void Directory::drop_value(const ObjectKey& object) {
     nodes_.erase(object.key);
   } else if (object.kind == kind::gateway) {
     gateways_.erase(object.key);
+  } else if (object.kind == kind::access_rule) {
+    access_rules_.erase(object.key);
+  } else if (object.kind == kind::listed) {
+    const auto listed = listed_from(object.key);
+    const auto list = listed ? listed_.find(listed->list) : listed_.end();
+    if (list != listed_.end() && list->second.erase(listed->block) != 0 && list->second.empty()) {
+      listed_.erase(list);
+    }
   } else if (object.kind == kind::block) {
     const auto vni = net::Vni::from(object.shard);
     const auto range = net::IpRange::parse(object.key);
@@ -329,6 +347,8 @@ void Directory::note(const ObjectKey& object) {
     changes_.layout = true;
   } else if (object.kind == kind::block) {
     changes_.blocks = true;
+  } else if (object.kind == kind::access_rule || object.kind == kind::listed) {
+    changes_.access = true;
   }
 }
 

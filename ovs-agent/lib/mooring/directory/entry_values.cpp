@@ -170,4 +170,25 @@ Result<Block> block_from(const ipam_api::Entry& entry) {
   return value;
 }
 
+Result<AccessRule> access_rule_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  AccessRule value{entry.key, ipam_api::access_terms_from(fields, "")};
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return value;
+}
+
+Result<Listed> listed_from(std::string_view key) {
+  const auto slash = key.find('/');
+  if (slash == 0 || slash == key.npos) {
+    return Error(Errc::invalid_argument, fmt::format("listed {}: the key is no block of a list", key), "LIST/BLOCK");
+  }
+  const auto block = net::IpCidr::parse(key.substr(slash + 1));
+  if (!block) {
+    return block.error().within(fmt::format("listed {}", key));
+  }
+  return Listed{std::string(key.substr(0, slash)), *block};
+}
+
 }  // namespace mooring::directory

@@ -27,4 +27,12 @@ Result<Gateway> gateway_from(const ipam_api::Entry& entry);
 // Key: "A-B" in shard = VNI.
 Result<Block> block_from(const ipam_api::Entry& entry);
 
+Result<AccessRule> access_rule_from(const ipam_api::Entry& entry);
+// Of the key: "LIST/BLOCK".
+struct Listed {
+  std::string list;
+  net::IpCidr block;
+};
+Result<Listed> listed_from(std::string_view key);
+
 }  // namespace mooring::directory

@@ -10,7 +10,8 @@ constexpr std::chrono::seconds fresh_enough{1};
 
 }  // namespace
 
-SwitchWatch::SwitchWatch(const ovs::FlowSync::Dial& dial, FlowTally::Meaning meaning) : tally_(std::move(meaning)) {
+SwitchWatch::SwitchWatch(const ovs::FlowSync::Dial& dial, FlowTally::Meaning meaning, Look look)
+    : tally_(std::move(meaning)), look_(std::move(look)) {
   ovs::FlowChannel::Callbacks callbacks;
   callbacks.connected = [this] { connected_ = true; };
   callbacks.disconnected = [this](const Error&) { connected_ = false; };
@@ -31,6 +32,9 @@ void SwitchWatch::refresh(std::function<void()> done) {
     asked_ = false;
     if (dump) {
       tally_.take(*dump);
+      if (look_) {
+        look_(*dump);
+      }
       last_ = std::chrono::steady_clock::now();
     }
     answer();

@@ -17,7 +17,9 @@ namespace mooring::metrics {
 
 class SwitchWatch {
  public:
-  SwitchWatch(const ovs::FlowSync::Dial& dial, FlowTally::Meaning meaning);
+  // `look`: gets every dump, too.
+  using Look = std::function<void(const std::vector<ovs::FlowEntry>&)>;
+  SwitchWatch(const ovs::FlowSync::Dial& dial, FlowTally::Meaning meaning, Look look = {});
   SwitchWatch(const SwitchWatch&) = delete;
   SwitchWatch& operator=(const SwitchWatch&) = delete;
 
@@ -29,6 +31,7 @@ class SwitchWatch {
   void answer();
 
   FlowTally tally_;
+  Look look_;
   bool connected_ = false;
   bool asked_ = false;
   std::chrono::steady_clock::time_point last_{};

@@ -247,6 +247,9 @@ void FlowSync::make_plan() {
   // Taken from the back: additions last, and the busiest tables' order is of no matter.
   std::stable_partition(plan_.begin(), plan_.end(),
                         [this](const FlowKey& key) { return desired_.find(key) == nullptr; });
+  if (options_.together) {
+    std::stable_partition(plan_.begin(), plan_.end(), [this](const FlowKey& key) { return !options_.together(key); });
+  }
 }
 
 std::optional<FlowChange> FlowSync::step_for(const FlowKey& key) {
@@ -269,7 +272,12 @@ std::optional<FlowChange> FlowSync::step_for(const FlowKey& key) {
 std::vector<FlowChange> FlowSync::next_bundle() {
   std::vector<FlowChange> additions;
   std::vector<FlowChange> deletions;
-  while (!plan_.empty() && additions.size() + deletions.size() < FlowChannel::max_bundle) {
+  const auto fits = [&](const FlowKey& key) {
+    const std::size_t size = additions.size() + deletions.size();
+    const bool together = options_.together && options_.together(key);
+    return size < (together ? FlowChannel::max_together : FlowChannel::max_bundle);
+  };
+  while (!plan_.empty() && fits(plan_.back())) {
     const FlowKey key = std::move(plan_.back());
     plan_.pop_back();
     held_.erase(key);

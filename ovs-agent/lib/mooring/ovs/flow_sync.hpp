@@ -1,10 +1,11 @@
 // Keeps one bridge's flows, meters and groups in line with what its owner desires.
 //
 // On every (re)connect the switch is read back and the difference sent, additions before deletions, in bundles of at
-// most 1,000. Later changes are sent as they are given. A flow is deleted only if `may_delete` agrees, whoever made it.
-// A flow that the switch refuses is left out, reported and tried again when it changes or after the next read-back; it
-// never stops the others. Meters go into the switch before the flows, in the same message stream without a wait between
-// them, and out of it after them, once no flow in it names them. Groups the same, each time with a wait between.
+// most 1,000 (but for `together`). Later changes are sent as they are given. A flow is deleted only if `may_delete`
+// agrees, whoever made it. A flow that the switch refuses is left out, reported and tried again when it changes or
+// after the next read-back; it never stops the others. Meters go into the switch before the flows, in the same message
+// stream without a wait between them, and out of it after them, once no flow in it names them. Groups the same, each
+// time with a wait between.
 //
 // Threading: one thread, the owner's; callbacks come on it too.
 #pragma once
@@ -43,6 +44,9 @@ class FlowSync {
     std::function<void(const Meter&, const Error&)> meter_refused;
     std::function<void(const Group&, const Error&)> group_refused;
     std::function<void(bool in_line)> in_line_changed;  // true: the switch holds exactly what is desired
+    // Flows that change together: all of them that are due go first and as one bundle, up to 10,000. None: nothing
+    // does.
+    std::function<bool(const FlowKey&)> together;
     // What a read-back found, before the difference is made: here the owner may take up (change()) flows that it would
     // desire if it remembered them.
     std::function<void(const DesiredFlows& actual)> found;

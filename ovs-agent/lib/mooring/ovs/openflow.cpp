@@ -265,12 +265,13 @@ OpenFlow::~OpenFlow() = default;
 
 void OpenFlow::apply(std::vector<MeterChange> meters, std::vector<FlowChange> flows, std::chrono::milliseconds deadline,
                      Applied done) {
-  const std::size_t most = std::max(meters.size(), flows.size());
+  const bool too_many = meters.size() > max_bundle || flows.size() > max_together;
   const std::string what = fmt::format("programming {} flows and {} meters at once", flows.size(), meters.size());
   OpenFlowRequest request{ApplyRequest{std::move(meters), std::move(flows), std::move(done)}, Clock::now() + deadline};
-  if (most > max_bundle) {
+  if (too_many) {
     connection_->refuse(std::move(request),
-                        Error(Errc::too_large, fmt::format("{}: at most {} of each are allowed", what, max_bundle)));
+                        Error(Errc::too_large, fmt::format("{}: at most {} flows and {} meters are allowed", what,
+                                                           max_together, max_bundle)));
     return;
   }
   connection_->submit(std::move(request));

@@ -67,7 +67,8 @@ class FlowChannel {
   // sent as one, answered once, because a switch that is adding a port takes milliseconds for each answer. What it does
   // not refuse is carried out, the flows at one moment; a flow whose meter it refused is refused too. If it refuses to
   // commit (a full table), no flow is in. Deleting a meter deletes the flows that name it. Done = behind a barrier.
-  // At most max_bundle of each, else too_large. `unavailable` at once when not connected; `timeout`.
+  // At most max_bundle of each (of flows max_together, at a price), else too_large. `unavailable` at once when not
+  // connected; `timeout`.
   virtual void apply(std::vector<MeterChange> meters, std::vector<FlowChange> flows, std::chrono::milliseconds deadline,
                      Applied done) = 0;
   // All flows of all tables.
@@ -80,7 +81,8 @@ class FlowChannel {
   // Runs `f` on the owner's thread after `delay`.
   virtual void after(std::chrono::milliseconds delay, std::function<void()> f) = 0;
 
-  static constexpr std::size_t max_bundle = 1000;  // measured: larger ones disturb forwarding
+  static constexpr std::size_t max_bundle = 1000;     // measured: larger ones disturb forwarding
+  static constexpr std::size_t max_together = 10000;  // where a half of them would be wrong
 };
 
 class OpenFlow final : public FlowChannel {
