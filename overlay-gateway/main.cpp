@@ -14,6 +14,7 @@
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/adapters/kernel_foot.hpp"
 #include "overlay-gateway/adapters/nftables.hpp"
+#include "overlay-gateway/adapters/segment_tap.hpp"
 #include "overlay-gateway/adapters/vty.hpp"
 #include "overlay-gateway/app/gateway.hpp"
 #include "overlay-gateway/app/status_door.hpp"
@@ -57,7 +58,8 @@ int run(const Config& config) {
   KernelFoot foot(config.physical_interface);
   Nftables nat;
   Vty bgpd(io.get_executor(), config.bgp_socket);
-  Gateway gateway(io, {foot, nat, bgpd}, config, *vtep);
+  SegmentTap segment(config.physical_interface);
+  Gateway gateway(io, {foot, nat, bgpd, &segment}, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
   if (config.metrics_listen) {

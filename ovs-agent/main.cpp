@@ -23,6 +23,7 @@
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
 #include "ovs-agent/adapters/remembered_destinations.hpp"
+#include "ovs-agent/adapters/spoof_watch.hpp"
 #include "ovs-agent/adapters/switch_trace.hpp"
 #include "ovs-agent/adapters/views.hpp"
 #include "ovs-agent/app/destinations.hpp"
@@ -64,6 +65,8 @@ class Agent {
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
         controller_(state_.executor, config.name, config.controller, config.token,
                     [this] { return watch_.status().connected; }),
+        spoof_watch_(state_, switch_.br_int(), fmt::format("unix:{}/{}.mgmt", config.ovs_run_dir, integration_bridge),
+                     config.controller, config.token),
         releases_(state_, controller_, journal_),
         given_(state_, table_, releases_, controller_, kernel_, journal_, switch_,
                GivenPorts::Settings{config.block_pool, config.block_size, config.controller_heard()}),
@@ -116,6 +119,7 @@ class Agent {
     asio::co_spawn(state_.executor, reconciler_.run(), asio::detached);
     asio::co_spawn(state_.executor, inventory_.run(), asio::detached);
     asio::co_spawn(state_.executor, given_.run(), asio::detached);
+    asio::co_spawn(state_.executor, spoof_watch_.run(), asio::detached);
     asio::co_spawn(state_.executor, look_again(), asio::detached);
     return ok();
   }
@@ -204,6 +208,7 @@ class Agent {
   directory::Checkpoint checkpoint_;
   directory::WatchClient watch_;
   Controller controller_;
+  SpoofWatch spoof_watch_;
   ReleaseQueue releases_;
   GivenPorts given_;
   Attachments::Parts parts_;

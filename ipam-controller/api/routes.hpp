@@ -61,6 +61,7 @@ std::span<const Route> topology_routes();  // networks, subnets, pools, reservat
 std::span<const Route> policy_routes();    // rules, extra addresses
 std::span<const Route> list_routes();      // and their feeds
 std::span<const Route> access_rule_routes();
+std::span<const Route> sighting_routes();
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> import_routes();  // bindings:import

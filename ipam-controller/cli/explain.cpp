@@ -7,6 +7,7 @@
 #include "ipam-controller/cli/commands.hpp"
 #include "ipam-controller/cli/times.hpp"
 #include "mooring/http/message.hpp"
+#include "mooring/net/ip.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -78,10 +79,36 @@ Json request_of(const Wanted& wanted, const std::string& namespace_name, const s
           {"wishes", std::move(wishes)}};
 }
 
+// Who has an address, and who claims it without having it.
+Result<void> explain_address(ControllerSession& session, Invocation& invocation, const std::string& address) {
+  std::ostream& out = invocation.out;
+  const auto answer = session.get("/v1/sightings?address=" + http::percent_encoded(address));
+  if (!answer) {
+    return answer.error();
+  }
+  const Json& items = field_at(*answer, "items");
+  for (const Json& item : items) {
+    const std::string holder = cell_of(item, "holder");
+    out << fmt::format("{} of network {}: {}\n  claimed by MAC {}, {} of {}, {} times from {} to {}\n", address,
+                       cell_of(item, "network"), holder == "-" ? "nobody holds it" : holder + " holds it",
+                       cell_of(item, "mac"), cell_of(item, "where"), cell_of(item, "reporter"), cell_of(item, "count"),
+                       time_text(time_at(item, "first_ms")), time_text(time_at(item, "last_ms")));
+  }
+  if (items.empty()) {
+    out << fmt::format("nobody claims {} who does not hold it; who had it when: mooringctl history {}\n", address,
+                       address);
+  }
+  return ok();
+}
+
 Result<void> explain(ControllerSession& session, Invocation& invocation, const Wanted& wanted) {
+  if (net::IpAddress::parse(wanted.pod)) {
+    return explain_address(session, invocation, wanted.pod);
+  }
   const auto slash = wanted.pod.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == wanted.pod.size()) {
-    return Error(Errc::invalid_argument, fmt::format("'{}' is no pod", wanted.pod), "write it NAMESPACE/HOSTNAME");
+    return Error(Errc::invalid_argument, fmt::format("'{}' is neither a pod nor an address", wanted.pod),
+                 "write a pod NAMESPACE/HOSTNAME");
   }
   const std::string namespace_name = wanted.pod.substr(0, slash);
   const std::string hostname = wanted.pod.substr(slash + 1);
@@ -159,11 +186,13 @@ Result<void> explain(ControllerSession& session, Invocation& invocation, const W
 
 void add_explain(CLI::App& app, Invocation& invocation) {
   const auto wanted = std::make_shared<Wanted>();
-  CLI::App* command = app.add_subcommand("explain", "why a pod has its address, or gets none; nothing is changed");
+  CLI::App* command = app.add_subcommand(
+      "explain", "why a pod has its address, or gets none; who claims an address; nothing is changed");
   command->footer(R"(Examples:
   mooringctl explain shop/db-0
-  mooringctl explain shop/new-0 --node h1 --pool web)");
-  command->add_option("POD", wanted->pod, "NAMESPACE/HOSTNAME")->required()->type_name("");
+  mooringctl explain shop/new-0 --node h1 --pool web
+  mooringctl explain 10.100.0.7)");
+  command->add_option("POD", wanted->pod, "NAMESPACE/HOSTNAME, or an address")->required()->type_name("");
   command->add_option("--node", wanted->node, "where it would run")->type_name("NAME");
   command->add_option("--network", wanted->network, "a network it would wish for")->type_name("NAME");
   command->add_option("--pool", wanted->pool, "a pool it would wish for")->type_name("NAME");

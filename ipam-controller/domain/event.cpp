@@ -28,6 +28,11 @@ constexpr std::array types{
     EventType{"address.taken-over", Severity::warning,
               "a fixed address moved to a new container while another one held it; the old one is fenced",
               "nothing, if the old pod or its node is dead; otherwise find out who runs two of them"},
+    EventType{
+        "address.rogue", Severity::error,
+        "somebody claims an address of the overlay without holding it; told once as long as it goes on",
+        "the text names the MAC and where it was seen: find that machine, or the pod, and take the address from it"},
+    EventType{"address.rogue-gone", Severity::info, "that has not been seen for five minutes", ""},
     EventType{"node.registered", Severity::info, "a node registered for the first time, or came back changed", ""},
     EventType{"node.deleted", Severity::info, "a node was deleted, perhaps with its ports", ""},
     EventType{"node.silent", Severity::warning, "a node has not been heard for a minute; its ports are kept",

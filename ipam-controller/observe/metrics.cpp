@@ -103,6 +103,7 @@ void add_count(Families& out, const char* name, std::uint64_t live, std::uint64_
 void add_objects(Families& out, const Figures& figures) {
   one(out, gauge("mooring_ports", "Live container interfaces"), figures.ports);
   one(out, gauge("mooring_bindings", "Addresses that stay with a hostname"), figures.bindings);
+  one(out, gauge("mooring_rogue_addresses", "Addresses that somebody claims without holding them"), figures.rogues);
   add_count(out, "mooring_nodes", figures.live_nodes, figures.silent_nodes);
   add_count(out, "mooring_gateways", figures.live_gateways, figures.silent_gateways);
   add_heard(out, figures.nodes, "mooring_node_last_heard_timestamp_seconds", "node");

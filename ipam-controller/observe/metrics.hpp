@@ -54,6 +54,7 @@ struct Figures {
   std::uint64_t requests = 0, refused = 0, batches = 0, failed_batches = 0;
   std::uint64_t watch_streams = 0;
   std::uint64_t http_connections = 0;
+  std::uint64_t rogues = 0;  // addresses that somebody claims without holding them
   std::uint64_t event_sequence = 0;
   std::optional<std::uint64_t> audit_sequence;  // none: there is no ledger
   std::string audit_hash;

@@ -76,6 +76,7 @@ void Observatory::start(Sources sources) {
   lookout_ = std::make_unique<Lookout>(ipam_.now(), sources_.presence, tell);
   for (const EventRecord& event : events_.log()) {
     lookout_->recall(event);
+    rogues_.recall(event);
   }
   const auto keep = [this](const WebhookCursors& cursors) {
     const Caller caller{Actor{Actor::Kind::system, "webhooks", ""}, "", false, std::nullopt};
@@ -133,6 +134,9 @@ void Observatory::look() {
     }
     const std::int64_t now = ipam_.now();
     lookout_->look_at(state, now);
+    for (EventRecord& event : rogues_.due(now)) {
+      events_.record(std::move(event));
+    }
     const Ipam::Counters& counters = ipam_.counters();
     lookout_->look_at(Lookout::StoreHealth{counters.failed_batches, counters.batches}, now);
     if (sources_.audit_head) {
@@ -140,6 +144,21 @@ void Observatory::look() {
     }
     set_webhooks(state);
   });
+}
+
+void Observatory::gateway_mac(const std::string& gateway, net::MacAddress mac) {
+  gateway_macs_[gateway] = mac;
+}
+
+void Observatory::sighted(const Sighting& sighting) {
+  const bool of_gateway = std::any_of(gateway_macs_.begin(), gateway_macs_.end(),
+                                      [&](const auto& known) { return known.second == sighting.mac; });
+  if (of_gateway) {
+    return;
+  }
+  if (auto event = rogues_.offer(sighting, ipam_.now())) {
+    events_.record(std::move(*event));
+  }
 }
 
 void Observatory::look_soon() {
@@ -254,6 +273,7 @@ Figures Observatory::figures_of(const State& state, Revision revision) const {
   figures.failed_batches = counters.failed_batches;
   figures.watch_streams = sources_.watch_streams();
   figures.http_connections = sources_.http_connections();
+  figures.rogues = rogues_.size();
   figures.event_sequence = events_.log().last();
   if (sources_.audit_head) {
     const Lookout::AuditHead head = sources_.audit_head();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "ipam-controller/observe/event_book.hpp"
 #include "ipam-controller/observe/lookout.hpp"
 #include "ipam-controller/observe/metrics.hpp"
+#include "ipam-controller/observe/rogues.hpp"
 #include "ipam-controller/observe/webhook_sender.hpp"
 
 namespace mooring::controller {
@@ -51,6 +53,12 @@ class Observatory : public IpamObserver {
   const Delivery::Status* webhook_status(const std::string& name) const;
   std::size_t webhook_pending(const std::string& name) const;
 
+  // Somebody claims an address that he does not hold, as a gateway or node has seen it.
+  void sighted(const Sighting& sighting);
+  // Of a gateway on its physical network: gateways answer for the overlay there.
+  void gateway_mac(const std::string& gateway, net::MacAddress mac);
+  const Rogues& rogues() const { return rogues_; }
+
   // Answers with the text that Prometheus reads.
   void metrics_text(std::function<void(std::string)> done);
 
@@ -75,6 +83,8 @@ class Observatory : public IpamObserver {
   Metrics metrics_;
   EventBook events_;
   std::unique_ptr<Lookout> lookout_;
+  Rogues rogues_;
+  std::map<std::string, net::MacAddress> gateway_macs_;
   std::unique_ptr<WebhookSender> sender_;
   std::vector<WebhookTarget> targets_;
   WebhookCursors cursors_;  // as loaded

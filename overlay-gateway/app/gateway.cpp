@@ -60,6 +60,16 @@ directory::WatchClientSettings watch_settings(const Config& config, net::Ipv4Add
   return settings;
 }
 
+SentinelSettings sentinel_settings(const Config& config) {
+  SentinelSettings settings;
+  settings.name = config.name;
+  settings.network = config.network;
+  settings.interface = config.physical_interface;
+  settings.controller = config.controller;
+  settings.token = config.token;
+  return settings;
+}
+
 Error same_interface(const std::string& name) {
   return Error(
       Errc::invalid_config,
@@ -125,6 +135,12 @@ void Gateway::start(std::function<void()> on_ready) {
   watch_ = std::make_unique<directory::WatchClient>(io_.get_executor(), directory_, watch_settings(config_, vtep_),
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);
+  if (machine_.segment != nullptr) {
+    sentinel_ =
+        std::make_unique<Sentinel>(io_.get_executor(), directory_, *machine_.segment, sentinel_settings(config_));
+    asio::co_spawn(io_, sentinel_->run([this](const Result<void>& hears) { settle("sentinel", hears); }),
+                   asio::detached);
+  }
   if (config_.bgp) {
     announcer_ = std::make_unique<Announcer>(io_.get_executor(), *config_.bgp, machine_.bgpd);
     asio::co_spawn(io_, announcer_->run([this] { settle("bgp", announcer_->state()); }), asio::detached);
@@ -140,6 +156,9 @@ void Gateway::stop() {
   checkpoint_.stop();
   if (announcer_) {
     announcer_->stop();
+  }
+  if (sentinel_) {
+    sentinel_->stop();
   }
   if (watch_) {
     watch_->stop();
@@ -222,10 +241,10 @@ void Gateway::look() {
   });
 }
 
-// Whatever is wrong with routers is their fault, perhaps: nothing here waits for them.
+// Whatever is wrong with routers is their fault, perhaps, and watching forwards nothing: no packet waits for them.
 bool Gateway::is_whole() const {
-  const bool routers_know = !problems_.contains("bgp");
-  return switch_whole_ && problems_.size() == (routers_know ? 0U : 1U) && flows_->in_line();
+  const std::size_t beside = problems_.count("bgp") + problems_.count("sentinel");
+  return switch_whole_ && problems_.size() == beside && flows_->in_line();
 }
 
 void Gateway::look_at_switch() {

@@ -31,6 +31,7 @@
 #include "overlay-gateway/app/announcer.hpp"
 #include "overlay-gateway/app/flow_program.hpp"
 #include "overlay-gateway/app/ports.hpp"
+#include "overlay-gateway/app/sentinel.hpp"
 #include "overlay-gateway/config.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
 #include "overlay-gateway/domain/presence.hpp"
@@ -109,6 +110,7 @@ class Gateway {
   std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
   metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;
+  std::unique_ptr<Sentinel> sentinel_;    // null: nobody watches the physical network
   std::unique_ptr<Announcer> announcer_;  // null: no BGP
   boost::asio::steady_timer timer_;
   std::function<void()> on_ready_;

@@ -40,6 +40,10 @@ std::string Gateway::metrics_text() const {
       .sample(static_cast<std::uint64_t>(problems_.size()));
   out.gauge("mooring_gateway_routes", "Overlay routes in the kernel")
       .sample(static_cast<std::uint64_t>(foot_plan_.routes.size()));
+  if (sentinel_) {
+    out.counter("mooring_gateway_address_claims_total", "Claims of overlay addresses heard on the physical network")
+        .sample(sentinel_->heard());
+  }
   if (announcer_) {
     out.gauge("mooring_gateway_bgp_neighbor_up", "1: the session with this physical router is established");
     for (const Announcer::Neighbor& neighbor : announcer_->neighbors()) {

@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "mooring/underlay/address_claim.hpp"
 #include "overlay-gateway/domain/foot_plan.hpp"
 #include "overlay-gateway/domain/source_nat.hpp"
 
@@ -63,10 +64,21 @@ class RoutingDaemon {
   virtual boost::asio::awaitable<Result<Answer>> ask(std::string command) = 0;
 };
 
+// What is heard on the physical network.
+class Segment {
+ public:
+  virtual ~Segment() = default;
+  // Who claimed an address since the last call, at most `most` of them.
+  virtual Result<std::vector<underlay::AddressClaim>> hear(std::size_t most) = 0;
+  // Of this machine there, once it is known.
+  virtual const std::optional<net::MacAddress>& own_mac() const = 0;
+};
+
 struct Machine {
   Foot& foot;
   SourceTranslation& nat;
-  RoutingDaemon& bgpd;  // asked if there is BGP in the configuration
+  RoutingDaemon& bgpd;         // asked if there is BGP in the configuration
+  Segment* segment = nullptr;  // none: nobody watches
 };
 
 }  // namespace mooring::gateway

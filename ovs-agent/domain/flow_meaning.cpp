@@ -53,7 +53,9 @@ std::string_view reason(const Row (&rows)[N], const ovs::FlowKey& key) {
 
 FlowMeaning flow_meaning(std::string_view bridge, const ovs::Flow& flow) {
   const bool in_int = bridge == integration_bridge;
-  if (flow.actions == "drop") {
+  // What the spoof guard drops and tells of (adapters/spoof_watch.hpp).
+  const bool told = in_int && flow.key.table == int_table::spoof_guard && flow.actions.starts_with("controller");
+  if (flow.actions == "drop" || told) {
     return {FlowMeaning::Kind::drop, in_int ? reason(int_drops, flow.key) : reason(tun_drops, flow.key)};
   }
   if (!in_int && flow.actions.find("group:") != std::string::npos) {

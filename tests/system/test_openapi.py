@@ -216,6 +216,13 @@ class OpenApi(unittest.TestCase):
                 self.assertEqual(f'"{value["revision"]}"', headers["ETag"])
 
         self.assertIn("error", must("GET", "/v1/access-rules/a/use")["items"][0])  # no gateway listens
+        claim = {"address": port["address"].partition("/")[0], "mac": "02:00:00:00:00:09", "interface": "eth1", "count": 2}
+        report = {"role": "gateway", "name": "g1", "own_mac": "02:00:00:00:00:01", "sightings": [claim, {**claim, "mac": "02:00:00:00:00:01"}, {**claim, "address": "10.7.3.3"}]}
+        must("POST", "/v1/sightings", report)
+        must("POST", "/v1/sightings", report)
+        rogue, = must("GET", f"/v1/sightings?address={claim['address']}")["items"]
+        self.assertEqual((4, "shop/db-0 in network blue on node h1", "interface eth1", "gateway g1"), tuple(rogue[key] for key in ("count", "holder", "where", "reporter")))
+        self.assertEqual(1, len(must("GET", "/v1/events?type=address.rogue")["items"]))
         feed = must("GET", "/v1/lists/l/feed")
         self.assertEqual((True, "db-0"), (feed["members"][0]["live"], feed["members"][0]["hostname"]))
         self.assertEqual(400, self.ask("GET", "/v1/lists/l/feed?format=xml&wait_seconds=1")[0])

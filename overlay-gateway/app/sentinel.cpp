@@ -1,0 +1,132 @@
+#include "overlay-gateway/app/sentinel.hpp"
+
+#include <tuple>
+#include <vector>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include "mooring/ipam_api/json_fields.hpp"
+
+namespace mooring::gateway {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto between_looks = 250ms;
+constexpr std::size_t frames_a_look = 500;
+constexpr std::size_t max_pairs = 1000;
+constexpr std::size_t pairs_a_report = 100;
+constexpr auto told_again = 10s;
+constexpr auto own_mac_again = 60s;  // the controller forgets with its process
+constexpr auto after_failure = 5s;
+constexpr auto report_within = 5s;
+
+http::ClientOptions one_connection(const std::string& token) {
+  http::ClientOptions options;
+  options.token = token;
+  options.connections = 1;
+  return options;
+}
+
+}  // namespace
+
+Sentinel::Sentinel(asio::any_io_executor executor, const directory::Directory& directory, Segment& segment,
+                   SentinelSettings settings)
+    : directory_(directory),
+      segment_(segment),
+      settings_(std::move(settings)),
+      client_(executor, settings_.controller, one_connection(settings_.token)),
+      timer_(executor) {}
+
+void Sentinel::stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
+asio::awaitable<void> Sentinel::run(std::function<void(const Result<void>&)> state) {
+  constexpr asio::as_tuple_t<asio::use_awaitable_t<>> as_result{};
+  while (!stopped_) {
+    state(hear());
+    co_await tell();
+    timer_.expires_after(between_looks);
+    const std::tuple<boost::system::error_code> waited = co_await timer_.async_wait(as_result);
+    static_cast<void>(waited);
+  }
+}
+
+// Given out by a pool, or held by somebody: any other address of a subnet may be a machine's.
+bool Sentinel::is_ours(net::IpAddress address) const {
+  const directory::Place place = directory_.locate(settings_.network, address);
+  return place.what == directory::Place::What::port || place.what == directory::Place::What::pool_range ||
+         (place.subnet != nullptr && place.subnet->gateway == address);
+}
+
+Result<void> Sentinel::hear() {
+  const auto claims = segment_.hear(frames_a_look);
+  if (!claims) {
+    return claims.error();
+  }
+  for (const underlay::AddressClaim& claim : *claims) {
+    if (claim.mac == segment_.own_mac() || !is_ours(claim.address)) {
+      continue;
+    }
+    ++heard_;
+    const std::pair key(claim.address, claim.mac);
+    if (pairs_.size() < max_pairs || pairs_.contains(key)) {
+      ++pairs_[key].untold;
+    }
+  }
+  return ok();
+}
+
+asio::awaitable<void> Sentinel::tell() {
+  const Clock::time_point now = Clock::now();
+  ipam_api::Json sightings = ipam_api::Json::array();
+  std::vector<std::pair<Pair*, std::uint64_t>> told;
+  for (auto it = pairs_.begin(); it != pairs_.end();) {
+    auto& [key, pair] = *it;
+    const bool rested = pair.told == Clock::time_point{} || now >= pair.told + told_again;
+    if (pair.untold == 0 && rested) {
+      it = pairs_.erase(it);
+      continue;
+    }
+    if (rested && sightings.size() < pairs_a_report) {
+      sightings.push_back({{"address", key.first.str()},
+                           {"mac", key.second.str()},
+                           {"interface", settings_.interface},
+                           {"count", pair.untold}});
+      told.emplace_back(&pair, pair.untold);
+    }
+    ++it;
+  }
+  const bool introduces = told_ == Clock::time_point{} || now >= told_ + own_mac_again;
+  if (now < not_before_ || !directory_.complete() || (sightings.empty() && !(introduces && segment_.own_mac()))) {
+    co_return;
+  }
+  ipam_api::Json report = {{"role", "gateway"}, {"name", settings_.name}};
+  if (segment_.own_mac()) {
+    report["own_mac"] = segment_.own_mac()->str();
+  }
+  report["sightings"] = std::move(sightings);
+  std::string method = "POST";
+  std::string target = "/v1/sightings";
+  std::string body = report.dump();
+  const http::Deadline deadline = http::after(report_within);
+  const Result<http::Response> answer =
+      co_await client_.request(std::move(method), std::move(target), std::move(body), deadline);
+  if (!answer || !answer->ok()) {
+    // A controller that is away is told of elsewhere; one of an earlier version knows no sightings.
+    not_before_ = Clock::now() + after_failure;
+    co_return;
+  }
+  told_ = now;
+  for (const auto& [pair, count] : told) {
+    pair->untold -= count;
+    pair->told = now;
+  }
+}
+
+}  // namespace mooring::gateway
