@@ -167,6 +167,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   std::string metrics_listen;
   BgpOptions bgp;
   NatOptions nat;
+  std::uint64_t evpn_vni = 0;
   std::vector<std::string> shared_addresses;
 
   CLI::App app(
@@ -210,6 +211,10 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   app.add_option("--bgp-password-file", bgp.password_file,
                  "File with a line ADDRESS PASSWORD for each router whose session has one (TCP MD5, RFC 2385)");
   app.add_option("--bgp-socket", config.bgp_socket, "bgpd's own socket")->capture_default_str();
+  app.add_option(
+      "--print-evpn-leaf", evpn_vni,
+      "Experimental: print FRR's configuration for a leaf of an EVPN fabric that tells the overlay's subnets on "
+      "as type-5 routes with this VNI, and end; needs --bgp-as and --bgp-neighbor");
   app.add_option("--log-level", config.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -233,6 +238,16 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   }
   if (const auto problem = read_bgp(bgp, config.bgp); !problem.empty()) {
     return refuse(problem);
+  }
+  if (app.count("--print-evpn-leaf") != 0) {
+    const auto vni = net::Vni::from(evpn_vni);
+    if (!vni) {
+      return refuse(wrong_option("print-evpn-leaf", vni.error()));
+    }
+    if (!config.bgp) {
+      return refuse("mooring-gateway: option --bgp-as: is missing (the leaf is the router of --bgp-neighbor)");
+    }
+    config.evpn_leaf = *vni;
   }
   if (const auto problem = read_nat(nat, config); !problem.empty()) {
     return refuse(problem);

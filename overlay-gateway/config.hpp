@@ -32,6 +32,7 @@ struct Config {
   std::optional<net::Ipv4Address> nat_address;   // none: the first of the physical interface
   std::optional<BgpSettings> bgp;                // none: nobody is told of the overlay but by proxy ARP
   std::string bgp_socket = "/run/frr/bgpd.vty";
+  std::optional<net::Vni> evpn_leaf;  // print a configuration for a leaf of an EVPN fabric, and end
   std::string log_level = "info";
 };
 

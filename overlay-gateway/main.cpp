@@ -19,6 +19,7 @@
 #include "overlay-gateway/app/gateway.hpp"
 #include "overlay-gateway/app/status_door.hpp"
 #include "overlay-gateway/config.hpp"
+#include "overlay-gateway/domain/evpn_leaf.hpp"
 
 namespace {
 
@@ -35,6 +36,17 @@ Result<net::Ipv4Address> find_vtep(const Config& config) {
   return underlay::address_of(settings);
 }
 
+// The leaf is the router that the gateway tells of the overlay.
+std::string evpn_leaf(const Config& config) {
+  EvpnLeaf leaf;
+  leaf.network = config.network;
+  leaf.vni = *config.evpn_leaf;
+  leaf.gateway_as = config.bgp->as;
+  leaf.leaf_as = config.bgp->neighbors.front().as;
+  leaf.gateways = KernelFoot(config.physical_interface).physical_addresses().all();
+  return evpn_leaf_text(leaf);
+}
+
 int refuse_to_start(const Error& error) {
   std::cerr << "mooring-gateway: " << error.text() << "\n";
   return 1;
@@ -49,6 +61,10 @@ int run(const Config& config) {
     if (const auto present = check_interface(name, option); !present) {
       return refuse_to_start(present.error());
     }
+  }
+  if (config.evpn_leaf) {
+    std::cout << evpn_leaf(config);
+    return 0;
   }
   const auto vtep = find_vtep(config);
   if (!vtep) {

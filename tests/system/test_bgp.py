@@ -99,6 +99,20 @@ class Bgp(LabCase):
         eventually(lambda: self.ways() == {"gw1", "gw2"}, 20, "gw2 to be told and to announce")
         eventually(lambda: not news.status(self.lab, gw2, "gateway")["problems"], 10, "nothing to be wrong")
 
+    def test_a_configuration_for_an_evpn_leaf_is_one_that_frr_reads(self):
+        gw1 = self.lab.layout.machines["gw1"]
+        place = self.lab.places["gw1"]
+        argv = self.lab.services._argv(gw1, "gateway")
+        text = place.run([*argv, "--print-evpn-leaf", "5000"]).stdout
+        self.assertIn(f" neighbor {gw1.address('phys0')} remote-as {OUR_AS}\n", text)
+        self.assertIn(f"router bgp {ROUTER_AS} vrf overlay5000\n", text)
+        self.assertIn("  advertise ipv4 unicast\n", text)
+        for wrong, good in (("", True), ("  advertise everything\n", False)):
+            with open(f"{place.root}/run/leaf.conf", "w", encoding="utf-8") as file:
+                file.write(text.replace("  advertise ipv4 unicast\n", f"  advertise ipv4 unicast\n{wrong}"))
+            checked = place.run(["vtysh", "-C", "-f", "/run/leaf.conf"], check=False)
+            self.assertEqual(good, checked.returncode == 0, checked.stdout + checked.stderr)
+
     def test_what_an_operator_configured_beside_it_stays(self):
         eventually(lambda: self.ways() == {"gw1", "gw2"}, 20, "the router to have both ways")
         gw1 = self.lab.layout.machines["gw1"]

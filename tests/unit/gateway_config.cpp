@@ -90,6 +90,9 @@ TEST_CASE("wrong options end the program with 2 and name option, value and way o
       least_and({"--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1:65000", "--bgp-password-file", "/nonexistent/p"}),
       "--bgp-password-file /nonexistent/p", "cannot be read");
   refused(least_and({"--bgp-password-file", "/nonexistent/p"}), "--bgp-as", "is missing");
+  refused(least_and({"--print-evpn-leaf", "16777216", "--bgp-as", "65001", "--bgp-neighbor", "192.168.7.1:65000"}),
+          "--print-evpn-leaf", "16777216");
+  refused(least_and({"--print-evpn-leaf", "5000"}), "--bgp-as", "is missing");
   refused(least_and({"--lantern"}), "--lantern", "not expected");
 }
 
