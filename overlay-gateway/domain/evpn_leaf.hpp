@@ -1,6 +1,6 @@
-// Experimental: what a leaf of an EVPN fabric that runs FRR needs to take the overlay's subnets from gateways by BGP and
-// to tell the fabric of them as IP prefix routes (type 5, RFC 9136). A text for an operator to read and install there;
-// nothing of it is done on the gateway. Pure. Threading: values.
+// Experimental: what a leaf of an EVPN fabric that runs FRR needs to take the overlay's subnets from gateways by BGP
+// and to tell the fabric of them as IP prefix routes (type 5, RFC 9136). A text for an operator to read and install
+// there; nothing of it is done on the gateway. Pure. Threading: values.
 #pragma once
 
 #include <cstdint>
