@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ struct SubnetWords {
   std::vector<std::string> cidrs, gateways;
   std::uint64_t vni = 0;
   std::uint64_t mtu_bytes = 0;
+  std::optional<std::uint64_t> bridged_vlan;
   std::vector<std::string> dns, search, options, routes;
   std::string domain;
 };
@@ -77,6 +79,9 @@ Result<void> create_subnet(ControllerSession& session, Invocation& invocation, c
   }
   if (words.mtu_bytes != 0) {
     body["mtu_bytes"] = words.mtu_bytes;
+  }
+  if (words.bridged_vlan) {
+    body["bridged"] = {{"vlan", *words.bridged_vlan}};
   }
   Json dns = Json::object();
   put_field(dns, "nameservers", words.dns);
@@ -203,6 +208,10 @@ void add_create_subnet(CLI::App& create, Invocation& invocation) {
       ->add_option("--mtu", words->mtu_bytes,
                    "MTU of the containers' interfaces in bytes (default: what each node's underlay carries)")
       ->type_name("BYTES");
+  command
+      ->add_option("--bridged-vlan", words->bridged_vlan,
+                   "stretch it to this VLAN of the gateways' physical segment; 0: frames without a tag")
+      ->type_name("NUMBER");
   add_list(*command, "--dns", words->dns, "name servers for the containers", "ADDRESS...");
   command->add_option("--dns-domain", words->domain, "the containers' domain")->type_name("DOMAIN");
   add_list(*command, "--dns-search", words->search, "domains to search", "DOMAIN...");

@@ -168,6 +168,17 @@ Result<Subnet> subnet_from(const Json& json) {
                 Error(Errc::invalid_argument, fmt::format("is {}, and mtu_from_underlay is true", subnet.mtu_bytes),
                       "leave out one of them"));
   }
+  if (const Json* bridged = fields.object("bridged")) {
+    Fields words(*bridged, "bridged");
+    subnet.bridged = Bridging{number_of(words, "vlan", 0, last_vlan)};
+    if (!words.has("vlan")) {
+      words.fail("vlan", Error(Errc::invalid_argument, "is missing",
+                               fmt::format("1 to {}, or 0 for frames without a tag", last_vlan)));
+    }
+    if (auto bad = words.finish()) {
+      fields.fail("bridged", *bad);
+    }
+  }
   if (const Json* dns = fields.object("dns")) {
     subnet.dns = fields.take("dns", ipam_api::dns_from(*dns));
   }

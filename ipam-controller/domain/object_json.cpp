@@ -49,6 +49,9 @@ Json to_json(const Subnet& subnet) {
   if (subnet.mtu_from_underlay) {
     json["mtu_from_underlay"] = true;
   }
+  if (subnet.bridged) {
+    json["bridged"] = {{"vlan", subnet.bridged->vlan}};
+  }
   for (const SubnetBlock& block : subnet.blocks) {
     const bool v4 = block.cidr.family() == net::Family::v4;
     json[v4 ? "cidr" : "cidr6"] = block.cidr.str();

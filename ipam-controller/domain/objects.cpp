@@ -41,7 +41,7 @@ std::string Subnet::cidrs() const {
 bool operator==(const Subnet& a, const Subnet& b) {
   return a.name == b.name && a.network == b.network && a.vni == b.vni && a.blocks == b.blocks &&
          a.mtu_bytes == b.mtu_bytes && a.mtu_from_underlay == b.mtu_from_underlay && a.revision == b.revision &&
-         a.dns == b.dns && a.routes == b.routes;
+         a.dns == b.dns && a.routes == b.routes && a.bridged == b.bridged;
 }
 
 std::string to_string(Strategy strategy) {

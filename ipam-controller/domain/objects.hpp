@@ -56,6 +56,13 @@ struct SubnetBlock {
   bool operator==(const SubnetBlock&) const = default;
 };
 
+// The subnet goes on beyond the overlay: gateways join it to this VLAN of the segment that they are on.
+struct Bridging {
+  std::uint32_t vlan = 0;  // 0: frames without a tag
+  bool operator==(const Bridging&) const = default;
+};
+inline constexpr std::uint32_t last_vlan = 4094;  // IEEE 802.1Q: 4095 is reserved
+
 struct Subnet {
   using Key = std::string;
   std::string name;
@@ -66,6 +73,7 @@ struct Subnet {
   bool mtu_from_underlay = false;  // nobody said an MTU: each node takes what its underlay carries
   ipam_api::Dns dns;
   std::vector<ipam_api::Route> routes;
+  std::optional<Bridging> bridged;  // none: only routed to the physical side
   Revision revision = 0;
 
   const Key& key() const { return name; }

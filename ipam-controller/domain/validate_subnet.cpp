@@ -151,6 +151,10 @@ Result<void> check_subnet_alone(const Subnet& subnet) {
     return invalid(fmt::format("mtu_bytes {} is not between {} and {}", subnet.mtu_bytes, least, max_mtu_bytes),
                    "the underlay's MTU less 50 for VXLAN: 1450 on Ethernet");
   }
+  if (subnet.bridged && subnet.block(net::Family::v4) == nullptr) {
+    return invalid("bridged: the subnet has no IPv4 block",
+                   "gateways carry IPv4: give it a cidr, or leave bridged out");
+  }
   if (auto bad = check_dns(subnet.dns); !bad) {
     return bad;
   }
@@ -204,6 +208,11 @@ Result<void> check(const State& state, const Subnet& subnet, const Subnet* there
                  "each subnet has a VNI of its own, over all networks");
   }
   for (const Subnet* other : state.subnets_of(subnet.network)) {
+    if (other->name != subnet.name && subnet.bridged && other->bridged == subnet.bridged) {
+      return Error(Errc::conflict,
+                   fmt::format("bridged: VLAN {} is that of subnet {}", subnet.bridged->vlan, other->name),
+                   "each bridged subnet of a network has a VLAN of its own");
+    }
     for (const SubnetBlock& block : subnet.blocks) {
       const SubnetBlock* theirs = other->block(block.cidr.family());
       if (other->name != subnet.name && theirs != nullptr && theirs->cidr.overlaps(block.cidr)) {

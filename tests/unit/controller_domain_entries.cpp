@@ -43,6 +43,18 @@ TEST_CASE("entries and tombstones are those of the watch stream", "[domain]") {
       text(entry_of(subnet)) ==
       R"({"key":"web","kind":"subnet","revision":4,"shard":0,"value":{"cidr":"10.0.0.0/24","gateway":"10.0.0.1","mtu_bytes":1450,"mtu_from_underlay":true,"network":"default","routes":[{"destination":"10.9.0.0/16","metric":7}],"vni":100}})");
 
+  subnet = Subnet();
+  subnet.name = "both";
+  subnet.network = "default";
+  subnet.vni = vni(101);
+  subnet.blocks = {{cidr("10.0.1.0/24"), ip("10.0.1.1")},
+                   {net::IpCidr::parse("fd00::/64").value(), net::IpAddress::parse("fd00::1").value()}};
+  subnet.bridged = Bridging{12};
+  const auto families = entries_of(subnet);
+  REQUIRE(families.size() == 2);
+  CHECK(text(families[0]).find(R"("bridged_vlan":12)") != std::string::npos);
+  CHECK(text(families[1]).find("bridged_vlan") == std::string::npos);  // gateways carry IPv4
+
   Pool pool;
   pool.name = "web";
   pool.subnet = "web";

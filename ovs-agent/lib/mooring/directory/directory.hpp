@@ -64,6 +64,8 @@ struct Subnet {
   net::IpAddress gateway;
   std::uint32_t mtu_bytes = 0;
   bool mtu_from_underlay = false;  // what the node's underlay carries counts, not mtu_bytes
+  // Gateways join it to this VLAN of their segment (0: no tag): an address that is no port may be a machine there.
+  std::optional<std::uint16_t> bridged_vlan;
   ipam_api::Dns dns;
   std::vector<ipam_api::Route> routes;
 };

@@ -94,6 +94,13 @@ Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family) {
   }
   value.mtu_bytes = static_cast<std::uint32_t>(mtu);
   value.mtu_from_underlay = fields.boolean("mtu_from_underlay", false);
+  if (fields.has("bridged_vlan")) {
+    const std::uint64_t vlan = fields.number("bridged_vlan");
+    if (vlan > 4094) {  // IEEE 802.1Q
+      fields.fail("bridged_vlan", Error(Errc::invalid_argument, fmt::format("{} is above 4094", vlan)));
+    }
+    value.bridged_vlan = static_cast<std::uint16_t>(vlan);
+  }
   // Only for pods that the node gives addresses by itself: a form of a later version does not cost the subnet.
   if (const ipam_api::Json* json = fields.object("dns")) {
     if (auto dns = ipam_api::dns_from(*json)) {
