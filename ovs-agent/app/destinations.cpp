@@ -48,6 +48,8 @@ void Destinations::miss(const ovs::PacketIn& packet, FlowGroups& groups) {
   const Miss miss{*vni, head->source, head->destination};
   if (const auto way = way_to(miss.key(), state_.directory, state_.ports, flows_.plan().settings().vtep)) {
     elsewhere(miss, way->vtep, whole, packet, groups);
+  } else if (!whole && beyond_gateways(miss.key(), state_.directory, state_.ports)) {
+    elsewhere(miss, {}, whole, packet, groups);
   } else {
     nowhere(miss, packet);
   }
@@ -118,10 +120,11 @@ void Destinations::take_up(const ovs::DesiredFlows& actual) {
       continue;
     }
     const auto way = way_to(*destination, state_.directory, state_.ports, flows_.plan().settings().vtep);
-    if (!way) {
+    const bool machine = !way && beyond_gateways(*destination, state_.directory, state_.ports);
+    if (!way && !machine) {
       continue;
     }
-    if (way->generation < generation_of(flow.cookie)) {
+    if (way && way->generation < generation_of(flow.cookie)) {
       continue;  // our copy is older than the flow: it stays as it is until the stream has caught up
     }
     if (state_.destinations.admit(*destination, false, now()).admission == WorkingSet::Admission::admitted) {
@@ -146,7 +149,9 @@ void Destinations::directory_changed(const directory::Changes& changes) {
       continue;
     }
     const auto way = way_to(key, state_.directory, state_.ports, flows_.plan().settings().vtep);
-    if (!way) {
+    if (!way && beyond_gateways(key, state_.directory, state_.ports)) {
+      groups.insert(destination_group(key));
+    } else if (!way) {
       state_.destinations.remove(key);  // its flow has gone already
     } else if (!changes.blocks && !state_.directory.find(key)) {
       state_.destinations.remove(key);  // of a block, and its port has gone: until somebody asks for it again
@@ -205,7 +210,7 @@ asio::awaitable<void> Destinations::run() {
 
 void restore_destinations(NodeState& state, const std::vector<PortKey>& keys, net::Ipv4Address own_vtep) {
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {  // the most recently used last, as it was
-    if (way_to(*key, state.directory, state.ports, own_vtep)) {
+    if (way_to(*key, state.directory, state.ports, own_vtep) || beyond_gateways(*key, state.directory, state.ports)) {
       state.destinations.admit(*key, false, now());
     }
   }

@@ -228,6 +228,10 @@ FlowLines FlowPlan::destination_lines(PortKey key) const {
     lines.br_tun.push_back(flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, way->generation,
                                      fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)),
                                      to_peer(key.vni, way->vtep)));
+  } else if (in_use_.contains(key) && beyond_gateways(key, directory_, ports_)) {
+    lines.br_tun.push_back(flow_line(tun_table::to_tunnel, 100, FlowOwner::destination, 0,
+                                     fmt::format("pkt_mark={},{}", key.vni.value(), to_address(key.address)),
+                                     fmt::format("group:{}", relay_group::outside(key.vni.value()))));
   }
   return lines;
 }
@@ -388,6 +392,11 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   }
   if (changes.layout || !changes.gateways.empty()) {
     groups.merge(segment_groups());
+    for (const PortKey key : in_use_.keys()) {
+      if (!directory_.find(key)) {  // a machine behind a gateway, perhaps
+        groups.insert(destination_group(key));
+      }
+    }
   }
   return groups;
 }

@@ -22,8 +22,22 @@ std::optional<Way> way_to(PortKey key, const directory::Directory& directory, co
                                    : std::nullopt;
 }
 
+bool beyond_gateways(PortKey key, const directory::Directory& directory, const LocalPorts& ports) {
+  if (!key.address.is_v4() || directory.find(key) || directory.block_at(key) != nullptr || !ports.at(key).empty()) {
+    return false;
+  }
+  for (const auto& [name, subnet] : directory.subnets()) {
+    if (subnet.vni == key.vni && subnet.bridged_vlan && subnet.cidr.contains(key.address)) {
+      const bool nobody =
+          key.address == subnet.cidr.first() || key.address == subnet.cidr.last() || key.address == subnet.gateway;
+      return !nobody && !directory.gateways_of(subnet.network).empty();
+    }
+  }
+  return false;
+}
+
 std::optional<Refusal> refusal_of(const Miss& miss, const directory::Directory& directory, const LocalPorts& ports) {
-  if (!directory.complete()) {
+  if (!directory.complete() || beyond_gateways(miss.key(), directory, ports)) {
     return std::nullopt;
   }
   const std::string network(directory.network_of(miss.vni));

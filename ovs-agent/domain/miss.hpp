@@ -38,8 +38,12 @@ struct Way {
 std::optional<Way> way_to(PortKey key, const directory::Directory& directory, const LocalPorts& ports,
                           net::Ipv4Address own_vtep);
 
+// Is it, for all that is known, the address of a machine on a segment that gateways bridge the subnet to? Then it is
+// theirs to find.
+bool beyond_gateways(PortKey key, const directory::Directory& directory, const LocalPorts& ports);
+
 // None unless the directory *knows* that the destination is a free address of a pool, and the sender is an open port of
-// this node in the same network. What is in no pool may be on the physical side.
+// this node in the same network. What is in no pool, or in a bridged subnet, may be on the physical side.
 std::optional<Refusal> refusal_of(const Miss& miss, const directory::Directory& directory, const LocalPorts& ports);
 
 // What a container's misses may ask of others is metered, so that a scan hurts its author alone. Meters of br-tun, two
