@@ -82,8 +82,9 @@ mooring_package(gateway
   CONFFILES /etc/mooring/gateway.conf DEPENDS "openvswitch-switch (>= 3.1)"
   DESCRIPTION "Mooring's gateway: joins the overlay and the physical network
  Takes packets out of VXLAN and routes them, and the reverse, without NAT.")
-set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "frr")
+set(CPACK_DEBIAN_GATEWAY_PACKAGE_SUGGESTS "frr, keepalived")
 install(TARGETS mooring-gateway DESTINATION sbin COMPONENT gateway)
+install(FILES overlay-gateway/packaging/mooring-vrrp.service DESTINATION /lib/systemd/system COMPONENT gateway)
 install(FILES overlay-gateway/packaging/mooring-gateway.service DESTINATION /lib/systemd/system COMPONENT gateway)
 install(FILES overlay-gateway/packaging/gateway.conf DESTINATION /etc/mooring COMPONENT gateway)
 

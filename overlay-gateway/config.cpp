@@ -215,6 +215,14 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
       "--print-evpn-leaf", evpn_vni,
       "Experimental: print FRR's configuration for a leaf of an EVPN fabric that tells the overlay's subnets on "
       "as type-5 routes with this VNI, and end; needs --bgp-as and --bgp-neighbor");
+  app.add_option("--bridge-interface", config.bridge_interface,
+                 "Interface of the segment that bridged subnets are stretched to, as a trunk; nothing else may use it");
+  app.add_option("--bridge-vrrp-router", config.bridge_vrrp_router,
+                 "VRRP virtual router of the election there, the same on all gateways; 1 to 255")
+      ->check(CLI::Range(1, 255))
+      ->capture_default_str();
+  app.add_option("--keepalived-pid", config.keepalived_pid, "keepalived's pid file (mooring-vrrp.service)")
+      ->capture_default_str();
   app.add_option("--log-level", config.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -248,6 +256,13 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
       return refuse("mooring-gateway: option --bgp-as: is missing (the leaf is the router of --bgp-neighbor)");
     }
     config.evpn_leaf = *vni;
+  }
+  if (!config.bridge_interface.empty() &&
+      (config.bridge_interface == config.underlay_interface || config.bridge_interface == config.physical_interface)) {
+    return refuse(fmt::format(
+        "mooring-gateway: option --bridge-interface: {} has another use already (give bridged mode an interface of its "
+        "own; a VLAN of that one will do: ip link add link {} name {}.100 type vlan id 100)",
+        config.bridge_interface, config.bridge_interface, config.bridge_interface));
   }
   if (const auto problem = read_nat(nat, config); !problem.empty()) {
     return refuse(problem);

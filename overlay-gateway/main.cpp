@@ -14,6 +14,7 @@
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/adapters/kernel_foot.hpp"
 #include "overlay-gateway/adapters/nftables.hpp"
+#include "overlay-gateway/adapters/segment.hpp"
 #include "overlay-gateway/adapters/segment_tap.hpp"
 #include "overlay-gateway/adapters/vty.hpp"
 #include "overlay-gateway/app/gateway.hpp"
@@ -57,7 +58,11 @@ int run(const Config& config) {
   std::filesystem::create_directories(config.state_dir);
   std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path());
   for (const auto& [name, option] : {std::pair(config.underlay_interface, "underlay-interface"),
-                                     std::pair(config.physical_interface, "physical-interface")}) {
+                                     std::pair(config.physical_interface, "physical-interface"),
+                                     std::pair(config.bridge_interface, "bridge-interface")}) {
+    if (name.empty()) {
+      continue;
+    }
     if (const auto present = check_interface(name, option); !present) {
       return refuse_to_start(present.error());
     }
@@ -75,7 +80,8 @@ int run(const Config& config) {
   Nftables nat;
   Vty bgpd(io.get_executor(), config.bgp_socket);
   SegmentTap segment(config.physical_interface);
-  Gateway gateway(io, {foot, nat, bgpd, &segment}, config, *vtep);
+  KernelSegment trunk(config.state_dir + "/keepalived.conf", config.keepalived_pid);
+  Gateway gateway(io, {foot, nat, bgpd, trunk, &segment}, config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
   if (config.metrics_listen) {

@@ -32,6 +32,7 @@ GatewaySettings settings_of(const Config& config, net::Ipv4Address vtep) {
   settings.name = config.name;
   settings.network = config.network;
   settings.vtep = vtep;
+  settings.bridges = !config.bridge_interface.empty();
   if (config.controller.kind() == http::Endpoint::Kind::tcp) {
     if (const auto address = net::Ipv4Address::parse(config.controller.host())) {
       settings.controller = TcpDoor{*address, config.controller.port()};
@@ -120,10 +121,12 @@ void Gateway::start(std::function<void()> on_ready) {
   switch_watch_ = std::make_unique<metrics::SwitchWatch>(
       dial, &flow_meaning, [this](const std::vector<ovs::FlowEntry>& dump) { count_rules(dump); });
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
+  begin_bridging(post);
   pulse_ = dial(ovs::FlowChannel::Callbacks{[] {}, [](const Error&) {}});
   if (checkpoint_.restore()) {
     on_directory(directory_.take_changes());
   }
+  plan_bridging();
   program_->update(plan_.all_groups());
   asio::co_spawn(io_, checkpoint_.run(), asio::detached);
 
@@ -163,6 +166,7 @@ void Gateway::stop() {
   if (watch_) {
     watch_->stop();
   }
+  bridging_.reset();
   program_.reset();
   switch_watch_.reset();
   pulse_.reset();
@@ -188,6 +192,7 @@ void Gateway::on_directory(const directory::Changes& changes) {
   if (stopped_) {
     return;
   }
+  plan_bridging();
   program_->update(plan_.affected_by(changes));
   if (changes.completeness) {
     flows_->reconsider();
@@ -224,6 +229,7 @@ void Gateway::look() {
   if (switch_whole_) {
     look_at_kernel();
     look_at_nat();
+    look_at_bridging();
   }
   warm_tunnels(false);
   announce();
@@ -241,10 +247,11 @@ void Gateway::look() {
   });
 }
 
-// Whatever is wrong with routers is their fault, perhaps, and watching forwards nothing: no packet waits for them.
+// Whatever is wrong with routers is their fault, perhaps, and a segment without an election is no reason not to route,
+// and watching forwards nothing: no packet waits for them.
 bool Gateway::is_whole() const {
-  const std::size_t beside = problems_.count("bgp") + problems_.count("sentinel");
-  return switch_whole_ && problems_.size() == beside && flows_->in_line();
+  const std::size_t elsewhere = problems_.count("bgp") + problems_.count("sentinel") + problems_.count("bridge");
+  return switch_whole_ && problems_.size() == elsewhere && flows_->in_line();
 }
 
 void Gateway::look_at_switch() {

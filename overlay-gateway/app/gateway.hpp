@@ -29,6 +29,7 @@
 #include "mooring/underlay/physical_bridge.hpp"
 #include "mooring/underlay/tunnel.hpp"
 #include "overlay-gateway/app/announcer.hpp"
+#include "overlay-gateway/app/bridging.hpp"
 #include "overlay-gateway/app/flow_program.hpp"
 #include "overlay-gateway/app/ports.hpp"
 #include "overlay-gateway/app/sentinel.hpp"
@@ -94,6 +95,12 @@ class Gateway {
   void hold_shared_address(bool takes, const PresenceFacts& facts);
   bool have_shared_addresses(bool held);
 
+  // gateway_bridging.cpp: bridged mode, if there is an interface for it.
+  void begin_bridging(const ovs::Post& post);
+  void plan_bridging();
+  void look_at_bridging();
+  void stand_for_election(bool stands);
+
   boost::asio::io_context& io_;
   Config config_;
   net::Ipv4Address vtep_;
@@ -112,6 +119,7 @@ class Gateway {
   std::unique_ptr<directory::WatchClient> watch_;
   std::unique_ptr<Sentinel> sentinel_;    // null: nobody watches the physical network
   std::unique_ptr<Announcer> announcer_;  // null: no BGP
+  std::unique_ptr<Bridging> bridging_;    // null: no interface for it
   boost::asio::steady_timer timer_;
   std::function<void()> on_ready_;
 
@@ -132,6 +140,8 @@ class Gateway {
   std::unique_ptr<ovs::FlowChannel> pulse_;  // a connection of its own: its answers say that vswitchd is at work
   boost::asio::steady_timer presence_timer_;
   bool takes_traffic_ = false;
+  bool stands_ = false;            // for election as forwarder of bridged subnets
+  bool standing_decided_ = false;  // since this start
   bool draining_ = false;          // as the file in the state folder says
   bool presence_decided_ = false;  // since this start; before it, what is there stays
   bool pulse_asked_ = false, pulse_felt_ = false;

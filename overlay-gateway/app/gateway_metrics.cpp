@@ -52,6 +52,9 @@ std::string Gateway::metrics_text() const {
     out.gauge("mooring_gateway_bgp_announced", "Subnets that bgpd is told to announce")
         .sample(static_cast<std::uint64_t>(announcer_->announced().size()));
   }
+  if (bridging_) {
+    bridging_->collect(out);
+  }
   if (switch_watch_) {
     const metrics::FlowTally& tally = switch_watch_->tally();
     out.counter("mooring_dropped_packets_total", "Packets that flows dropped, by reason");
@@ -149,6 +152,7 @@ ipam_api::Json Gateway::status() const {
       {"mtu_bytes", foot_plan_.mtu_bytes},
       {"bgp", bgp_status()},
       {"access_rules", access_status()},
+      {"bridging", bridging_ ? bridging_->status() : ipam_api::Json()},
       {"controller",
        {{"endpoint", config_.controller.str()},
         {"registered", watch.registered},

@@ -27,6 +27,10 @@ bool is_liveness(const ovs::Flow& flow) {
   return flow.key.table == table::from_tunnel && flow.key.priority == liveness_priority;
 }
 
+bool is_candidacy(const ovs::Flow& flow) {
+  return flow.key.table == table::from_election && flow.key.priority == candidacy_priority;
+}
+
 bool includes(const ovs::StringMap& all, const ovs::StringMap& part) {
   return std::all_of(part.begin(), part.end(), [&](const auto& item) {
     const auto found = all.find(item.first);
@@ -42,7 +46,9 @@ std::string drain_mark(const Config& config) {
 }  // namespace
 
 bool Gateway::may_delete_flow(const ovs::Flow& flow) const {
-  return is_liveness(flow) ? presence_decided_ : may_delete(flow, directory_);
+  return is_liveness(flow)    ? presence_decided_
+         : is_candidacy(flow) ? standing_decided_ && directory_.complete()
+                              : may_delete(flow, directory_);
 }
 
 void Gateway::begin_presence() {
@@ -60,6 +66,7 @@ void Gateway::watch_presence() {
   facts.links_up = machine_.foot.links_up(config_.underlay_interface);
   facts.whole = is_whole() && directory_.complete();
   take_traffic(gateway::takes_traffic(takes_traffic_, facts));
+  stand_for_election(takes_traffic_ && bridging_ && bridging_->may_stand(*ovsdb_->state()));
   feel_pulse();
   ensure_peer_ports();
   facts.connected = facts.connected && pulse_felt_;

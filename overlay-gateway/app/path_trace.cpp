@@ -31,6 +31,7 @@ std::string reason_of(const trace::Step& step, const RuleNamer& rule) {
   const std::string_view label = flow_meaning(flow).label;
   return label == "unknown-sender"   ? "the sender's VTEP belongs to no known node or gateway"
          : label == "loop-mark"      ? "it was relayed once already"
+         : label == "not-forwarder"  ? "nobody is elected to forward to the subnet's segment"
          : label == "no-destination" ? "no port has the address"
          : label == "other-network"  ? "this gateway does not serve the packet's network"
                                      : std::string(label);
@@ -70,6 +71,11 @@ TraceAnswer read_walk(const trace::Walk& walk, const RuleNamer& rule) {
   if (walk.end == trace::Walk::End::port && walk.port == port::foot) {
     answer.outcome = TraceAnswer::Outcome::physical;
     answer.hops.push_back({"physical", true, fmt::format("{}: to the kernel, by {}", tables, foot_name)});
+    return answer;
+  }
+  if (walk.end == trace::Walk::End::port && walk.port == port::segment) {
+    answer.outcome = TraceAnswer::Outcome::physical;
+    answer.hops.push_back({"physical", true, fmt::format("{}: to the segment that the subnet is bridged to", tables)});
     return answer;
   }
   return stopped("switch", fmt::format("{}: leads to OpenFlow port {}, which is nobody's", tables, walk.port));

@@ -1,6 +1,6 @@
 // What the gateway needs of the machine it stands on: its kernel's routing (adapters/kernel_foot.hpp is the real one)
-// and NAT (adapters/nftables.hpp), and, if routers are told of the overlay, FRR's bgpd (adapters/vty.hpp). Threading:
-// one thread.
+// and NAT (adapters/nftables.hpp), if routers are told of the overlay, FRR's bgpd (adapters/vty.hpp), and, if subnets
+// are bridged, the segment and keepalived (adapters/segment.hpp). Threading: one thread.
 #pragma once
 
 #include <optional>
@@ -74,10 +74,22 @@ class Segment {
   virtual const std::optional<net::MacAddress>& own_mac() const = 0;
 };
 
+class SegmentSide {
+ public:
+  virtual ~SegmentSide() = default;
+  virtual bool carrier(const std::string& interface) = 0;
+  // The interface of the segment and the ports on which VRRP is spoken are up, and say nothing by themselves.
+  virtual Result<void> ensure_links(const std::string& interface, const std::vector<std::string>& election_ports) = 0;
+  // keepalived has this configuration; true if it had another one.
+  virtual Result<bool> ensure_election(const std::string& config) = 0;
+  virtual bool election_runs() = 0;
+};
+
 struct Machine {
   Foot& foot;
   SourceTranslation& nat;
   RoutingDaemon& bgpd;         // asked if there is BGP in the configuration
+  SegmentSide& trunk;          // if there is an interface for bridged mode
   Segment* segment = nullptr;  // none: nobody watches
 };
 

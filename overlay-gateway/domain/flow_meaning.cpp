@@ -7,7 +7,30 @@ namespace {
 
 using metrics::FlowMeaning;
 
+std::string_view bridge_drop_reason(const ovs::FlowKey& key) {
+  switch (key.table) {
+    case table::segment_edge:
+    case table::arp_answer:
+      return "not-forwarder";
+    case table::segment_ip:
+      return key.priority == 300 ? "not-forwarder" : "spoofed";
+    case table::from_segment:
+      return key.priority == 190 ? "unknown-election" : key.priority == 180 ? "came-back" : "not-for-overlay";
+    case table::segment_arp:
+      return key.priority == 110 ? "spoofed" : "not-for-overlay";
+    case table::arp_target:
+      return "not-for-overlay";
+    case table::segment_route:
+      return key.priority == 190 ? "isolated" : "not-forwarded";
+    default:
+      return "other";
+  }
+}
+
 std::string_view drop_reason(const ovs::FlowKey& key) {
+  if (key.table >= table::first_of_bridging && key.table <= table::last_of_bridging) {
+    return bridge_drop_reason(key);
+  }
   switch (key.table) {
     case table::classify:
       return "unknown-port";
@@ -37,6 +60,12 @@ FlowMeaning flow_meaning(const ovs::Flow& flow) {
   }
   if (flow.key.table == table::destination && flow.actions.find("tun_dst") != std::string::npos) {
     return {FlowMeaning::Kind::forward, "to-overlay"};
+  }
+  if (flow.key.table == table::to_segment && flow.key.priority == 100) {
+    return {FlowMeaning::Kind::forward, "to-segment"};
+  }
+  if (flow.key.table == table::segment_edge && flow.key.priority == 100) {
+    return {FlowMeaning::Kind::forward, "to-forwarder"};
   }
   if (flow.key.table == table::to_kernel) {
     return {FlowMeaning::Kind::forward, "to-physical"};

@@ -49,6 +49,11 @@ FlowGroup layout_group() {
   group.kind = Kind::layout;
   return group;
 }
+FlowGroup bridge_group_of_flows() {
+  FlowGroup group;
+  group.kind = Kind::bridge;
+  return group;
+}
 
 }  // namespace
 
@@ -96,6 +101,10 @@ std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
         return access_rule_lines(directory_, *rule);
       }
       return {};
+    case Kind::bridge:
+      return bridge_group_lines();
+    case Kind::candidacy:
+      return stands_ ? candidacy_lines(bridged(), settings_.vtep) : std::vector<std::string>();
   }
   return {};
 }
@@ -104,6 +113,47 @@ FlowGroup FlowPlan::liveness_group() {
   FlowGroup group;
   group.kind = Kind::liveness;
   return group;
+}
+
+FlowGroup FlowPlan::candidacy_group() {
+  FlowGroup group;
+  group.kind = Kind::candidacy;
+  return group;
+}
+
+std::vector<BridgedSubnet> FlowPlan::bridged() const {
+  return settings_.bridges ? bridged_subnets(directory_, settings_.network) : std::vector<BridgedSubnet>();
+}
+
+std::vector<std::string> FlowPlan::bridge_group_lines() const {
+  BridgeFacts facts;
+  facts.bridged = bridged();
+  for (const directory::Subnet& subnet : subnets()) {
+    if (subnet.cidr.family() == net::Family::v4) {
+      facts.subnets.push_back(subnet.cidr.v4());
+    }
+  }
+  for (const auto& [name, gateway] : directory_.gateways()) {
+    if (gateway.network == settings_.network && gateway.vtep != settings_.vtep) {
+      facts.gateways.insert(gateway.vtep);
+    }
+  }
+  const auto known = directory_.networks().find(settings_.network);
+  facts.isolated = known != directory_.networks().end() && known->second.isolated;
+  std::vector<std::string> lines = bridge_lines(facts);
+  for (const auto& [first, block] : directory_.blocks()) {
+    for (const BridgedSubnet& subnet : facts.bridged) {
+      if (block.vni != subnet.vni || !block.range.first.is_v4() || !subnet.cidr.contains(block.range.first.v4())) {
+        continue;
+      }
+      for (const net::IpCidr& part : net::blocks_of(block.range)) {
+        for (std::string& line : bridge_block_lines(subnet, part.v4())) {
+          lines.push_back(std::move(line));
+        }
+      }
+    }
+  }
+  return lines;
 }
 
 // A node's BFD packet (RFC 5881: UDP 3784; in a tunnel without a VNI) goes back as it came: the node has a session with
@@ -184,8 +234,10 @@ std::vector<std::string> FlowPlan::layout_lines() const {
   for (const directory::Subnet& subnet : ours) {
     vnis.insert(subnet.vni);
     // Lower than the ports' flows: an address of ours without a port. The kernel must not see it, it would send it
-    // back.
-    lines.push_back(layout(table::destination, 50, to_block(subnet.cidr), "drop"));
+    // back. Of a bridged subnet it may be a machine's (bridge_plan.cpp).
+    if (!settings_.bridges || !subnet.bridged_vlan) {
+      lines.push_back(layout(table::destination, 50, to_block(subnet.cidr), "drop"));
+    }
     // Nobody on the physical side speaks for a container.
     lines.push_back(layout(table::from_kernel, 150, from_block(subnet.cidr), "drop"));
     if (subnet.cidr.family() == net::Family::v6) {  // of IPv4 the kernel looks at the source: reverse path filter
@@ -239,14 +291,21 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
   if (!ours || !vtep || *vtep == settings_.vtep) {
     return {};
   }
-  return {flow(
-      table::destination, 100, cookie_of(FlowOwner::destination, entry->generation),
-      to_block({key.address, key.address.is_v4() ? 32 : 128}),
-      fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(), key.vni.value(), port::vxlan))};
+  std::vector<std::string> lines;
+  for (const BridgedSubnet& subnet : bridged()) {
+    if (subnet.vni == key.vni && key.address.is_v4() && subnet.cidr.contains(key.address.v4())) {
+      lines = bridged_port_lines(subnet, key.address.v4(), entry->generation);
+    }
+  }
+  lines.insert(lines.begin(), flow(table::destination, 100, cookie_of(FlowOwner::destination, entry->generation),
+                                   to_block({key.address, key.address.is_v4() ? 32 : 128}),
+                                   fmt::format("set_field:{}->tun_dst,set_field:{}->tun_id,output:{}", vtep->str(),
+                                               key.vni.value(), port::vxlan)));
+  return lines;
 }
 
 FlowGroups FlowPlan::all_groups() const {
-  FlowGroups groups{FlowGroup{}, layout_group(), liveness_group()};
+  FlowGroups groups{FlowGroup{}, layout_group(), liveness_group(), bridge_group_of_flows(), candidacy_group()};
   directory_.for_each_port([&](const directory::Port& entry) { groups.insert(destination_group(entry.key)); });
   add_access_groups(groups);
   return groups;
@@ -274,6 +333,9 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   }
   if (!changes.nodes.empty() || !changes.gateways.empty() || changes.blocks) {
     groups.insert(layout_group());
+    if (settings_.bridges) {
+      groups.insert(bridge_group_of_flows());
+    }
   }
   if (changes.access) {
     add_access_groups(groups);
@@ -298,6 +360,8 @@ bool may_delete(const ovs::Flow& flow, const directory::Directory& directory) {
       return directory.complete();
     case FlowOwner::destination:
       return directory.complete() && directory.revision() >= generation_of(flow.cookie);
+    case FlowOwner::learned:  // ends by itself
+      return false;
   }
   return false;
 }

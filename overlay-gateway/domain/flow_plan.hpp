@@ -15,6 +15,7 @@
 
 #include "mooring/directory/directory.hpp"
 #include "mooring/ovs/flow.hpp"
+#include "overlay-gateway/domain/bridge_plan.hpp"
 #include "overlay-gateway/domain/pipeline.hpp"
 
 namespace mooring::gateway {
@@ -32,6 +33,7 @@ struct GatewaySettings {
   std::string network;  // of the foot: only its subnets are reachable from the physical side, only its ports relayed
   net::Ipv4Address vtep;
   std::optional<TcpDoor> controller;  // where it listens, if that is TCP
+  bool bridges = false;               // it has an interface on the segment that subnets are bridged to
 };
 
 struct FlowGroup {
@@ -42,6 +44,8 @@ struct FlowGroup {
     liveness,     // answers the nodes' BFD: takes traffic
     access_gate,  // what access rules judge; changes whenever any of them does
     access_rule,  // `rule`: one of them
+    bridge,       // bridged subnets (bridge_plan.hpp)
+    candidacy,    // stands for election as their forwarder
   };
   Kind kind = Kind::fixed;
   PortKey key;
@@ -63,7 +67,12 @@ class FlowPlan {
   // Nodes send packets to this gateway only while it answers. The caller updates liveness_group() after a change.
   void answer_liveness(bool answers) { answers_ = answers; }
   static FlowGroup liveness_group();
+  // The same for its advertisements to the segment, and candidacy_group().
+  void stand_for_election(bool stands) { stands_ = stands; }
+  static FlowGroup candidacy_group();
 
+  // Those that this gateway bridges.
+  std::vector<BridgedSubnet> bridged() const;
   // The subnets of the gateway's network, IPv4 before IPv6, by name.
   std::vector<directory::Subnet> subnets() const;
   // VTEPs of all nodes and gateways but this one.
@@ -76,10 +85,12 @@ class FlowPlan {
   std::vector<std::string> liveness_lines() const;
   static std::string to_foot();
   void add_access_groups(FlowGroups& groups) const;
+  std::vector<std::string> bridge_group_lines() const;
 
   const directory::Directory& directory_;
   GatewaySettings settings_;
   bool answers_ = false;
+  bool stands_ = false;
 };
 
 // Which flows of the switch may go although nothing desires them: those of ports only if the whole directory is known

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "mooring/net/address.hpp"
+
 namespace mooring::trace {
 namespace {
 
@@ -78,6 +80,7 @@ bool is_obstacle(std::string_view note) {
 // Follows the actions to where they lead.
 void conclude(Walk& walk, std::string_view underlay) {
   bool punted = false;
+  std::uint64_t forwarder = 0;  // VTEP of the gateway that a bridged subnet's packet is handed to
   for (const Step& step : walk.steps) {
     if (step.bridge == underlay) {
       continue;
@@ -85,6 +88,10 @@ void conclude(Walk& walk, std::string_view underlay) {
     for (const std::string& action : step.actions) {
       if (const auto to = field_set(action, "tun_dst"); !to.empty()) {
         walk.tunnel_to = to;
+      } else if (const auto elected = field_set(action, "reg10"); !elected.empty()) {
+        forwarder = number_of(elected);
+      } else if (action == "move:NXM_NX_REG10[]->NXM_NX_TUN_IPV4_DST[]") {
+        walk.tunnel_to = net::Ipv4Address(static_cast<std::uint32_t>(forwarder)).str();
       } else if (const auto id = field_set(action, "tun_id"); !id.empty()) {
         walk.tunnel_id = number_of(id);
       } else if (const auto mac = field_set(action, "eth_dst"); !mac.empty()) {
