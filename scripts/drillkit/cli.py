@@ -23,7 +23,7 @@ packets, 1,000 a second on each of the six paths, and every packet is accounted 
   scripts/drill all --markdown            all, as the table of docs/reliability.md
   scripts/drill all --stop-seconds 5      all, with shorter stops
 
-Without --lab it builds a lab of its own (three hosts, a gateway; for gateway- drills two and a physical machine; receive buffers of this machine are raised while it is up)
+Without --lab it builds a lab of its own (three hosts, a gateway; for gateway- drills two and a physical machine, for bridge- drills two on a segment; receive buffers of this machine are raised while it is up)
 and removes it. With --lab it plays in a lab that is up, makes pods drill/drill-a, -b, -c there and deletes them.
 
 A drill passes if nothing more was lost than the daemon's own absence explains (agent, ovsdb-server, controller: nothing; vswitchd:
@@ -102,8 +102,10 @@ def run(options):
     outcomes = []
     try:
         if mine:
-            gateways = any(drill.name.startswith("gateway-") for drill in drills)  # these need a second one, and a machine
-            lab.up(hosts=3, gateways=2 if gateways else 1, physical=1 if gateways else 0, tune=True, datapath=options.datapath,
+            bridges = any(drill.name.startswith("bridge-") for drill in drills)  # these need two machines on a segment
+            gateways = bridges or any(drill.name.startswith("gateway-") for drill in drills)  # these a second one, and a machine
+            lab.up(hosts=3, gateways=2 if gateways else 1, physical=2 if bridges else 1 if gateways else 0, segment=bridges,
+                   tune=True, datapath=options.datapath,
                    build=os.path.realpath(options.build) if options.build else default_build())
         play(lab.require_up(), drills, options, narrator, outcomes)
     finally:

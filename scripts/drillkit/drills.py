@@ -8,7 +8,7 @@ from labkit import cni, power, traffic
 from labkit.errors import LabError
 from labkit.waiting import eventually
 
-from . import faults, gateways
+from . import bridges, faults, gateways
 from .stage import VICTIM
 
 SIGNALS = {"term": signal.SIGTERM, "kill": signal.SIGKILL}
@@ -289,6 +289,10 @@ def _all_drills():
     yield Drill("gateway-foot", "a gateway's cable to the physical side is pulled", _gateway_drill("foot"))
     yield Drill("gateway-drain", "a gateway is drained", _gateway_drill("drain", lossless=True))
     yield Drill("gateway-return", "a gateway that was killed comes back", _gateway_drill("return", lossless=True))
+    yield Drill("bridge-kill", "the vswitchd of the gateway that bridges: SIGKILL; it stays away", bridges.play("kill"))
+    yield Drill("bridge-keepalived", "its keepalived: SIGKILL; it stays away", bridges.play("keepalived"))
+    yield Drill("bridge-stop", "its keepalived: SIGSTOP, SIGCONT after 4 s", bridges.play("stop"))
+    yield Drill("bridge-split", "the segment is cut in two for 4 s, and heals", bridges.play("split"))
     yield Drill("reboot", "the host: power cut, boot, pods made anew", _reboot, short=True)
 
 

@@ -73,6 +73,8 @@ def build_parser():
                     help="overlay gateways (default 1)")
     up.add_argument("--phys", dest="physical", type=_count(0, MAX_PHYSICAL), default=DEFAULTS["physical"], metavar="P",
                     help="physical machines (default 1)")
+    up.add_argument("--segment", action="store_true",
+                    help="gateways and physical machines are on a segment with VLANs too (seg0), for bridged subnets")
     up.add_argument("--runtime", choices=("none", "containerd"), default=DEFAULTS["runtime"],
                     help="run containerd with its CRI plugin on each host")
     up.add_argument("--build", metavar="DIR", help="where Mooring was built (default: $MOORING_BUILD_DIR, else build/dev)")
@@ -178,7 +180,7 @@ def print_table(rows, stream=None):
 
 def run_up(options):
     wanted = {key: getattr(options, key) for key in
-              ("hosts", "gateways", "physical", "runtime", "overlay", "objects", "datapath", "bare", "tune")}
+              ("hosts", "gateways", "physical", "runtime", "overlay", "objects", "datapath", "bare", "tune", "segment")}
     wanted["build"] = os.path.realpath(options.build) if options.build else default_build()
     lab = open_lab(options).up(**wanted)
     print_table(lab.status_rows())

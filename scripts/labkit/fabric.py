@@ -5,11 +5,12 @@ import subprocess
 
 from . import artifacts
 from .errors import LabError
-from .layout import BRIDGES
+from .layout import BRIDGES, SEGMENT
 from .namespaces import Place, daemon_environment
 from .processes import MEMBER, Process
 from .waiting import eventually
 
+SEGMENT_CABLE = ("seg-cable1", "seg-cable2")
 _INIT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "host_init.sh")
 
 
@@ -63,14 +64,43 @@ def connect(layout, places, machine):
     for interface, (bridge, address) in machine.links.items():
         port = layout.fabric_port(machine, interface)
         outside += [f"link add {port} type veth peer name {interface} netns {place.holder.pid}",
-                    f"link set {port} master {bridge} up"]
-        inside += [f"addr add {address} dev {interface}", f"link set {interface} up"]
+                    f"link set {port} up" if bridge in SEGMENT else f"link set {port} master {bridge} up"]
+        inside += [f"addr add {address} dev {interface}"] if address else []
+        inside += [f"link set {interface} up"]
     if machine.links:
         fabric.ip(outside)
         place.ip(inside)
     if "eth0" in machine.links and machine.has_ovs:
         # The userspace datapath takes frames as they are: a checksum left to the NIC would never be made.
         place.run(["ethtool", "-K", "eth0", "tx", "off"])
+    if "seg0" in machine.links and not machine.has_ovs:  # the same, of what the gateway's switch takes from the segment
+        place.run(["ethtool", "-K", "seg0", "tx", "off"])
+
+
+def make_segment(layout, place):
+    """The two switches of the segment, when the fabric's Open vSwitch runs: gateways at trunks, a cable between the switches."""
+    if not os.path.exists(f"{place.root}/sys/class/net/{SEGMENT_CABLE[0]}"):
+        place.ip([f"link add {SEGMENT_CABLE[0]} type veth peer name {SEGMENT_CABLE[1]}", *(f"link set {end} up" for end in SEGMENT_CABLE)])
+    ports = list(zip(SEGMENT, SEGMENT_CABLE))
+    ports += [(machine.links["seg0"][0], layout.fabric_port(machine, "seg0")) for machine in layout.of_role("gateway", "physical")]
+    argv = ["ovs-vsctl", "--timeout=20"]
+    for switch in SEGMENT:
+        argv += ["--", "--may-exist", "add-br", switch, "--", "set", "bridge", switch, "datapath_type=netdev"]
+    for switch, port in ports:
+        argv += ["--", "--may-exist", "add-port", switch, port]
+    place.run(argv)
+
+
+def join_segment(layout, places, name, vlan, address):
+    """A physical machine is at an access port of a VLAN of the segment (0: without a tag). `address` with prefix length."""
+    places["fabric"].run(["ovs-vsctl", "--timeout=20", "set", "port", layout.fabric_port(layout.machines[name], "seg0"),
+                          f"tag={vlan}" if vlan else "tag=[]"])
+    places[name].ip([f"addr add {address} dev seg0"])
+
+
+def split_segment(places, split):
+    """The cable between the segment's two switches is pulled, or put in again."""
+    places["fabric"].ip([f"link set {SEGMENT_CABLE[0]} {'down' if split else 'up'}"])
 
 
 def route_overlay(place, overlay, next_hop=None):

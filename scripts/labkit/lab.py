@@ -19,10 +19,10 @@ from .waiting import eventually
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 DEFAULTS = {"hosts": 2, "gateways": 1, "physical": 1, "runtime": "none", "bare": False, "objects": True, "tune": False,
-            "overlay": "10.100.0.0/16", "datapath": "auto", "agent_options": []}
+            "overlay": "10.100.0.0/16", "datapath": "auto", "agent_options": [], "segment": False}
 CONFLIST = {"cniVersion": "1.0.0", "name": "mooring",
             "plugins": [{"type": "mooring", "capabilities": {"io.kubernetes.cri.pod-annotations": True}}]}
-SHAPE = ("hosts", "gateways", "physical", "runtime", "bare", "overlay")  # what a lab that is up cannot change
+SHAPE = ("hosts", "gateways", "physical", "runtime", "bare", "overlay", "segment")  # what a lab that is up cannot change
 
 
 def default_build():
@@ -56,7 +56,8 @@ class Lab:
         if not self.state.exists:
             return
         options = self.options
-        self.layout = Layout(self.state.data["number"], options["hosts"], options["gateways"], options["physical"])
+        self.layout = Layout(self.state.data["number"], options["hosts"], options["gateways"], options["physical"],
+                             options.get("segment", False))
         for name in self.state.data["holders"]:
             process = self.state.process("holders", name)
             if process:
@@ -140,6 +141,8 @@ class Lab:
             for machine in layout.of_role("host"):
                 self.install_plugin(machine.name)
         self._start_services()
+        if options["segment"]:
+            fabric.make_segment(layout, self.places["fabric"])
         if options["objects"] and not options["bare"]:
             self._create_objects()
         if not options["bare"]:

@@ -3,6 +3,8 @@
   underlay  172.31.LAB.0/24   eth0 of hosts and gateways: VXLAN runs here
   mgmt      172.30.LAB.0/24   mgmt0 of hosts, gateways and controller: the controller is reached here
   physical  192.168.LAB.0/24  phys0 of gateways, eth0 of physical machines
+  segment   no addresses      seg0 of gateways and physical machines, if the lab has one: over two switches with VLANs (Open
+                              vSwitch) that a cable joins (of machines with odd and with even numbers), so that it can be split
 """
 import ipaddress
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ DEFAULT_OVERLAY = "10.100.0.0/16"
 
 @dataclass(frozen=True)
 class Machine:
-    """One namespace of the lab. `links`: interface name -> (bridge of the fabric, address with prefix length)."""
+    """One namespace of the lab. `links`: interface name -> (bridge of the fabric, address with prefix length or None)."""
     name: str
     role: str  # fabric, controller, host, gateway, physical
     links: dict
@@ -31,7 +33,7 @@ class Machine:
 
 
 class Layout:
-    def __init__(self, number, hosts, gateways, physical):
+    def __init__(self, number, hosts, gateways, physical, segment=False):
         self.number = number
         self.machines = {}
         self._add("fabric", "fabric", {})
@@ -41,9 +43,14 @@ class Layout:
         for i in range(1, gateways + 1):
             links = self._inside(200 + i)
             links["phys0"] = ("br-phys", f"192.168.{number}.{i}/24")
+            if segment:
+                links["seg0"] = (SEGMENT[1 - i % 2], None)
             self._add(f"gw{i}", "gateway", links)
         for i in range(1, physical + 1):
-            self._add(f"phys{i}", "physical", {"eth0": ("br-phys", f"192.168.{number}.{100 + i}/24")})
+            links = {"eth0": ("br-phys", f"192.168.{number}.{100 + i}/24")}
+            if segment:
+                links["seg0"] = (SEGMENT[1 - i % 2], None)
+            self._add(f"phys{i}", "physical", links)
 
     def _inside(self, last):
         return {"eth0": ("br-underlay", f"172.31.{self.number}.{last}/24"),
@@ -66,9 +73,10 @@ class Layout:
 
     def fabric_port(self, machine, interface):
         """The name of the link's end in the fabric: `ul-h1`, `mg-h1`, `ph-gw1`."""
-        return {"br-underlay": "ul-", "br-mgmt": "mg-", "br-phys": "ph-"}[machine.links[interface][0]] + machine.name
+        return {"br-underlay": "ul-", "br-mgmt": "mg-", "br-phys": "ph-", SEGMENT[0]: "sg-", SEGMENT[1]: "sg-"}[machine.links[interface][0]] + machine.name
 
 
+SEGMENT = ("br-seg1", "br-seg2")
 BRIDGES = ("br-underlay", "br-mgmt", "br-phys")
 
 

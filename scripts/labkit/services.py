@@ -16,15 +16,18 @@ PROGRAMS = {  # program -> its place below the build folder
 }
 OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 NODE_TOKEN = "/etc/mooring/node.token"
+KEEPALIVED_CONFIG = "/var/lib/mooring/gateway/keepalived.conf"  # the gateway writes it
+KEEPALIVED_PID = "/run/mooring/keepalived.pid"
 ADMIN_TOKEN = "/etc/mooring/admin.token"
 
 # Component -> the roles that have it, in the order in which they are started.
 COMPONENTS = {
-    "ovsdb": ("host", "gateway"),
-    "vswitchd": ("host", "gateway"),
+    "ovsdb": ("host", "gateway", "fabric"),
+    "vswitchd": ("host", "gateway", "fabric"),
     "controller": ("controller",),
     "agent": ("host",),
     "gateway": ("gateway",),
+    "keepalived": ("gateway",),
     "containerd": ("host",),
 }
 START_MARK = b"=== lab: starting"  # heads the part of a log that a start began
@@ -62,7 +65,11 @@ class Services:
         if self.lab.options["runtime"] != "containerd":
             absent.add("containerd")
         if self.lab.options["bare"]:
-            absent |= {"controller", "agent", "gateway"}
+            absent |= {"controller", "agent", "gateway", "keepalived"}
+        if not self.lab.options.get("segment"):
+            absent.add("keepalived")
+            if machine.role == "fabric":  # its switches with VLANs
+                absent |= {"ovsdb", "vswitchd"}
         return [name for name, roles in COMPONENTS.items() if machine.role in roles and name not in absent]
 
     def process(self, machine, component):
@@ -78,6 +85,8 @@ class Services:
             self._make_database(place)
         if component == "containerd":
             self.lab.containerd.prepare(machine)
+        if component == "keepalived" and os.path.exists(place.root + KEEPALIVED_PID):
+            os.unlink(place.root + KEEPALIVED_PID)  # of one that was killed
         log = self.lab.state.log_path(machine.name, component)
         os.makedirs(os.path.dirname(log), exist_ok=True)
         with open(log, "ab") as file:
@@ -140,6 +149,8 @@ class Services:
             return answers(f"{root}/run/mooring/agent.sock")
         if component == "gateway":
             return answers(f"{root}/run/mooring/gateway.sock")
+        if component == "keepalived":
+            return os.path.exists(f"{root}{KEEPALIVED_PID}")
         if component == "containerd":
             return answers(f"{root}/run/containerd/containerd.sock")
         raise ValueError(component)
@@ -168,7 +179,10 @@ class Services:
         if component == "gateway":
             shared = self.lab.layout.shared_gateway
             return [program(build, "mooring-gateway"), *node, "--network", "default", "--physical-interface", "phys0",
-                    *(["--shared-address", shared] if shared else []), *options.get("gateway_options", [])]
+                    *(["--shared-address", shared] if shared else []), *(["--bridge-interface", "seg0"] if options.get("segment") else []), *options.get("gateway_options", [])]
+        if component == "keepalived":  # as packaging/mooring-vrrp.service has it
+            return ["keepalived", "--dont-fork", "--log-console", "--no-syslog", "--vrrp", "--use-file", KEEPALIVED_CONFIG,
+                    "--pid", KEEPALIVED_PID, "--vrrp_pid", "/run/mooring/keepalived-vrrp.pid"]
         if component == "containerd":
             return self.lab.containerd.argv()
         raise ValueError(component)
