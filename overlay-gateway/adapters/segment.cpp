@@ -13,7 +13,7 @@
 
 #include "mooring/base/durable_file.hpp"
 #include "mooring/netlink/interface_settings.hpp"
-#include "overlay-gateway/adapters/gratuitous_arp.hpp"
+#include "overlay-gateway/adapters/link_announcement.hpp"
 #include "overlay-gateway/domain/pipeline.hpp"
 
 namespace mooring::gateway {

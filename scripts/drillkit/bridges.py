@@ -60,7 +60,7 @@ def _kill(stage):
 
 
 def _keepalived(stage):
-    faults.down(stage, [(forwarder(stage), "keepalived")], signal.SIGKILL)
+    stage.lab.services.stop(forwarder(stage), "keepalived", kill=True)  # and its child
     stage.hold(5.0)
 
 

@@ -18,6 +18,7 @@ OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 NODE_TOKEN = "/etc/mooring/node.token"
 KEEPALIVED_CONFIG = "/var/lib/mooring/gateway/keepalived.conf"  # the gateway writes it
 KEEPALIVED_PID = "/run/mooring/keepalived.pid"
+VRRP_PID = "/run/mooring/keepalived-vrrp.pid"  # of its child
 ADMIN_TOKEN = "/etc/mooring/admin.token"
 
 # Component -> the roles that have it, in the order in which they are started.
@@ -85,8 +86,8 @@ class Services:
             self._make_database(place)
         if component == "containerd":
             self.lab.containerd.prepare(machine)
-        if component == "keepalived" and os.path.exists(place.root + KEEPALIVED_PID):
-            os.unlink(place.root + KEEPALIVED_PID)  # of one that was killed
+        if component == "keepalived":
+            self._end_keepalived(place)
         log = self.lab.state.log_path(machine.name, component)
         os.makedirs(os.path.dirname(log), exist_ok=True)
         with open(log, "ab") as file:
@@ -119,7 +120,14 @@ class Services:
         process = self.process(machine, component)
         if process:
             process.end(kill=kill)
+            if component == "keepalived":
+                self._end_keepalived(self.lab.places[machine.name])
         self.lab.state.record("services", f"{machine.name}/{component}", None)
+
+    @staticmethod
+    def _end_keepalived(place):
+        """Its child may live on for a moment when it was killed, and a new one would refuse to start beside it."""
+        place.run(["sh", "-c", f"[ ! -e {VRRP_PID} ] || kill -KILL $(cat {VRRP_PID}); rm -f {KEEPALIVED_PID} {VRRP_PID}"], check=False)
 
     def log_end(self, machine, component, lines=15):
         try:
@@ -182,7 +190,7 @@ class Services:
                     *(["--shared-address", shared] if shared else []), *(["--bridge-interface", "seg0"] if options.get("segment") else []), *options.get("gateway_options", [])]
         if component == "keepalived":  # as packaging/mooring-vrrp.service has it
             return ["keepalived", "--dont-fork", "--log-console", "--no-syslog", "--vrrp", "--use-file", KEEPALIVED_CONFIG,
-                    "--pid", KEEPALIVED_PID, "--vrrp_pid", "/run/mooring/keepalived-vrrp.pid"]
+                    "--pid", KEEPALIVED_PID, "--vrrp_pid", VRRP_PID]
         if component == "containerd":
             return self.lab.containerd.argv()
         raise ValueError(component)

@@ -56,8 +56,8 @@ class AgentMetrics(LabCase):
         used += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
         self.assertGreater(len(used), 20)
         names = {name for expression in used for name in re.findall(r"\bmooring_\w+", expression)}
-        of_bgp = {name for name in names if name.startswith("mooring_gateway_bgp_")}  # tests/system/test_bgp.py
-        self.assertEqual(set(), names - there - controllers - of_bgp)
+        elsewhere = {name for name in names if name.startswith(("mooring_gateway_bgp_", "mooring_gateway_bridge_"))}  # test_bgp, test_bridged
+        self.assertEqual(set(), names - there - controllers - elsewhere)
         with open(f"{PAGES}/README.md", encoding="utf-8") as file:
             page = file.read()
         self.assertEqual([], sorted(name for name in there if name.startswith("mooring_") and
