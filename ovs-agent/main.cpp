@@ -65,8 +65,8 @@ class Agent {
         watch_(state_.executor, state_.directory, watch_settings(config), watch_callbacks()),
         controller_(state_.executor, config.name, config.controller, config.token,
                     [this] { return watch_.status().connected; }),
-        spoof_watch_(state_, switch_.br_int(), fmt::format("unix:{}/{}.mgmt", config.ovs_run_dir, integration_bridge),
-                     config.controller, config.token),
+        spoof_watch_(state_, fmt::format("unix:{}/{}.mgmt", config.ovs_run_dir, integration_bridge), config.controller,
+                     config.token),
         releases_(state_, controller_, journal_),
         given_(state_, table_, releases_, controller_, kernel_, journal_, switch_,
                GivenPorts::Settings{config.block_pool, config.block_size, config.controller_heard()}),
@@ -111,6 +111,7 @@ class Agent {
       directory_changed(state_.directory.take_changes());
     }
     flows_.refresh_all();
+    desire_spoof_copies(switch_.br_int());
     asio::co_spawn(state_.executor, checkpoint_.run(), asio::detached);
     asio::co_spawn(state_.executor, switch_.run(), asio::detached);
     asio::co_spawn(state_.executor, destinations_.run(), asio::detached);

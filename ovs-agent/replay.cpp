@@ -14,6 +14,7 @@
 #include "ovs-agent/adapters/kernel.hpp"
 #include "ovs-agent/adapters/node_switch.hpp"
 #include "ovs-agent/adapters/remembered_destinations.hpp"
+#include "ovs-agent/adapters/spoof_watch.hpp"
 #include "ovs-agent/app/destinations.hpp"
 #include "ovs-agent/app/port_table.hpp"
 #include "ovs-agent/app/tunnel_peers.hpp"
@@ -65,6 +66,7 @@ class Replay {
                          config_.vtep);
     table_.directory_changed(state_.directory.take_changes());
     flows_.refresh_all();
+    desire_spoof_copies(switch_.br_int());
     switch_.set_peers(tunnel_peers(state_.directory, state_.node));
     switch_.set_gateways(directory::gateway_ports(state_.directory), false);
     asio::co_spawn(state_.executor, switch_.run(), asio::detached);

@@ -33,16 +33,7 @@ http::ClientOptions one_warm_connection(const std::string& token) {
 
 }  // namespace
 
-SpoofWatch::SpoofWatch(NodeState& state, ovs::FlowSync& flows, const std::string& bridge, http::Endpoint controller,
-                       const std::string& token)
-    : state_(state),
-      flows_(flows),
-      client_(state.executor, std::move(controller), one_warm_connection(token)),
-      packets_(std::make_unique<ovs::OpenFlowPackets>(
-          bridge, [executor = state.executor](std::function<void()> work) { asio::post(executor, std::move(work)); },
-          [this](std::vector<ovs::PacketIn> packets) { received(packets); })) {}
-
-asio::awaitable<void> SpoofWatch::run() {
+void desire_spoof_copies(ovs::FlowSync& br_int) {
   ovs::FlowSync::MeterWishes meters;
   meters.desired.push_back(ovs::Meter{spoof_meter, ovs::Meter::Unit::pktps, 10, 10});
   const auto copied = ovs::parse_flow(fmt::format(
@@ -51,7 +42,17 @@ asio::awaitable<void> SpoofWatch::run() {
   if (!copied) {
     throw std::logic_error("the flow of spoofed ARP cannot be read: " + copied.error().text());
   }
-  flows_.change({ovs::FlowChange{ovs::FlowChange::Kind::add, *copied}}, meters);
+  br_int.change({ovs::FlowChange{ovs::FlowChange::Kind::add, *copied}}, meters);
+}
+
+SpoofWatch::SpoofWatch(NodeState& state, const std::string& bridge, http::Endpoint controller, const std::string& token)
+    : state_(state),
+      client_(state.executor, std::move(controller), one_warm_connection(token)),
+      packets_(std::make_unique<ovs::OpenFlowPackets>(
+          bridge, [executor = state.executor](std::function<void()> work) { asio::post(executor, std::move(work)); },
+          [this](std::vector<ovs::PacketIn> packets) { received(packets); })) {}
+
+asio::awaitable<void> SpoofWatch::run() {
   asio::steady_timer timer(state_.executor);
   constexpr asio::as_tuple_t<asio::use_awaitable_t<>> as_result{};
   while (true) {

@@ -1,6 +1,6 @@
 // Watches the node's own pods for ARP that claims addresses which are not theirs. The spoof guard drops it in any case;
-// a few packets a second come here too (a flow and a meter of br-int that this keeps desired), and the controller is
-// told who it was (POST /v1/sightings): at once, then every ten seconds while it goes on.
+// a few packets a second come here too, and the controller is told who it was (POST /v1/sightings): at once, then every
+// ten seconds while it goes on.
 //
 // Bounded: 10 packets a second of all pods together, 100 pairs of port and address. Threading: the agent's one thread.
 #pragma once
@@ -25,11 +25,13 @@ inline constexpr int spoof_copy_priority = 50;
 inline constexpr std::uint32_t spoof_meter = 131'000;
 inline constexpr std::uint8_t spoof_copy_kind = 3;
 
+// The flow and the meter that bring these packets, desired of br-int.
+void desire_spoof_copies(ovs::FlowSync& br_int);
+
 class SpoofWatch {
  public:
-  // `bridge`: "unix:/run/openvswitch/br-int.mgmt", for the packets; `flows`: that bridge's, must outlive this.
-  SpoofWatch(NodeState& state, ovs::FlowSync& flows, const std::string& bridge, http::Endpoint controller,
-             const std::string& token);
+  // `bridge`: "unix:/run/openvswitch/br-int.mgmt", for the packets that desire_spoof_copies() brings.
+  SpoofWatch(NodeState& state, const std::string& bridge, http::Endpoint controller, const std::string& token);
 
   // For ever.
   asio::awaitable<void> run();
@@ -45,7 +47,6 @@ class SpoofWatch {
   asio::awaitable<void> tell();
 
   NodeState& state_;
-  ovs::FlowSync& flows_;
   http::Client client_;
   std::map<std::tuple<std::string, net::IpAddress, net::MacAddress>, Claim> claims_;  // by attachment
   std::unique_ptr<ovs::PacketChannel> packets_;
