@@ -91,6 +91,7 @@ Gateway::Gateway(asio::io_context& io, Machine machine, const Config& config, ne
       machine_(machine),
       physical_bridge_(bridge_settings(config)),
       rule_tally_([this](const ovs::Flow& flow) { return meaning_for_rules(flow); }),
+      relay_tally_([this](const ovs::Flow& flow) { return meaning_for_relay(flow); }),
       timer_(io),
       presence_timer_(io) {}
 
@@ -118,8 +119,11 @@ void Gateway::start(std::function<void()> on_ready) {
   const auto dial = ovs::dial_openflow(fmt::format("unix:{}/{}.mgmt", config_.ovs_rundir, tunnel_bridge), post);
   flows_ = std::make_unique<ovs::FlowSync>(
       metrics::timed(dial, [this](std::chrono::nanoseconds took) { install_.observe(took); }), std::move(options));
-  switch_watch_ = std::make_unique<metrics::SwitchWatch>(
-      dial, &flow_meaning, [this](const std::vector<ovs::FlowEntry>& dump) { count_rules(dump); });
+  switch_watch_ =
+      std::make_unique<metrics::SwitchWatch>(dial, &flow_meaning, [this](const std::vector<ovs::FlowEntry>& dump) {
+        count_rules(dump);
+        relay_tally_.take(dump);
+      });
   program_ = std::make_unique<FlowProgram>(plan_, *flows_);
   begin_bridging(post);
   pulse_ = dial(ovs::FlowChannel::Callbacks{[] {}, [](const Error&) {}});

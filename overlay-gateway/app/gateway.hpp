@@ -66,6 +66,9 @@ class Gateway {
   std::string named_rule(std::uint64_t cookie) const;
   metrics::FlowMeaning meaning_for_rules(const ovs::Flow& flow);
   void count_rules(const std::vector<ovs::FlowEntry>& dump);
+  // gateway_relay.cpp: what nodes have relayed, by subnet.
+  metrics::FlowMeaning meaning_for_relay(const ovs::Flow& flow);
+  void expose_relayed(metrics::Exposition& out) const;
   boost::asio::awaitable<Result<ipam_api::Json>> rule_use(ipam_api::Json arguments);
   ipam_api::Json access_status() const;
   void expose_rules(metrics::Exposition& out) const;
@@ -114,6 +117,8 @@ class Gateway {
   std::unique_ptr<FlowProgram> program_;
   std::set<std::string> rules_met_;  // names, for as long as this runs: labels of the tally
   metrics::FlowTally rule_tally_;
+  std::set<std::string> subnets_met_;  // as rules_met_
+  metrics::FlowTally relay_tally_;
   std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
   metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;

@@ -70,6 +70,7 @@ std::string Gateway::metrics_text() const {
       out.sample(count.bytes, {{"path", to}});
     }
     expose_rules(out);
+    expose_relayed(out);
     out.gauge("mooring_flows", "Flows in the switch");
     for (const auto& [table, count] : tally.flows_by_table()) {
       const std::string number = std::to_string(table);

@@ -177,6 +177,7 @@ std::vector<std::string> FlowPlan::fixed_lines() const {
   // Relayed or hairpinned once already: a gateway delivers nothing, so it can only go round.
   lines.push_back(fixed(table::from_tunnel, 200, fmt::format("dl_dst={}", hop_mac), "drop"));
   lines.push_back(fixed(table::from_tunnel, 0, "", "drop"));
+  lines.push_back(fixed(table::relayed, 0, "", go(table::destination)));
   // A marked packet finds no route in the userspace datapath: "native tunnel routing failed".
   for (const net::Family family : families) {
     lines.push_back(fixed(table::from_kernel, 100, protocol(family),
@@ -239,6 +240,9 @@ std::vector<std::string> FlowPlan::layout_lines() const {
       lines.push_back(layout(table::destination, 50, to_block(subnet.cidr), "drop"));
     }
     // Nobody on the physical side speaks for a container.
+    // For the counting: what nodes had no flow for, by the subnet that it is for.
+    lines.push_back(flow(table::relayed, 100, cookie_of(FlowOwner::layout, subnet.vni.value()), to_block(subnet.cidr),
+                         go(table::destination)));
     lines.push_back(layout(table::from_kernel, 150, from_block(subnet.cidr), "drop"));
     if (subnet.cidr.family() == net::Family::v6) {  // of IPv4 the kernel looks at the source: reverse path filter
       lines.push_back(layout(table::to_kernel, 100, from_block(subnet.cidr), to_foot()));
@@ -264,7 +268,7 @@ std::vector<std::string> FlowPlan::layout_lines() const {
     for (const net::Family family : families) {
       lines.push_back(layout(table::from_tunnel, 100, fmt::format("{},tun_id={}", protocol(family), vni.value()),
                              fmt::format("set_field:{}->reg1,set_field:{}->eth_dst,load:0->NXM_OF_IN_PORT[],{}",
-                                         origin::tunnel, hop_mac, go(table::destination))));
+                                         origin::tunnel, hop_mac, go(table::relayed))));
     }
     for (const directory::Subnet& subnet : ours) {
       if (isolated && subnet.vni != vni) {

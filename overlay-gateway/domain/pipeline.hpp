@@ -33,8 +33,8 @@ inline constexpr const char* agents_patch = "patch-int";  // on br-tun: an agent
 inline constexpr const char* election_port_prefix = "mooring-v";  // and the VLAN
 
 namespace table {
-inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, from_kernel = 20, destination = 30,
-                     to_kernel = 40;
+inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, relayed = 12, from_kernel = 20,
+                     destination = 30, to_kernel = 40;
 // Access rules: does it open something, and may it?
 inline constexpr int from_physical_opens = 31, from_physical_rules = 32, to_physical_opens = 33, to_physical_rules = 34;
 // Bridged mode (bridge_plan.hpp).

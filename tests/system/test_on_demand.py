@@ -75,6 +75,8 @@ class WithGateway(OnDemandCase):
         self.assertEqual(set(), self.flows_to("h1"))
         self.expect_first(a, b)
         eventually(lambda: self.flows_to("h1") == {b.address}, 5, "h1 to have a flow for what it talks to")
+        counted = self.lab.places["gw1"].run(["curl", "-s", "--unix-socket", "/run/mooring/gateway.sock", "http://gateway/metrics"]).stdout
+        self.assertRegex(counted, r'mooring_gateway_relayed_packets_total\{subnet="pods"\} [1-9]')
         eventually(lambda: self.flows_to("h2") == {a.address}, 5, "h2 to have the one back")
         self.assertEqual(set(), self.flows_to("h3"))
         self.expect_first(a, c)
