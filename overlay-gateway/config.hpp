@@ -32,9 +32,9 @@ struct Config {
   std::optional<net::Ipv4Address> nat_address;   // none: the first of the physical interface
   std::optional<BgpSettings> bgp;                // none: nobody is told of the overlay but by proxy ARP
   std::string bgp_socket = "/run/frr/bgpd.vty";
-  std::optional<net::Vni> evpn_leaf;     // print a configuration for a leaf of an EVPN fabric, and end
-  std::string bridge_interface;          // "": bridges no subnet; else that of the segment, a trunk
-  std::uint8_t bridge_vrrp_router = 77;  // VRRP's virtual router on each VLAN
+  std::optional<net::Vni> evpn_leaf;      // print a configuration for a leaf of an EVPN fabric, and end
+  std::string bridge_interface;           // "": bridges no subnet; else that of the segment, a trunk
+  std::uint32_t bridge_vrrp_router = 77;  // VRRP's virtual router on each VLAN
   std::string keepalived_pid = "/run/mooring/keepalived.pid";
   std::string log_level = "info";
 };

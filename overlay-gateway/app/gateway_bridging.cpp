@@ -14,7 +14,7 @@ Bridging::Settings bridging_settings(const Config& config, net::Ipv4Address vtep
   settings.interface = config.bridge_interface;
   settings.switch_socket = fmt::format("unix:{}/{}.mgmt", config.ovs_rundir, tunnel_bridge);
   settings.vtep = vtep;
-  settings.virtual_router = config.bridge_vrrp_router;
+  settings.virtual_router = static_cast<std::uint8_t>(config.bridge_vrrp_router);
   return settings;
 }
 

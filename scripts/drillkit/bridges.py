@@ -7,6 +7,7 @@ import time
 
 from labkit import fabric, gateways, traffic
 from labkit.errors import LabError
+from labkit.services import VRRP_PID
 from labkit.waiting import eventually
 
 from . import faults
@@ -39,13 +40,19 @@ def forwarder(stage):
     return eventually(one, 30, "one gateway to forward", interval=0.1)
 
 
-def _prepare(stage):
-    """The subnet, the machines on its VLAN, and a container: returns it."""
+def open_subnet(stage):
+    """The subnet, and the machines on its VLAN: part of the stage, since it changes flows everywhere."""
+    _two(stage)
     if SUBNET not in [subnet["name"] for subnet in stage.lab.listed("subnets")]:
         stage.lab.ctl("create", "subnet", SUBNET, "--vni", "300", "--cidr", "10.130.0.0/24", "--bridged-vlan", str(VLAN))
         stage.lab.ctl("create", "pool", SUBNET, "--subnet", SUBNET, "--range", "10.130.0.10-10.130.0.99")
         for name, address in MACHINES.items():
             fabric.join_segment(stage.lab.layout, stage.lab.places, name, VLAN, f"{address}/24")
+    forwarder(stage)
+
+
+def _prepare(stage):
+    """A container of the subnet that reaches both machines."""
     forwarder(stage)
     pod = stage.lab.pods.add("h1", "drill-bridged", namespace="drill", annotations={"mooring.io/pool": SUBNET})
     for name, address in MACHINES.items():
@@ -65,7 +72,11 @@ def _keepalived(stage):
 
 
 def _stop(stage):
-    faults.pause(stage, [(forwarder(stage), "keepalived")], 4.0)
+    place = stage.lab.places[forwarder(stage).name]
+    child = f"$(cat {VRRP_PID})"  # it is what speaks
+    place.run(["sh", "-c", f"kill -STOP {child}"])
+    stage.hold(4.0)
+    place.run(["sh", "-c", f"kill -CONT {child}"])
     stage.hold(2.0)
 
 

@@ -8,7 +8,7 @@ from labkit.errors import LabError
 from labkit.lab import Lab, default_build
 from labkit.narrator import Narrator
 
-from . import report
+from . import bridges, report
 from .drills import DRILLS, perform
 from .stage import Stage
 
@@ -74,6 +74,8 @@ def play(lab, drills, options, narrator, outcomes):
     stage = Stage(lab, narrator.say, options.rate, options.stop_seconds)
     try:
         stage.open()
+        if any(drill.name.startswith("bridge-") for drill in drills):
+            bridges.open_subnet(stage)
         for drill in drills:
             narrator.say(f"{drill.name}: {drill.text}")
             outcome = perform(stage, drill)
@@ -102,9 +104,9 @@ def run(options):
     outcomes = []
     try:
         if mine:
-            bridges = any(drill.name.startswith("bridge-") for drill in drills)  # these need two machines on a segment
-            gateways = bridges or any(drill.name.startswith("gateway-") for drill in drills)  # these a second one, and a machine
-            lab.up(hosts=3, gateways=2 if gateways else 1, physical=2 if bridges else 1 if gateways else 0, segment=bridges,
+            segment = any(drill.name.startswith("bridge-") for drill in drills)  # these need two machines on a segment
+            gateways = segment or any(drill.name.startswith("gateway-") for drill in drills)  # these a second one, and a machine
+            lab.up(hosts=3, gateways=2 if gateways else 1, physical=2 if segment else 1 if gateways else 0, segment=segment,
                    tune=True, datapath=options.datapath,
                    build=os.path.realpath(options.build) if options.build else default_build())
         play(lab.require_up(), drills, options, narrator, outcomes)

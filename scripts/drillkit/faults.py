@@ -6,7 +6,7 @@ import time
 
 from labkit.waiting import eventually
 
-ORDER = ("ovsdb", "vswitchd", "controller", "agent")  # that an init system starts them in
+ORDER = ("ovsdb", "vswitchd", "controller", "agent", "keepalived")  # that an init system starts them in
 
 
 def in_order(targets):

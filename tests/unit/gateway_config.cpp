@@ -52,6 +52,8 @@ TEST_CASE("the least that a gateway must be told, and the defaults of the rest")
   CHECK(config.controller.str() == "unix:/run/mooring/controller.sock");
   CHECK(config.ovsdb == "unix:/run/openvswitch/db.sock");
   CHECK(config.datapath == "auto");
+  CHECK(config.bridge_interface.empty());
+  CHECK(config.bridge_vrrp_router == 77);
 }
 
 TEST_CASE("wrong options end the program with 2 and name option, value and way out") {
@@ -67,6 +69,8 @@ TEST_CASE("wrong options end the program with 2 and name option, value and way o
   refused({"--underlay-interface", "eth0"}, "--physical-interface", "required");
   refused(least_and({"--name", "Not A Name"}), "--name", "Not A Name");
   refused(least_and({"--network", "no_such!"}), "--network", "no_such!");
+  refused(least_and({"--bridge-interface", "eth1"}), "--bridge-interface", "eth1 has another use already");
+  refused(least_and({"--bridge-vrrp-router", "256"}), "--bridge-vrrp-router", "256");
   refused(least_and({"--vtep", "172.31.0.300"}), "--vtep", "172.31.0.300");
   refused(least_and({"--controller", "https://controller:1"}), "--controller", "https://controller:1");
   refused(least_and({"--datapath", "magic"}), "--datapath", "magic");
