@@ -18,6 +18,7 @@
 #include "ipam-controller/api/feed_hub.hpp"
 #include "ipam-controller/api/listed_blocks.hpp"
 #include "ipam-controller/api/metrics.hpp"
+#include "ipam-controller/api/vip_keeper.hpp"
 #include "ipam-controller/api/watch_hub.hpp"
 #include "ipam-controller/app/ipam.hpp"
 #include "ipam-controller/app/restoration.hpp"
@@ -262,7 +263,8 @@ int run(const Config& config) {
   FeedHub feeds(io.get_executor(), ipam);
   ListedBlocks listed(io.get_executor(), ipam, feeds);
   listed.start();
-  Services services{ipam, hub, observatory, restoration, feeds, config.store_path + ".backup"};
+  VipKeeper vips(io.get_executor(), ipam);
+  Services services{ipam, hub, observatory, restoration, feeds, vips, config.store_path + ".backup"};
   services.inventories->listen([&restoration](const std::string& node, const Inventories::Report& report) {
     restoration.heard(node, report.inventory);
   });
@@ -279,6 +281,7 @@ int run(const Config& config) {
   Ticker ticker(io, ipam);
   Shutdown shutdown(io, hub, listed, feeds, observatory, server, [&] {
     metrics_server.stop();
+    vips.stop();
     ticker.stop();
   });
 

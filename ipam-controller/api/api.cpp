@@ -89,11 +89,11 @@ PathMatch match_path(std::string_view pattern, std::string_view path) {
 std::vector<Route> all_routes() {
   std::vector<Route> routes;
   for (const auto part :
-       {topology_routes(), policy_routes(),      block_routes(),   binding_routes(),       import_routes(),
-        apply_routes(),    port_routes(),        node_routes(),    node_evidence_routes(), fsck_routes(),
-        trace_routes(),    watch_routes(),       audit_routes(),   explain_routes(),       plan_routes(),
-        event_routes(),    webhook_routes(),     metrics_routes(), backup_routes(),        restore_routes(),
-        list_routes(),     access_rule_routes(), sighting_routes()}) {
+       {topology_routes(), vip_routes(),   policy_routes(),      block_routes(),   binding_routes(),
+        import_routes(),   apply_routes(), port_routes(),        node_routes(),    node_evidence_routes(),
+        fsck_routes(),     trace_routes(), watch_routes(),       audit_routes(),   explain_routes(),
+        plan_routes(),     event_routes(), webhook_routes(),     metrics_routes(), backup_routes(),
+        restore_routes(),  list_routes(),  access_rule_routes(), sighting_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
   return routes;

@@ -83,6 +83,9 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
   if (kind == kind_name<Webhook>()) {
     return read(webhook_from(spec), &put<Webhook>);
   }
+  if (kind == kind_name<Vip>()) {
+    return read(vip_from(spec), &put<Vip>);
+  }
   if (kind == kind_name<AddressList>()) {
     return read(address_list_from(spec), &put<AddressList>);
   }
@@ -96,7 +99,7 @@ Result<Step> step_of(const std::string& kind, const Json& spec) {
     return read(new_binding_from(spec), &put_binding);
   }
   return Error(Errc::invalid_argument, fmt::format("kind '{}' is none that can be applied", kind),
-               "network, subnet, pool, reservation, rule, webhook, list, access-rule, binding, extra-address");
+               "network, subnet, pool, reservation, rule, vip, webhook, list, access-rule, binding, extra-address");
 }
 
 struct Asked {

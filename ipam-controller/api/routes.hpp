@@ -25,6 +25,7 @@ namespace mooring::controller {
 class FeedHub;      // api/feed_hub.hpp
 class Observatory;  // observe/observatory.hpp
 class Restoration;  // app/restoration.hpp
+class VipKeeper;    // api/vip_keeper.hpp
 
 // What use cases work with; outlives every call.
 struct Services {
@@ -33,6 +34,7 @@ struct Services {
   Observatory& observatory;
   Restoration& restoration;
   FeedHub& feeds;
+  VipKeeper& vips;
   std::string backup_path;  // a file that may be made for a moment, on the store's disk
   std::shared_ptr<Inventories> inventories = std::make_shared<Inventories>();
 };
@@ -62,6 +64,7 @@ std::span<const Route> policy_routes();    // rules, extra addresses
 std::span<const Route> list_routes();      // and their feeds
 std::span<const Route> access_rule_routes();
 std::span<const Route> sighting_routes();
+std::span<const Route> vip_routes();
 std::span<const Route> block_routes();
 std::span<const Route> binding_routes();
 std::span<const Route> import_routes();  // bindings:import

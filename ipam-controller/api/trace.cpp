@@ -144,6 +144,8 @@ Result<Known> look_up(const State& state, const Request& request) {
                                 port->state == PortState::active ? "active" : "pending");
   } else if (const Binding* bound = state.binding_at(key)) {
     known.to_text = fmt::format("{} is bound to {}, which has no live port", address, bound->owner.str());
+  } else if (const Vip* vip = state.vip_at(key)) {
+    known.to_text = fmt::format("{} is VIP {}", address, vip->name);
   } else if (const SubnetBlock* block = subnet->block(known.destination.family());
              block != nullptr && block->gateway == known.destination) {
     known.to_text = fmt::format("{} is the gateway address of subnet {}", address, subnet->name);

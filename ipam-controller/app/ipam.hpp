@@ -82,7 +82,7 @@ class Ipam {
   void return_block(Caller caller, std::string id, bool reported, Callback<void> done);
 
   // --- what admins call ------------------------------------------------------------------------------------------
-  // T: Network, Subnet, Pool, Reservation, Rule, Webhook, AddressList, AccessRule, ExtraAddress.
+  // T: Network, Subnet, Pool, Reservation, Rule, Vip, Webhook, AddressList, AccessRule, ExtraAddress.
   template <class T>
   void create(Caller caller, T wanted, Callback<T> done);
   // Creates, or changes what is there.
@@ -149,7 +149,7 @@ class Ipam {
   // answered. One subscriber.
   void subscribe(std::function<void(const ChangeSet& changes)> subscriber);
   // Called after each commit, when its requests are answered, with what was there before each of its rows; `state` is
-  // as of that commit. Followers must not call back in but by read().
+  // as of that commit. Followers must not call back in but by read() and run().
   using RowFollower = std::function<void(const std::vector<Write>& before, const State& state)>;
   void follow_rows(RowFollower follower) { row_followers_.push_back(std::move(follower)); }
   // Everything up to here is durable and published.

@@ -26,6 +26,9 @@ const Reservation* find(const State& state, const Reservation& o) {
 const Rule* find(const State& state, const Rule& o) {
   return state.rule(o.name);
 }
+const Vip* find(const State& state, const Vip& o) {
+  return state.vip(o.name);
+}
 const Webhook* find(const State& state, const Webhook& o) {
   return state.webhook(o.name);
 }
@@ -96,6 +99,11 @@ void prepare(Transaction& tx, Subnet& subnet, const Subnet* there) {
   if (there != nullptr && (there->vni != subnet.vni || there->blocks != subnet.blocks)) {
     erase_resting(tx, [&](PortAddress key) { return key.vni == there->vni && !subnet.contains(key.address); });
   }
+}
+// What the controller knows of it by itself stays.
+void prepare(Transaction& tx, Vip& vip, const Vip* there) {
+  vip.number = there != nullptr ? there->number : free_vip_number(tx.state());
+  vip.backends = there != nullptr ? there->backends : std::vector<VipBackend>();
 }
 void prepare(Transaction&, Webhook& webhook, const Webhook* there) {
   if (there != nullptr && webhook.secret.empty()) {
@@ -212,6 +220,7 @@ MOORING_WRITABLE(Subnet)
 MOORING_WRITABLE(Pool)
 MOORING_WRITABLE(Reservation)
 MOORING_WRITABLE(Rule)
+MOORING_WRITABLE(Vip)
 MOORING_WRITABLE(Webhook)
 MOORING_WRITABLE(AddressList)
 MOORING_WRITABLE(AccessRule)

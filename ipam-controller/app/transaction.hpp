@@ -119,6 +119,7 @@ class Transaction {
   const Gateway* current(const Gateway& o) const { return state_.gateway(o.name); }
   const AccessRule* current(const AccessRule& o) const { return state_.access_rule(o.name); }
   const ListedBlock* current(const ListedBlock& o) const { return state_.listed_block(o.key()); }
+  const Vip* current(const Vip& o) const { return state_.vip(o.name); }
   const Block* current(const Block& o) const { return state_.block(o.id); }
   Found<Port> current(const Port& o) const { return state_.port(o.key()); }
 

@@ -153,6 +153,7 @@ Example, in the order in which they need each other:
   add_create_extra_address(*create, invocation);
   add_create_list(*create, invocation);
   add_create_access_rule(*create, invocation);
+  add_create_vip(*create, invocation);
   add_create_webhook(*create, invocation);
 }
 

@@ -66,6 +66,7 @@ void add_create_binding(CLI::App& create, Invocation& invocation);
 void add_create_extra_address(CLI::App& create, Invocation& invocation);
 void add_create_access_rule(CLI::App& create, Invocation& invocation);
 void add_create_list(CLI::App& create, Invocation& invocation);
+void add_create_vip(CLI::App& create, Invocation& invocation);
 void add_create_webhook(CLI::App& create, Invocation& invocation);
 
 }  // namespace mooring::ctl

@@ -14,8 +14,8 @@ namespace {
 
 using exchange::Document;
 
-constexpr std::array order{"network", "subnet", "pool",        "reservation", "rule",
-                           "webhook", "list",   "access-rule", "binding",     "extra-address"};
+constexpr std::array order{"network", "subnet", "pool",        "reservation", "rule",         "webhook",
+                           "list",    "vip",    "access-rule", "binding",     "extra-address"};
 
 Error wrong(const Document& document, const std::string& pointer, const std::string& cause, const std::string& hint) {
   return Error(Errc::invalid_argument,

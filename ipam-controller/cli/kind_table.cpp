@@ -116,6 +116,17 @@ constexpr std::array gateway_columns{Column{"NAME", "name"},
 constexpr std::array webhook_columns{Column{"NAME", "name"},         Column{"URL", "url"},
                                      Column{"EVENTS", "events"},     Column{"SIGNED", "signed"},
                                      Column{"DISABLED", "disabled"}, Column{"REVISION", "revision", only_wide}};
+constexpr std::array vip_columns{Column{"NAME", "name"},
+                                 Column{"NETWORK", "network"},
+                                 Column{"ADDRESS", "address"},
+                                 Column{"PORTS", "ports"},
+                                 Column{"HEALTHY", "state"},
+                                 Column{"SELECTOR", "selector"},
+                                 Column{"LISTED", "listed", only_wide},
+                                 Column{"CHECK", "check", only_wide},
+                                 Column{"VNI", "vni", only_wide},
+                                 Column{"NOTE", "note", only_wide},
+                                 Column{"REVISION", "revision", only_wide}};
 constexpr std::array list_columns{
     Column{"NAME", "name"},           Column{"NETWORK", "network"},      Column{"SELECTOR", "selector"},
     Column{"ADDRESSES", "addresses"}, Column{"NOTE", "note", only_wide}, Column{"REVISION", "revision", only_wide}};
@@ -176,6 +187,7 @@ constexpr std::array kinds{
     Kind{"webhook", "webhooks", "wh", webhook_columns, {}},
     Kind{"list", "lists", "li", list_columns, by_network},
     Kind{"access-rule", "access-rules", "ar", access_rule_columns, by_network},
+    Kind{"vip", "vips", "vi", vip_columns, by_network},
 };
 
 }  // namespace

@@ -60,6 +60,7 @@ std::vector<Change> entries_of(const Pool& pool);
 std::vector<Change> entries_of(const Port& port);
 std::vector<Change> entries_of(const Node& node);
 std::vector<Change> entries_of(const Gateway& gateway);
+std::vector<Change> entries_of(const Vip& vip);
 std::vector<Change> entries_of(const Block& block);
 std::vector<Change> entries_of(const AccessRule& rule);
 std::vector<Change> entries_of(const ListedBlock& listed);

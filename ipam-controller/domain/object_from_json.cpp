@@ -81,20 +81,6 @@ Labels labels_of(Fields& fields, std::string_view key) {
   return object == nullptr ? Labels() : fields.take(key, ipam_api::labels_from(*object));
 }
 
-Result<Selector> selector_from(const Json& json) {
-  Fields fields(json, "selector");
-  Selector selector;
-  selector.namespaces = parsed_list(fields, "namespaces", &parse_pattern);
-  selector.hostnames = parsed_list(fields, "hostnames", &parse_pattern);
-  selector.nodes = parsed_list(fields, "nodes", &parse_pattern);
-  selector.zones = parsed_list(fields, "zones", &parse_pattern);
-  selector.labels = labels_of(fields, "labels");
-  if (auto bad = fields.finish()) {
-    return *bad;
-  }
-  return selector;
-}
-
 Selector selector_of(Fields& fields) {
   const Json* object = fields.object("selector");
   return object == nullptr ? Selector() : fields.take("selector", selector_from(*object));
@@ -139,6 +125,20 @@ Result<BindingKey> binding_key_from(const Json& json) {
 }
 
 }  // namespace
+
+Result<Selector> selector_from(const Json& json) {
+  Fields fields(json, "selector");
+  Selector selector;
+  selector.namespaces = parsed_list(fields, "namespaces", &parse_pattern);
+  selector.hostnames = parsed_list(fields, "hostnames", &parse_pattern);
+  selector.nodes = parsed_list(fields, "nodes", &parse_pattern);
+  selector.zones = parsed_list(fields, "zones", &parse_pattern);
+  selector.labels = labels_of(fields, "labels");
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return selector;
+}
 
 Result<Network> network_from(const Json& json) {
   Fields fields(json, "network");

@@ -21,6 +21,8 @@ Json to_json(const Reservation& reservation);
 Json to_json(const Rule& rule);
 Json to_json(const Node& node);
 Json to_json(const Gateway& gateway);
+// With its back ends, which reading takes too: the store has them from there.
+Json to_json(const Vip& vip);
 // Without the secret.
 Json to_json(const Webhook& webhook);
 Json to_json(const AddressList& list);
@@ -35,6 +37,7 @@ Json to_json(const FencedUid& fenced);
 Json to_json(const Selector& selector);
 Json to_json(const BindingKey& owner);
 
+Result<Selector> selector_from(const Json& json);
 Result<Network> network_from(const Json& json);
 // A block whose gateway is left out has the address 0.0.0.0 there: validate.hpp's `completed` fills it in.
 Result<Subnet> subnet_from(const Json& json);
@@ -44,6 +47,7 @@ Result<Reservation> reservation_from(const Json& json);
 Result<Rule> rule_from(const Json& json);
 Result<Node> node_from(const Json& json);
 Result<Gateway> gateway_from(const Json& json);
+Result<Vip> vip_from(const Json& json);
 Result<Webhook> webhook_from(const Json& json);
 // Addresses as written; `completed` sorts them.
 Result<AddressList> address_list_from(const Json& json);
@@ -82,6 +86,10 @@ constexpr std::string_view kind_name<Node>() {
 template <>
 constexpr std::string_view kind_name<Gateway>() {
   return "gateway";
+}
+template <>
+constexpr std::string_view kind_name<Vip>() {
+  return "vip";
 }
 template <>
 constexpr std::string_view kind_name<Webhook>() {

@@ -1,6 +1,6 @@
 // What the controller keeps: networks, subnets, pools, reservations, rules, bindings, ports, resting addresses, blocks,
-// extra addresses, fenced UIDs, nodes, gateways, webhooks, address lists, access rules. Plain values; the words are
-// those of docs/architecture.md. `revision` is that of the transaction that last wrote the object.
+// extra addresses, fenced UIDs, nodes, gateways, VIPs, webhooks, address lists, access rules. Plain values; the words
+// are those of docs/architecture.md. `revision` is that of the transaction that last wrote the object.
 //
 // Threading: values.
 #pragma once
@@ -342,6 +342,59 @@ struct Gateway {
   bool operator==(const Gateway&) const = default;
 };
 
+// A pod behind a VIP, as the controller found it: by what the VIP selects, and by what its node says of it.
+struct VipBackend {
+  PortAddress at;
+  std::string pod;   // "shop/web-0"
+  std::string node;  // that it lives on
+  bool healthy = false;
+  std::string why;  // it is not
+  // When it became healthy: of two the one that came first is the one that may know a connection (docs/howto/vips.md).
+  Revision since = 0;
+  bool operator==(const VipBackend&) const = default;
+};
+
+struct VipPort {
+  bool udp = false;  // else TCP
+  std::uint16_t port = 0;
+  std::uint16_t target_port = 0;  // of the pods
+  std::string str() const;        // "tcp:80:8080"
+  auto operator<=>(const VipPort&) const = default;
+};
+Result<VipPort> parse_vip_port(std::string_view text);
+
+// How a back end's node finds out whether it lives.
+struct HealthCheck {
+  enum class Kind { none, tcp /* takes connections */, http /* answers GET with 200 to 399 */ };
+  Kind kind = Kind::none;
+  std::uint16_t port = 0;  // of the pods; 0 = the target port of the VIP's first TCP port
+  std::string path = "/";
+  std::uint32_t interval_ms = 500;
+  std::uint32_t timeout_ms = 1000;
+  std::uint32_t failures = 2;  // in a row, until it is out
+  bool operator==(const HealthCheck&) const = default;
+};
+
+// An address of a subnet whose connections go to pods: layer 4, by flows (docs/howto/vips.md).
+struct Vip {
+  using Key = std::string;
+  std::string name;
+  std::string network = default_network;
+  net::IpAddress address;            // IPv4; of a subnet, in no pool
+  net::Vni vni;                      // of that subnet; filled in
+  std::vector<VipPort> ports;        // sorted
+  Selector selector;                 // of its back ends, as a list has it
+  std::vector<net::IpRange> listed;  // and the pods that have these addresses
+  HealthCheck check;
+  std::string note;
+  std::uint32_t number = 0;          // names its groups in the switches; unique
+  std::vector<VipBackend> backends;  // sorted by address; the controller's own
+  Revision revision = 0;
+
+  const Key& key() const { return name; }
+  bool operator==(const Vip&) const = default;
+};
+
 // Who wants to hear of events (docs/observability).
 struct Webhook {
   using Key = std::string;
@@ -404,7 +457,7 @@ struct Erase {
 };
 template <class... T>
 using Rows = std::variant<T..., Erase<T>...>;
-using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, AddressList, AccessRule,
+using Write = Rows<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Vip, Webhook, AddressList, AccessRule,
                    ListedBlock, Block, ExtraAddress, Binding, Port, Resting, FencedUid>;
 
 // The MAC of a port that does not wish for one: 0a:58 and the IPv4 address, or 0a:59 and the last four bytes of an

@@ -81,6 +81,12 @@ Write State::put(const AccessRule& rule) {
 Write State::put(const Erase<AccessRule>& erased) {
   return erase_named(access_rules_, erased);
 }
+Write State::put(const Vip& vip) {
+  return put_named(vips_, vip);
+}
+Write State::put(const Erase<Vip>& erased) {
+  return erase_named(vips_, erased);
+}
 Write State::put(const Erase<Network>& erased) {
   return erase_named(networks_, erased);
 }

@@ -55,6 +55,7 @@ class State {
   const Named<Pool>& pools() const { return pools_; }
   const Named<Node>& nodes() const { return nodes_; }
   const Named<Gateway>& gateways() const { return gateways_; }
+  const Named<Vip>& vips() const { return vips_; }
   const Named<Reservation>& reservations() const { return reservations_; }
   const Named<Rule>& rules() const { return rules_; }
   const Named<Webhook>& webhooks() const { return webhooks_; }
@@ -74,6 +75,8 @@ class State {
   const Pool* pool(std::string_view name) const;
   const Node* node(std::string_view name) const;
   const Gateway* gateway(std::string_view name) const;
+  const Vip* vip(std::string_view name) const;
+  const Vip* vip_at(PortAddress address) const;
   const Reservation* reservation(std::string_view name) const;
   const Rule* rule(std::string_view name) const;
   const Webhook* webhook(std::string_view name) const;
@@ -206,6 +209,7 @@ class State {
   Write put(const FencedUid& fenced);
   Write put(const Node& node);
   Write put(const Gateway& gateway);
+  Write put(const Vip& vip);
   Write put(const Reservation& reservation);
   Write put(const Rule& rule);
   Write put(const Webhook& webhook);
@@ -223,6 +227,7 @@ class State {
   Write put(const Erase<FencedUid>& erased);
   Write put(const Erase<Node>& erased);
   Write put(const Erase<Gateway>& erased);
+  Write put(const Erase<Vip>& erased);
   Write put(const Erase<Reservation>& erased);
   Write put(const Erase<Rule>& erased);
   Write put(const Erase<Webhook>& erased);
@@ -257,6 +262,7 @@ class State {
   Named<Pool> pools_;
   Named<Node> nodes_;
   Named<Gateway> gateways_;
+  Named<Vip> vips_;
   Named<Reservation> reservations_;
   Named<Rule> rules_;
   Named<Webhook> webhooks_;

@@ -46,6 +46,15 @@ const Gateway* State::gateway(std::string_view name) const {
 const Reservation* State::reservation(std::string_view name) const {
   return find_in(reservations_, name);
 }
+const Vip* State::vip(std::string_view name) const {
+  return find_in(vips_, name);
+}
+const Vip* State::vip_at(PortAddress address) const {
+  const auto it = std::find_if(vips_.begin(), vips_.end(), [&](const auto& named) {
+    return named.second.vni == address.vni && named.second.address == address.address;
+  });
+  return it == vips_.end() ? nullptr : &it->second;
+}
 const Rule* State::rule(std::string_view name) const {
   return find_in(rules_, name);
 }
@@ -403,6 +412,7 @@ std::vector<Change> State::entries_beside_ports(ipam_api::Shard shard) const {
     add_all(gateways_);
     add_all(access_rules_);
     add_all(listed_blocks_);
+    add_all(vips_);
   } else if (const auto it = shards_.find(shard); it != shards_.end()) {
     for (const auto& [first, block] : it->second->blocks) {
       add(entries_of(*block));

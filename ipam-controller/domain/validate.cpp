@@ -202,6 +202,10 @@ Result<void> check_address_free(const State& state, PortAddress address, const B
                  fmt::format("{} is in block {} leased to node {}", text, block->range.str(), block->node),
                  "take an address outside of the nodes' blocks: mooringctl get blocks");
   }
+  if (const Vip* vip = state.vip_at(address)) {
+    return Error(Errc::address_taken, fmt::format("{} is VIP {}", text, vip->name),
+                 fmt::format("take another address, or: mooringctl delete vip {}", vip->name));
+  }
   const Resting* resting = state.resting(address);
   if (resting != nullptr && resting->last_owner != asker && resting->until_ms > now) {
     return Error(Errc::address_taken,
@@ -220,6 +224,7 @@ Result<void> check_unused(const State& state, const Network& network) {
   if (!names.empty()) {
     return refuse_if_used(names, "delete its subnets first");
   }
+  // (A VIP lies in a subnet.)
   for (const auto& [name, list] : state.lists()) {
     if (list.network == network.name) {
       names.add("list " + name);
@@ -260,6 +265,14 @@ Result<void> check_unused(const State& state, const Subnet& subnet) {
   }
   if (!names.empty()) {
     return refuse_if_used(names, "change or delete these access rules first: mooringctl get access-rules");
+  }
+  for (const auto& [name, vip] : state.vips()) {
+    if (vip.vni == subnet.vni) {
+      names.add("vip " + name);
+    }
+  }
+  if (!names.empty()) {
+    return refuse_if_used(names, "delete these VIPs first: mooringctl get vips");
   }
   names = rules_with(state, [&](const auto& wishes) { return wishes.subnet == subnet.name; });
   if (!names.empty()) {

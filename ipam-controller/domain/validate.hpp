@@ -18,6 +18,7 @@ Result<Pool> completed(const State& state, Pool wanted);
 Result<ExtraAddress> completed(const State& state, ExtraAddress wanted);
 Result<AddressList> completed(const State& state, AddressList wanted);
 Result<AccessRule> completed(const State& state, AccessRule wanted);
+Result<Vip> completed(const State& state, Vip wanted);
 template <class T>
 Result<T> completed(const State&, T wanted) {
   return wanted;
@@ -29,10 +30,13 @@ Result<void> check(const State& state, const Subnet& wanted, const Subnet* there
 Result<void> check(const State& state, const Pool& wanted, const Pool* there);
 Result<void> check(const State& state, const Reservation& wanted, const Reservation* there);
 Result<void> check(const State& state, const Rule& wanted, const Rule* there);
+Result<void> check(const State& state, const Vip& wanted, const Vip* there);
 Result<void> check(const State& state, const Webhook& wanted, const Webhook* there);
 Result<void> check(const State& state, const ExtraAddress& wanted, const ExtraAddress* there);
 Result<void> check(const State& state, const AddressList& wanted, const AddressList* there);
 Result<void> check(const State& state, const AccessRule& wanted, const AccessRule* there);
+// The lowest that no VIP has.
+std::uint32_t free_vip_number(const State& state);
 // Sorted, adjacent ranges joined; overlapping ones are refused (`what` = "ranges" or "exclusions").
 Result<std::vector<net::IpRange>> normalised(std::string_view what, std::vector<net::IpRange> ranges);
 // All addresses of a subnet that a container may have.

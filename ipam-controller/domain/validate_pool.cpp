@@ -183,6 +183,12 @@ Result<void> check(const State& state, const Pool& wanted, const Pool* there) {
   if (auto bad = check_fallback(state, wanted, *subnet); !bad) {
     return bad;
   }
+  for (const auto& [name, vip] : state.vips()) {
+    if (vip.vni == subnet->vni && wanted.covers(vip.address) && !wanted.excludes(vip.address)) {
+      return Error(Errc::conflict, fmt::format("ranges: {} is VIP {}", vip.address.str(), name),
+                   fmt::format("leave it out: --exclude {}", vip.address.str()));
+    }
+  }
   return there == nullptr ? ok() : check_shrink(state, *subnet, wanted, *there);
 }
 

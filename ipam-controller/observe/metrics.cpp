@@ -154,6 +154,17 @@ void add_webhooks(Families& out, const std::vector<Figures::Receiver>& webhooks)
   out.push_back(deliveries.take());
 }
 
+void add_vips(Families& out, const std::vector<Figures::Vip>& vips) {
+  Family backends = gauge("mooring_vip_backends", "Pods behind a VIP");
+  Family healthy = gauge("mooring_vip_backends_healthy", "Of these, those that are healthy");
+  for (const auto& vip : vips) {
+    backends.add(vip.backends, {{"vip", vip.name}, {"network", vip.network}});
+    healthy.add(vip.healthy, {{"vip", vip.name}, {"network", vip.network}});
+  }
+  out.push_back(backends.take());
+  out.push_back(healthy.take());
+}
+
 void add_process(Families& out) {
   const ProcessFigures process = process_figures();
   one(out, counter("process_cpu_seconds_total", "User and system time"), process.cpu_seconds);
@@ -245,6 +256,7 @@ std::string Metrics::text(const Figures& figures) const {
   }
   out.push_back(events.take());
   add_webhooks(out, figures.webhooks);
+  add_vips(out, figures.vips);
   add_process(out);
 
   std::ostringstream text;

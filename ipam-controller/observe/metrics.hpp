@@ -34,6 +34,10 @@ struct Figures {
     std::string name;
     std::optional<double> last_heard_seconds;  // Unix time
   };
+  struct Vip {
+    std::string name, network;
+    std::uint64_t backends = 0, healthy = 0;
+  };
   struct Receiver {
     std::string name;
     std::uint64_t pending = 0;
@@ -48,6 +52,7 @@ struct Figures {
   std::vector<Pool> pools;        // at most max_labelled of these three; the rest in left_out
   std::vector<Machine> nodes, gateways;
   std::vector<Receiver> webhooks;
+  std::vector<Vip> vips;
   std::map<std::string, std::uint64_t> left_out;  // "pool" -> 7
   std::uint64_t ports = 0, bindings = 0;
   std::uint64_t live_nodes = 0, silent_nodes = 0, live_gateways = 0, silent_gateways = 0;

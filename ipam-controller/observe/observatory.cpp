@@ -261,6 +261,12 @@ Figures Observatory::figures_of(const State& state, Revision revision) const {
           {target.name, webhook_pending(target.name), status->messages, status->failures, failing});
     }
   }
+  for (const auto& [name, vip] : state.vips()) {
+    const auto healthy =
+        std::count_if(vip.backends.begin(), vip.backends.end(), [](const VipBackend& one) { return one.healthy; });
+    figures.vips.push_back({name, vip.network, vip.backends.size(), static_cast<std::uint64_t>(healthy)});
+  }
+  bound(figures.vips, "vip", figures);
   bound(figures.pools, "pool", figures);
   bound(figures.nodes, "node", figures);
   bound(figures.gateways, "gateway", figures);

@@ -12,8 +12,8 @@ struct MemoryDisk::Tables {
   // In the order of loading: an object after those it refers to.
   template <class... T>
   using Maps = std::tuple<std::map<typename T::Key, T>...>;
-  Maps<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Webhook, AddressList, AccessRule, ListedBlock, Block,
-       ExtraAddress, Binding, Port, Resting, FencedUid>
+  Maps<Network, Subnet, Pool, Reservation, Rule, Node, Gateway, Vip, Webhook, AddressList, AccessRule, ListedBlock,
+       Block, ExtraAddress, Binding, Port, Resting, FencedUid>
       all;
 
   template <class T>

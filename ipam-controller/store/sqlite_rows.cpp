@@ -100,6 +100,7 @@ MOORING_OBJECT(Reservation, reservation_from)
 MOORING_OBJECT(Rule, rule_from)
 MOORING_OBJECT(Node, node_from)
 MOORING_OBJECT(Gateway, gateway_from)
+MOORING_OBJECT(Vip, vip_from)
 MOORING_OBJECT(Webhook, webhook_from)
 MOORING_OBJECT(AddressList, address_list_from)
 MOORING_OBJECT(AccessRule, access_rule_from)
@@ -369,6 +370,7 @@ void SqliteRows::load(const std::function<void(const Write&)>& each) {
   tables_->load<Rule>(each);
   tables_->load<Node>(each);
   tables_->load<Gateway>(each);
+  tables_->load<Vip>(each);
   tables_->load<Webhook>(each);
   tables_->load<AddressList>(each);
   tables_->load<AccessRule>(each);

@@ -74,6 +74,13 @@ constexpr const char* table = R"json([
 ["POST", "/v1/webhooks", {"name": "x", "url": "gopher://x"}, 400, "invalid-argument", "neither http:// nor https://"],
 ["POST", "/v1/webhooks", {"name": "x", "url": "https://x", "events": "all"}, 400, "invalid-argument", "webhook.events"],
 ["DELETE", "/v1/webhooks/nope", null, 404, "not-found", "nope"],
+["POST", "/v1/vips", {"name": "x", "address": "10.0.0.80"}, 400, "invalid-argument", "ports: there are 0"],
+["POST", "/v1/vips", {"name": "x", "address": "fd00::80", "ports": ["tcp:80"], "listed": ["10.0.0.5"]}, 400, "invalid-argument", "fd00::80 is no IPv4 address"],
+["POST", "/v1/vips", {"name": "x", "address": "10.0.0.80", "ports": ["icmp:80"]}, 400, "invalid-argument", "'icmp:80' is no port of a VIP"],
+["POST", "/v1/vips", {"name": "x", "address": "10.9.0.80", "ports": ["tcp:80"], "listed": ["10.0.0.5"]}, 404, "not-found", "10.9.0.80 is in no subnet"],
+["POST", "/v1/vips", {"name": "x", "address": "10.9.0.80", "ports": ["tcp:80"], "check": {"kind": "ping"}}, 400, "invalid-argument", "'ping' is no kind of check"],
+["POST", "/v1/vips", {"name": "x", "address": "10.9.0.80", "ports": ["tcp:80"]}, 400, "invalid-argument", "it selects no pods"],
+["POST", "/v1/vips:report", {"node": "nope"}, 404, "not-found", "nope"],
 ["POST", "/v1/lists", {"name": "x"}, 400, "invalid-argument", "it selects nothing"],
 ["POST", "/v1/lists", {"name": "x", "addresses": ["10.0.0.300"]}, 400, "invalid-argument", "list.addresses"],
 ["POST", "/v1/lists", {"name": "x", "selector": {"nodes": ["h1"]}}, 400, "invalid-argument", "selector.nodes: 'h1'"],
@@ -136,7 +143,7 @@ constexpr const char* table = R"json([
 std::string all_objects(http::BlockingClient& client) {
   std::string text;
   for (const char* list : {"networks", "subnets", "pools", "reservations", "rules", "webhooks", "lists", "access-rules",
-                           "extra-addresses", "blocks", "bindings", "ports", "gateways"}) {
+                           "vips", "extra-addresses", "blocks", "bindings", "ports", "gateways"}) {
     text += ask(client, "GET", std::string("/v1/") + list).body["items"].dump() + "\n";
   }
   return text;

@@ -104,6 +104,18 @@ Batch everything(Revision revision) {
   access.terms.protocol = ipam_api::AccessProtocol::tcp;
   access.terms.ports = {{80, 80}, {8000, 8999}};
   const ListedBlock listed{"shop", net::IpCidr::parse("192.0.2.0/29").value(), revision};
+  Vip vip;
+  vip.name = "shop";
+  vip.address = net::IpAddress::parse("10.0.0.80").value();
+  vip.vni = vni(100);
+  vip.ports = {parse_vip_port("tcp:80:8080").value()};
+  vip.selector.hostnames = {"db-*"};
+  vip.listed = {range("10.0.0.5-10.0.0.6")};
+  vip.check.kind = HealthCheck::Kind::http;
+  vip.check.path = "/healthz";
+  vip.number = 3;
+  vip.backends = {{{vni(100), net::IpAddress::parse("10.0.0.5").value()}, "shop/db-0", "h1", true, "", 7}};
+  vip.revision = revision;
   Block block{"b1", "h1", "web", "web", vni(100), range("10.0.0.16-10.0.0.17"), revision, 77, 3600, true, revision};
   ExtraAddress extra;
   extra.vni = vni(100);
@@ -156,8 +168,8 @@ Batch everything(Revision revision) {
   Batch batch;
   batch.revision = revision;
   batch.now_ms = 1234;
-  batch.writes = {network, subnet, pool,  reservation, rule,    node, gateway, webhook, list,
-                  access,  listed, block, extra,       binding, port, resting, fenced};
+  batch.writes = {network, subnet, pool,   reservation, rule,  node,    gateway, vip,     webhook,
+                  list,    access, listed, block,       extra, binding, port,    resting, fenced};
   batch.changes = {{revision, {entries_of(network)[0], entries_of(subnet)[0], entries_of(port)[0]}}};
   return batch;
 }
@@ -299,6 +311,7 @@ TEMPLATE_TEST_CASE("a row replaces the one of the same key, and is erased by it"
                     Erase<ListedBlock>{"shop/192.0.2.0/29"},
                     Erase<AccessRule>{"office"},
                     Erase<AddressList>{"shop"},
+                    Erase<Vip>{"shop"},
                     Erase<Rule>{"fixed"},
                     Erase<Reservation>{"printer"},
                     Erase<Node>{"h1"},

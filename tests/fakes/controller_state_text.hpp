@@ -40,6 +40,7 @@ inline std::string state_text(const State& state) {
   add(state.lists());
   add(state.access_rules());
   add(state.listed_blocks());
+  add(state.vips());
   add(state.blocks());
   add(state.extra_addresses());
   add(state.bindings());

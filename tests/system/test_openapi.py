@@ -178,10 +178,13 @@ class OpenApi(unittest.TestCase):
                                    "selector": {"namespaces": ["shop"], "hostnames": ["db-*"], "labels": {"a": "b"}}})
         must("POST", "/v1/access-rules", {"name": "a", "network": "blue", "order": 7, "action": "allow", "direction": "from-physical", "physical": ["192.0.2.0/24"],
                                           "list": "l", "protocol": "tcp", "ports": ["443", "8000-8999"], "source_ports": ["1024-65535"], "note": "n"})
+        must("POST", "/v1/vips", {"name": "v", "network": "blue", "address": "10.7.0.80", "ports": ["tcp:80:8080"], "note": "n",
+                                  "selector": {"hostnames": ["db-*"]}, "listed": ["10.7.1.1"], "check": {"kind": "http", "path": "/x"}})
         must("POST", "/v1/bindings", {"network": "blue", "namespace": "shop", "hostname": "db-0", "labels": {"a": "b"}, "note": "n",
                                       "retention": "WithWorkload", "workload": "db", "pool": "p"})
         must("POST", "/v1/extra-addresses", {"network": "blue", "address": "fd00:7::101", "namespace": "shop", "hostnames": ["db-*"], "note": "vip"})
         must("PUT", "/v1/nodes/h1", {"machine_id": "m1", "vtep": "172.31.0.1", "version": "1", "zone": "z", "labels": {"rack": "7"}})
+        must("POST", "/v1/vips:report", {"node": "h1", "verdicts": [{"vip": "v", "address": "10.7.1.1", "healthy": False, "why": "w"}]})
         must("PUT", "/v1/gateways/g1", {"machine_id": "m9", "vtep": "172.31.0.9", "network": "blue"})
         request = {"node": "h1", "attachment": {"container_id": "c1", "ifname": "eth0"}, "pod_uid": "u", "namespace": "shop", "hostname": "db-0",
                    "wishes": {"network": "blue"}, "configured": {"subnet": "s"}}
@@ -201,7 +204,7 @@ class OpenApi(unittest.TestCase):
         self.assertEqual({"restoring": False}, must("GET", "/v1/restore"))
         self.assertEqual(409, self.ask("POST", "/v1/restore:finish", {"without": ["h1"], "leave_out": False})[0])
 
-        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "lists": "l", "access-rules": "a", "nodes": "h1", "gateways": "g1",
+        names = {"networks": "blue", "subnets": "s", "pools": "p", "reservations": "r", "rules": "u", "webhooks": "w", "lists": "l", "access-rules": "a", "vips": "v", "nodes": "h1", "gateways": "g1",
                  "bindings": "blue/shop/db-0/0", "extra-addresses": "blue/fd00_7__101", "blocks": block["id"], "ports": port["port_id"]}
         for collection, name in names.items():
             self.assertGreater(len(must("GET", f"/v1/{collection}?limit=1000")["items"]), 0, collection)
@@ -233,7 +236,7 @@ class OpenApi(unittest.TestCase):
         must("DELETE", "/v1/bindings/blue/shop/db-1/0?force=true")  # rule u made it
         must("POST", f"/v1/blocks/{block['id']}:return")
         must("DELETE", "/v1/extra-addresses/blue/fd00_7__101")
-        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "access-rules/a", "lists/l", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
+        for target in ("rules/u", "pools/q", "reservations/r", "webhooks/w", "access-rules/a", "vips/v", "lists/l", "gateways/g1", "nodes/h1?force=true", "pools/p", "subnets/s", "networks/blue"):
             must("DELETE", f"/v1/{target}")
         # A stream, a scrape, a file, and what needs a node that listens have tests of their own.
         elsewhere = {("GET", "/v1/watch"), ("GET", "/metrics"), ("GET", "/v1/backup"), ("POST", "/v1/answers/{id}"), ("POST", "/v1/nodes/{name}:query"),

@@ -44,6 +44,8 @@ inline constexpr std::string_view extra = "extra";
 // What gateways let pass, and blocks of the lists that these rules name.
 inline constexpr std::string_view access_rule = "access-rule";
 inline constexpr std::string_view listed = "listed";
+// Addresses whose connections go to pods (docs/howto/vips.md).
+inline constexpr std::string_view vip = "vip";
 }  // namespace entry_kind
 
 // One object of the directory as of `revision`, or, with `deleted`, its tombstone. (kind, shard, key) names it.
