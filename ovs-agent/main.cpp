@@ -33,6 +33,7 @@
 #include "ovs-agent/app/reconciler.hpp"
 #include "ovs-agent/app/repairs.hpp"
 #include "ovs-agent/app/tunnel_peers.hpp"
+#include "ovs-agent/app/vip_health.hpp"
 #include "ovs-agent/config.hpp"
 #include "ovs-agent/doctor/doctor.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
@@ -79,6 +80,8 @@ class Agent {
         repairs_(parts_, attachments_, switch_),
         switch_trace_(state_.executor, config.ovs_run_dir),
         trace_(parts_, switch_trace_, config.vtep),
+        vip_health_(state_, [this](ipam_api::Json report,
+                                   Deadline deadline) { return controller_.report_vips(std::move(report), deadline); }),
         reconciler_(parts_, attachments_, leftovers_, delegated_, switch_),
         views_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}),
         metrics_(parts_, attachments_, ViewSources{config, switch_, watch_, destinations_}, kernel_, install_),
@@ -121,6 +124,7 @@ class Agent {
     asio::co_spawn(state_.executor, inventory_.run(), asio::detached);
     asio::co_spawn(state_.executor, given_.run(), asio::detached);
     asio::co_spawn(state_.executor, spoof_watch_.run(), asio::detached);
+    asio::co_spawn(state_.executor, vip_health_.run(), asio::detached);
     asio::co_spawn(state_.executor, look_again(), asio::detached);
     return ok();
   }
@@ -221,6 +225,7 @@ class Agent {
   Repairs repairs_;
   SwitchTrace switch_trace_;
   PathTrace trace_;
+  VipHealth vip_health_;
   Reconciler reconciler_;
   Views views_;
   AgentMetrics metrics_;

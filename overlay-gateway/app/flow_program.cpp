@@ -7,6 +7,17 @@
 #include <fmt/format.h>
 
 namespace mooring::gateway {
+namespace {
+
+ovs::Group parsed_group(const std::string& text) {
+  auto group = ovs::parse_group(text);
+  if (!group) {
+    throw std::logic_error("the gateway's plan has a group that cannot be read: " + text + ": " + group.error().text());
+  }
+  return std::move(*group);
+}
+
+}  // namespace
 
 using Kind = FlowGroup::Kind;
 
@@ -25,11 +36,19 @@ void FlowProgram::update(FlowGroups groups) {
   std::vector<ovs::FlowChange> changes;
   std::vector<ovs::FlowKey> dropped;
   std::set<ovs::FlowKey> given;
+  ovs::FlowSync::GroupWishes wishes;
   for (const FlowGroup& group : groups) {
     const std::vector<std::string> lines = plan_.lines(group);
-    const std::string joined = fmt::format("{}", fmt::join(lines, "\n"));
+    const std::vector<std::string> switch_groups = plan_.switch_groups(group);
+    const std::string joined = fmt::format("{}{}", fmt::join(lines, "\n"), fmt::join(switch_groups, "\n"));
     Programmed& programmed = programmed_[group];
     if (programmed.lines != joined) {
+      wishes.not_desired.insert(wishes.not_desired.end(), programmed.groups.begin(), programmed.groups.end());
+      programmed.groups.clear();
+      for (const std::string& text : switch_groups) {
+        wishes.desired.push_back(parsed_group(text));
+        programmed.groups.push_back(wishes.desired.back().id);
+      }
       dropped.insert(dropped.end(), programmed.keys.begin(), programmed.keys.end());
       programmed.keys.clear();
       for (const std::string& line : lines) {
@@ -57,8 +76,12 @@ void FlowProgram::update(FlowGroups groups) {
       changes.push_back(std::move(change));
     }
   }
-  if (!changes.empty()) {
-    sync_.change(changes);
+  std::erase_if(wishes.not_desired, [&](std::uint32_t id) {
+    return std::any_of(wishes.desired.begin(), wishes.desired.end(),
+                       [id](const auto& group) { return group.id == id; });
+  });
+  if (!changes.empty() || !wishes.desired.empty() || !wishes.not_desired.empty()) {
+    sync_.change(changes, {}, wishes);
   }
 }
 

@@ -23,6 +23,7 @@ class FlowProgram {
   struct Programmed {
     std::string lines;  // joined; only to see whether they changed
     std::vector<ovs::FlowKey> keys;
+    std::vector<std::uint32_t> groups;  // of the switch
   };
 
   const FlowPlan& plan_;

@@ -58,7 +58,8 @@ FlowMeaning flow_meaning(const ovs::Flow& flow) {
   if (flow.actions == "drop") {
     return {FlowMeaning::Kind::drop, drop_reason(flow.key)};
   }
-  if (flow.key.table == table::destination && flow.actions.find("tun_dst") != std::string::npos) {
+  if (flow.key.table == table::destination &&
+      (flow.actions.find("tun_dst") != std::string::npos || flow.actions.find("group:") != std::string::npos)) {
     return {FlowMeaning::Kind::forward, "to-overlay"};
   }
   if (flow.key.table == table::to_segment && flow.key.priority == 100) {

@@ -57,6 +57,13 @@ FlowGroup bridge_group_of_flows() {
 
 }  // namespace
 
+FlowGroup vip_group(const std::string& name) {
+  FlowGroup group;
+  group.kind = Kind::vip;
+  group.name = name;
+  return group;
+}
+
 FlowPlan::FlowPlan(const directory::Directory& directory, GatewaySettings settings)
     : directory_(directory), settings_(std::move(settings)) {}
 
@@ -105,6 +112,8 @@ std::vector<std::string> FlowPlan::lines(const FlowGroup& group) const {
       return bridge_group_lines();
     case Kind::candidacy:
       return stands_ ? candidacy_lines(bridged(), settings_.vtep) : std::vector<std::string>();
+    case Kind::vip:
+      return vip_lines(group.name);
   }
   return {};
 }
@@ -312,6 +321,9 @@ FlowGroups FlowPlan::all_groups() const {
   FlowGroups groups{FlowGroup{}, layout_group(), liveness_group(), bridge_group_of_flows(), candidacy_group()};
   directory_.for_each_port([&](const directory::Port& entry) { groups.insert(destination_group(entry.key)); });
   add_access_groups(groups);
+  for (const auto& [name, vip] : directory_.vips()) {
+    groups.insert(vip_group(name));
+  }
   return groups;
 }
 
@@ -335,6 +347,7 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
   for (const PortKey& key : changes.ports) {
     groups.insert(destination_group(key));  // also those that are gone
   }
+  add_vips(changes, groups);
   if (!changes.nodes.empty() || !changes.gateways.empty() || changes.blocks) {
     groups.insert(layout_group());
     if (settings_.bridges) {

@@ -41,6 +41,7 @@ struct FlowGroup {
     fixed,        // the same on every gateway
     layout,       // senders, VNIs and subnets of the network: few, and they change together
     destination,  // `key`: a port
+    vip,          // `name`: which back end a connection goes to
     liveness,     // answers the nodes' BFD: takes traffic
     access_gate,  // what access rules judge; changes whenever any of them does
     access_rule,  // `rule`: one of them
@@ -50,9 +51,11 @@ struct FlowGroup {
   Kind kind = Kind::fixed;
   PortKey key;
   std::uint32_t rule = 0;  // AccessId
+  std::string name;
   auto operator<=>(const FlowGroup&) const = default;
 };
 using FlowGroups = std::set<FlowGroup>;
+FlowGroup vip_group(const std::string& name);
 
 class FlowPlan {
  public:
@@ -60,6 +63,8 @@ class FlowPlan {
 
   // The flows of a group now, as ovs-ofctl add-flow reads them; none if its object is not (or no longer) there.
   std::vector<std::string> lines(const FlowGroup& group) const;
+  // Groups of the switch that these flows lead to, as ovs-ofctl add-group reads them.
+  std::vector<std::string> switch_groups(const FlowGroup& group) const;
   FlowGroups all_groups() const;
   // Those that may differ after a change of the directory.
   FlowGroups affected_by(const directory::Changes& changes) const;
@@ -86,6 +91,10 @@ class FlowPlan {
   static std::string to_foot();
   void add_access_groups(FlowGroups& groups) const;
   std::vector<std::string> bridge_group_lines() const;
+  // vip_plan.cpp
+  std::vector<std::string> vip_lines(const std::string& name) const;
+  std::vector<directory::VipWay> vip_ways(const std::string& name) const;
+  void add_vips(const directory::Changes& changes, FlowGroups& groups) const;
 
   const directory::Directory& directory_;
   GatewaySettings settings_;

@@ -51,6 +51,8 @@ inline constexpr int candidacy_priority = 100;  // in from_election: lets this g
 
 inline constexpr int liveness_priority = 250;  // in from_tunnel: what answers the nodes' BFD
 
+inline constexpr int vip_priority = 120;  // in destination: a VIP's port
+
 // reg1: where a packet came from.
 namespace origin {
 inline constexpr int tunnel = 2, kernel = 4, segment = 5, handed = 6 /* over by another gateway */;

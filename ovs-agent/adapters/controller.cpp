@@ -116,4 +116,12 @@ asio::awaitable<Result<void>> Controller::report(ipam_api::NodeInventory invento
   co_return ok();
 }
 
+asio::awaitable<Result<void>> Controller::report_vips(ipam_api::Json report, Deadline deadline) {
+  const auto answer = co_await post("/v1/vips:report", std::move(report), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return ok();
+}
+
 }  // namespace mooring::agent

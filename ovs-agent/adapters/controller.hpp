@@ -26,6 +26,8 @@ class Controller final : public ControllerPort {
                                             Deadline deadline) override;
   asio::awaitable<Result<void>> return_block(std::string id, Deadline deadline) override;
   asio::awaitable<Result<void>> report(ipam_api::NodeInventory inventory, Deadline deadline) override;
+  // Of the back ends of VIPs here.
+  asio::awaitable<Result<void>> report_vips(ipam_api::Json report, Deadline deadline);
   bool connected() const override { return connected_(); }
 
  private:

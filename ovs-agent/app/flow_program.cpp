@@ -194,6 +194,13 @@ void FlowProgram::directory_changed(const directory::Changes& changes) {
       }
     }
   }
+  if (!changes.vips.empty()) {
+    for (const auto& [group, programmed] : groups_) {
+      if (group.kind == FlowGroup::Kind::backend) {  // one that is behind no VIP any more
+        groups.insert(group);
+      }
+    }
+  }
   refresh(groups);
   if (changes.completeness) {
     knowledge_grew();
@@ -209,6 +216,7 @@ void FlowProgram::port_changed(const LocalPort& port) {
   if (segments != segments_) {
     segments_ = std::move(segments);
     groups.merge(plan_.segment_groups());
+    groups.merge(plan_.vip_groups());  // what callers there see
     for (const auto& [group, programmed] : groups_) {
       if (group.kind == FlowGroup::Kind::segment) {
         groups.insert(group);

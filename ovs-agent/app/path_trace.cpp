@@ -32,6 +32,7 @@ constexpr Reason reasons[] = {
     {"not-here", "no open port of this node has the address"},
     {"unknown-sender", "the sender's VTEP belongs to no known node or gateway"},
     {"loop-mark", "it was relayed once already, and the address is not here"},
+    {"vip", "it is a VIP, and this is none of its ports, or no back end can be reached"},
     {"no-destination", "no flow leads to the address, and no gateway is there to relay"},
 };
 
@@ -46,6 +47,22 @@ std::string reason_of(const trace::Step& step) {
   const auto known = std::find_if(std::begin(reasons), std::end(reasons),
                                   [&](const Reason& reason) { return reason.label == meaning.label; });
   return std::string(known == std::end(reasons) ? meaning.label : known->text);
+}
+
+// Where a packet to a VIP is translated: "10.0.0.5:8080", by the flow that begins a connection. Conntrack is not asked
+// by ofproto/trace: what comes behind that flow means nothing.
+std::string translated_to(const trace::Walk& walk) {
+  constexpr std::string_view begin = "nat(dst=";
+  for (const trace::Step& step : walk.steps) {
+    for (const std::string& action : step.actions) {
+      const auto at = action.find(begin);
+      if (step.bridge == integration_bridge && step.table == int_table::vip_packet && at != std::string::npos) {
+        const auto value = at + begin.size();
+        return action.substr(value, action.find(')', value) - value);
+      }
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -108,6 +125,11 @@ void PathTrace::look_at_directory(Finding& finding) const {
       break;
     case What::subnet:
       text = fmt::format("{} is in subnet {}, and nobody's", address, place.subnet->name);
+      for (const auto& [name, vip] : directory.vips()) {
+        if (vip.at == PortKey{place.subnet->vni, finding.packet.destination}) {
+          text = fmt::format("{} is VIP {}, {} back ends in use", address, name, used_backends(vip).size());
+        }
+      }
       break;
     case What::outside:
       text = fmt::format("{} is in no subnet of the network: the physical side's", address);
@@ -142,6 +164,20 @@ void PathTrace::delivered(Finding& finding, const trace::Walk& walk) const {
 void PathTrace::follow(Finding& finding, const trace::Walk& walk) const {
   const trace::Step* last = walk.last();
   const std::string tables = trace::tables_text(walk);
+  if (const std::string backend = translated_to(walk); !backend.empty()) {
+    const auto address = net::IpAddress::parse(backend.substr(0, backend.find(':')));
+    finding.hop("vip", true, fmt::format("a new connection goes to its back end {}", backend));
+    for (const auto& [attachment, port] : parts_.state.ports.all()) {
+      const auto keys = port.record.keys();
+      if (address && std::any_of(keys.begin(), keys.end(), [&](PortKey key) { return key.address == *address; })) {
+        finding.answer.outcome = Outcome::delivered;
+        finding.hop("delivery", true, fmt::format("out of {} to {}", port.interface, port.record.pod));
+        return;
+      }
+    }
+    finding.stop("delivery", fmt::format("no container here has {}", backend));
+    return;
+  }
   if (!walk.obstacle.empty() && walk.end == trace::Walk::End::tunnel) {
     finding.hop("switch", true, tables);
     finding.answer.vtep = walk.tunnel_to;
@@ -171,9 +207,12 @@ void PathTrace::follow(Finding& finding, const trace::Walk& walk) const {
       finding.answer.vtep = walk.tunnel_to;
       finding.answer.vni = walk.tunnel_id;
       finding.answer.mac = walk.destination_mac;
-      finding.hop("switch", true,
-                  fmt::format("{}: to VTEP {} with VNI {}{}", tables, walk.tunnel_to, walk.tunnel_id,
-                              walk.group == 0 ? "" : ", although no gateway answers BFD now"));
+      finding.hop(
+          "switch", true,
+          fmt::format("{}: to VTEP {} with VNI {}{}", tables, walk.tunnel_to, walk.tunnel_id,
+                      walk.group == 0                                ? ""
+                      : walk.group >= directory::vip_group::of(0, 0) ? ", as the VIP's group picks"
+                                                                     : ", although no gateway answers BFD now"));
       return;
     case trace::Walk::End::port:
       finding.hop("switch", true, fmt::format("{}: out of OpenFlow port {} of {}", tables, walk.port, last->bridge));

@@ -50,7 +50,7 @@ FlowGroup hairpin_group(PortKey key) {
 
 std::vector<FlowGroup> groups_of_entry(PortKey key) {
   return {group(Kind::destination, key), group(Kind::extra, key), group(Kind::hairpin, key),
-          from_host_group(key.address)};
+          from_host_group(key.address), backend_group(key)};
 }
 
 FlowPlan::FlowPlan(const directory::Directory& directory, const LocalPorts& ports, HostSettings settings,
@@ -75,6 +75,10 @@ FlowLines FlowPlan::lines(const FlowGroup& group) const {
       return destination_lines(group.key);
     case Kind::hairpin:
       return hairpin_lines(group.key);
+    case Kind::vip:
+      return vip_lines(group.name);
+    case Kind::backend:
+      return backend_lines(group.key);
   }
   return {};
 }
@@ -292,6 +296,7 @@ FlowGroups FlowPlan::segment_groups() const {
 
 FlowGroups FlowPlan::all_groups() const {
   FlowGroups groups = segment_groups();
+  groups.merge(vip_groups());
   groups.insert(FlowGroup{});
   for (const auto& vtep : peers()) {
     groups.insert(sender_group(vtep));
@@ -319,6 +324,8 @@ FlowGroups FlowPlan::affected_by_port(const LocalPort& port) const {
     groups.insert(from_host_group(key.address));
     groups.insert(group(Kind::destination, key));
     groups.insert(hairpin_group(key));
+    groups.insert(backend_group(key));
+    add_vips_of(key, groups);
     for (const LocalPort* other : ports_.at(key)) {
       groups.insert(port_group(other->record.attachment));
     }
@@ -342,6 +349,13 @@ FlowGroups FlowPlan::affected_by(const directory::Changes& changes) const {
     for (const LocalPort* port : ports_.at(key)) {
       groups.merge(affected_by_port(*port));
     }
+    add_vips_of(key, groups);
+  }
+  for (const std::string& name : changes.vips) {
+    add_vip(name, groups);
+  }
+  if (!changes.nodes.empty() || changes.layout) {
+    groups.merge(vip_groups());
   }
   if (changes.blocks) {
     for (const PortKey key : in_use_.keys()) {

@@ -48,6 +48,8 @@ struct FlowGroup {
     from_host,    // `key.address`: the host's way to a local pod
     destination,  // `key`: a port elsewhere that is in use
     hairpin,      // `key`: a port that was here
+    vip,          // `name`: which back end a connection to it goes to
+    backend,      // `key`: an own port behind VIPs
   };
   Kind kind = Kind::fixed;
   PortKey key;
@@ -72,6 +74,8 @@ class FlowPlan {
   // … after a change of the local ports at `key`; `segments` when LocalPorts::segments() changed.
   FlowGroups affected_by_port(const LocalPort& port) const;
   FlowGroups segment_groups() const;
+  // Of all VIPs, and of the own ports behind them.
+  FlowGroups vip_groups() const;
 
   const HostSettings& settings() const { return settings_; }
   const LocalPorts& ports() const { return ports_; }
@@ -91,6 +95,16 @@ class FlowPlan {
   void add_relay_groups(FlowLines& lines, net::Vni vni, const std::string& network, net::Ipv4Address last_resort) const;
   FlowLines destination_lines(PortKey key) const;
   FlowLines hairpin_lines(PortKey key) const;
+  // vip_flows.cpp
+  FlowLines vip_lines(const std::string& name) const;
+  FlowLines backend_lines(PortKey key) const;
+  void add_groups_of_backend(FlowLines& lines, const directory::Vip& vip,
+                             const std::vector<directory::VipBackend>& used, std::size_t position) const;
+  std::vector<directory::VipWay> vip_ways(const std::vector<directory::VipBackend>& backends) const;
+  std::vector<directory::VipWay> others_ways(std::vector<directory::VipBackend> used, std::size_t position) const;
+  void add_vips_of(PortKey key, FlowGroups& groups) const;
+  void add_vip(const std::string& name, FlowGroups& groups) const;
+  const LocalPort* open_port(PortKey key) const;
   std::set<net::Vni> vnis_in_use() const;
   std::set<std::string> peers() const;
 
@@ -102,6 +116,7 @@ class FlowPlan {
 
 FlowGroup destination_group(PortKey key);
 FlowGroup hairpin_group(PortKey key);
+FlowGroup backend_group(PortKey key);
 // All groups that an entry of that key may have.
 std::vector<FlowGroup> groups_of_entry(PortKey key);
 

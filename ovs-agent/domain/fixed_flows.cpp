@@ -22,6 +22,11 @@ FlowLines FlowPlan::fixed_lines() const {
       fmt::format("set_field:{}->reg1,set_field:{}->eth_src,goto_table:{}", origin::host, virtual_mac, t::from_host)));
   in.push_back(fixed(t::classify, 0, "", "drop"));
   in.push_back(fixed(t::spoof_guard, 0, "", "drop"));
+  // Of VIPs: a connection that is known has been translated; what is no answer to one goes on as it is.
+  in.push_back(fixed(t::vip_packet, 200, "ct_state=+trk+est", fmt::format("resubmit(,{})", t::local_delivery)));
+  in.push_back(fixed(t::vip_packet, 190, "ct_state=+trk+inv", "drop"));
+  in.push_back(fixed(t::vip_packet, 0, "", "drop"));
+  in.push_back(fixed(t::vip_answer, 0, "", fmt::format("goto_table:{}", t::route)));
   // What a container may never say, each with a count of its own. Above what its own addresses allow it.
   for (const char* forbidden : {
            "udp,tp_src=67,tp_dst=68",     // DHCP server

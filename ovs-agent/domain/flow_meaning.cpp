@@ -21,6 +21,7 @@ constexpr Row int_drops[] = {
     {int_table::spoof_guard, 120, "of-no-use"},    // membership reports, probes: harmless
     {int_table::spoof_guard, 110, "not-allowed"},  // routers', DHCP servers' and others' announcements
     {int_table::spoof_guard, 0, "spoofed"},
+    {int_table::vip_packet, 0, "vip-invalid"},       // of no connection that could be
     {int_table::arp_responder, 200, "own-address"},  // duplicate address detection must see silence
     {int_table::arp_responder, 0, "no-answer"},
     {int_table::nd_responder, 200, "own-address"},
@@ -35,6 +36,7 @@ constexpr Row int_drops[] = {
 constexpr Row tun_drops[] = {
     {tun_table::classify, 0, "unknown-port"},    {tun_table::known_senders, 0, "unknown-sender"},
     {tun_table::from_tunnel, 150, "loop-mark"},  {tun_table::from_tunnel, 0, "not-here"},
+    {tun_table::to_tunnel, 140, "vip"},  // not its ports, or nobody is behind them
     {tun_table::to_tunnel, 0, "no-destination"}, {tun_table::relay, 0, "no-destination"},
     {tun_table::ask, 0, "no-destination"},  // of nobody's address: the agent is not asked
 };
@@ -59,7 +61,8 @@ FlowMeaning flow_meaning(std::string_view bridge, const ovs::Flow& flow) {
     return {FlowMeaning::Kind::drop, in_int ? reason(int_drops, flow.key) : reason(tun_drops, flow.key)};
   }
   if (!in_int && flow.actions.find("group:") != std::string::npos) {
-    return {FlowMeaning::Kind::forward, "relay"};
+    const bool to_vip = flow.key.table == tun_table::to_tunnel && flow.key.priority >= 150;
+    return {FlowMeaning::Kind::forward, to_vip ? "vip" : "relay"};
   }
   if (in_int || flow.actions.find("tun_dst") == std::string::npos) {
     return {};

@@ -37,8 +37,9 @@ inline constexpr std::uint32_t first_pod = 1, last_pod = 60000;  // br-int
 }  // namespace port
 
 namespace int_table {  // br-int
-inline constexpr int classify = 0, spoof_guard = 10, arp_responder = 20, nd_responder = 21, nd_answer = 22, route = 30,
-                     policy = 32, from_host = 35, to_host = 36, local_delivery = 40, to_tunnel_bridge = 50;
+inline constexpr int classify = 0, spoof_guard = 10, vip_packet = 12, vip_answer = 14, arp_responder = 20,
+                     nd_responder = 21, nd_answer = 22, route = 30, policy = 32, from_host = 35, to_host = 36,
+                     local_delivery = 40, to_tunnel_bridge = 50;
 }
 namespace tun_table {  // br-tun
 inline constexpr int classify = 0, known_senders = 10, from_tunnel = 11, to_tunnel = 20, miss = 21, relay = 22,
@@ -57,6 +58,12 @@ constexpr std::uint32_t outside(std::uint32_t vni) {  // any other: a live gatew
   return 0x0300'0000U | vni;
 }
 }  // namespace relay_group
+
+// The conntrack zone of a port that is behind VIPs: what it has with each caller. (One of more than 45,000 ports would
+// share another one's.)
+constexpr std::uint32_t vip_zone(std::uint32_t ofport) {
+  return 0x4d00U + ofport % 45'000U;
+}
 
 // The first byte of a `controller` action's user data: what the packet means to the agent.
 namespace packet_kind {

@@ -399,3 +399,63 @@ TEST_CASE("flows are deleted on knowledge only") {
     REQUIRE_FALSE(may_delete(destination, world.directory, true));
   }
 }
+
+namespace {
+
+// Three back ends: 10.0.0.5 is here and the youngest, 10.0.0.6 is on h2, 10.0.1.8 is here and ill.
+constexpr const char* vip_of_three = R"({"network":"default","vni":100,"address":"10.0.0.80","number":3,
+  "ports":["tcp:80:8080","udp:53:53"],"check":{"kind":"none"},"backends":[
+  {"address":"10.0.0.5","vni":100,"healthy":true,"since":9},{"address":"10.0.0.6","vni":100,"healthy":true,"since":7},
+  {"address":"10.0.1.8","vni":101,"healthy":false,"since":5}]})";
+
+}  // namespace
+
+TEST_CASE("flows of VIPs: a caller's half, and that of a back end") {
+  World world;
+  world.begin();
+  world.layout();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "10.0.0.6", "h2", 42);
+  world.port(101, "10.0.1.8", "h1", 44, "c3/eth0");
+  world.object("vip", "shop", vip_of_three);
+  world.end(60);
+  LocalPorts ports;
+  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
+  ports.put(local_port("c3", 101, "10.0.1.8", 44, 9));
+  const FlowPlan plan(world.directory, ports, h1(), world.in_use);
+  FlowLines of_vips;
+  for (const auto& group : plan.vip_groups()) {
+    const auto lines = plan.lines(group);
+    of_vips.br_int.insert(of_vips.br_int.end(), lines.br_int.begin(), lines.br_int.end());
+    of_vips.br_tun.insert(of_vips.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
+    of_vips.br_tun_groups.insert(of_vips.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
+  }
+  same_as_golden("agent_flows_vip.txt", text_of(of_vips));
+
+  // A change of the VIP, or of where a back end lives, names what it touches.
+  world.directory.take_changes();
+  world.object("vip", "shop", vip_of_three);
+  CHECK(plan.affected_by(world.directory.take_changes()) == plan.vip_groups());
+  world.port(100, "10.0.0.6", "h3", 70);
+  const FlowGroups moved = plan.affected_by(world.directory.take_changes());
+  const FlowGroups of_vip = plan.vip_groups();
+  CHECK(std::includes(moved.begin(), moved.end(), of_vip.begin(), of_vip.end()));
+  CHECK(text_of(plan.lines(*of_vip.begin())).find("172.31.0.3->tun_dst") != std::string::npos);
+
+  // Without ports nobody here calls anybody.
+  const LocalPorts none;
+  const FlowPlan empty(world.directory, none, h1(), world.in_use);
+  for (const auto& group : empty.vip_groups()) {
+    CHECK(empty.lines(group) == FlowLines());
+  }
+}
+
+TEST_CASE("of a VIP without a healthy back end all are tried") {
+  directory::Vip vip;
+  vip.backends = {{key(100, "10.0.0.5"), false, 9}, {key(100, "10.0.0.6"), false, 7}};
+  CHECK(used_backends(vip).size() == 2);
+  vip.backends.front().healthy = true;
+  REQUIRE(used_backends(vip).size() == 1);
+  CHECK(used_backends(vip).front().at == key(100, "10.0.0.5"));
+  CHECK(directory::vip_mac(vip.backends.front().at.address) == "0a:6e:0a:00:00:05");
+}

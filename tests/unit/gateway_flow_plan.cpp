@@ -8,6 +8,7 @@
 
 #include "fakes/watch_source.hpp"
 #include "mooring/ovs/flow_table.hpp"
+#include "mooring/ovs/group.hpp"
 #include "mooring/ovs/library.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
 #include "overlay-gateway/domain/presence.hpp"
@@ -80,7 +81,13 @@ struct Overlay {
         flows.add(line).value();
       }
     }
-    return flows.text();
+    std::string groups;
+    for (const FlowGroup& group : plan.all_groups()) {
+      for (const std::string& line : plan.switch_groups(group)) {
+        groups += ovs::parse_group(line).value().text + "\n";
+      }
+    }
+    return flows.text() + groups;
   }
   std::vector<std::string> destination(const std::string& address, std::uint32_t number = 100) const {
     FlowGroup group;
@@ -234,4 +241,40 @@ TEST_CASE("a cookie carries owner and generation") {
   CHECK(generation_of(cookie) == 0x123456789abcULL);
   CHECK(owner_of(0) == FlowOwner::none);
   CHECK(owner_of(cookie_mark | 2U) == FlowOwner::none);  // an agent's
+}
+
+TEST_CASE("a VIP's connections go to its healthy back ends, wherever these live") {
+  Overlay overlay;
+  const auto vip = [](bool healthy) {
+    return WatchSource::object(
+        "vip", "shop",
+        {{"network", "default"},
+         {"vni", 100},
+         {"address", "10.0.0.80"},
+         {"number", 3},
+         {"ports", {"tcp:80:8080", "udp:53:53"}},
+         {"backends",
+          {{{"address", "10.0.0.5"}, {"vni", 100}, {"healthy", healthy}, {"since", 7}},
+           {{"address", "10.0.1.6"}, {"vni", 101}, {"healthy", true}, {"since", 5}},
+           {{"address", "10.0.0.9"}, {"vni", 100}, {"healthy", true}, {"since", 6}}}}});  // not known where
+  };
+  overlay.commit(vip(true));
+  auto groups = overlay.plan.affected_by(overlay.replica.take_changes());
+  REQUIRE(groups == FlowGroups{vip_group("shop")});
+  const std::string now = overlay.text();
+  CHECK(now == golden("gateway_flows_vip.txt", now));
+
+  overlay.commit(vip(false));
+  REQUIRE(overlay.plan.switch_groups(vip_group("shop")).size() == 1);
+  CHECK(overlay.plan.switch_groups(vip_group("shop"))[0].find("0a:6e:0a:00:00:05") == std::string::npos);
+  overlay.replica.take_changes();
+
+  overlay.commit(WatchSource::port(101, "10.0.1.6", "n1", 0));  // it has moved
+  groups = overlay.plan.affected_by(overlay.replica.take_changes());
+  CHECK(groups.contains(vip_group("shop")));
+  CHECK(overlay.plan.switch_groups(vip_group("shop"))[0].find("set_field:172.31.0.1->tun_dst") != std::string::npos);
+
+  overlay.commit(WatchSource::tombstone(vip(true)));
+  CHECK(overlay.plan.affected_by(overlay.replica.take_changes()) == FlowGroups{vip_group("shop")});
+  CHECK(overlay.plan.lines(vip_group("shop")).empty());
 }

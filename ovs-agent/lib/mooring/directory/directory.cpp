@@ -134,6 +134,34 @@ std::vector<Gateway> Directory::gateways_of(std::string_view network) const {
   return found;
 }
 
+std::set<std::string> Directory::vips_of(PortKey backend) const {
+  const auto found = vips_of_.find(backend);
+  return found == vips_of_.end() ? std::set<std::string>() : found->second;
+}
+
+void Directory::put_vip(Vip vip) {
+  drop_vip(vip.name);
+  for (const VipBackend& backend : vip.backends) {
+    vips_of_[backend.at].insert(vip.name);
+  }
+  vips_.insert_or_assign(vip.name, std::move(vip));
+}
+
+void Directory::drop_vip(const std::string& name) {
+  const auto vip = vips_.find(name);
+  if (vip == vips_.end()) {
+    return;
+  }
+  for (const VipBackend& backend : vip->second.backends) {
+    const auto before = vips_of_.find(backend.at);
+    before->second.erase(name);
+    if (before->second.empty()) {
+      vips_of_.erase(before);
+    }
+  }
+  vips_.erase(vip);
+}
+
 const Block* Directory::block_at(PortKey key) const {
   auto behind = blocks_.upper_bound(key);
   if (behind == blocks_.begin()) {

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "mooring/directory/port_table.hpp"
+#include "mooring/directory/vip.hpp"
 #include "mooring/ipam_api/access_terms.hpp"
 #include "mooring/ipam_api/messages.hpp"
 #include "mooring/ipam_api/watch.hpp"
@@ -119,13 +120,15 @@ struct Changes {
   std::vector<PortKey> ports;  // each once, in no order
   std::set<std::string> nodes;
   std::set<std::string> gateways;
+  std::set<std::string> vips;  // by name
   bool layout = false;
   bool blocks = false;
   bool access = false;
   std::set<PortKey> left;     // of `ports`, those that were the own node's before and are not now
   bool completeness = false;  // some known_absent() answers went from false to true, or all were withdrawn
   bool empty() const {
-    return ports.empty() && nodes.empty() && gateways.empty() && !layout && !blocks && !access && !completeness;
+    return ports.empty() && nodes.empty() && gateways.empty() && vips.empty() && !layout && !blocks && !access &&
+           !completeness;
   }
 };
 
@@ -185,6 +188,9 @@ class Directory {
   const std::map<std::string, Node, std::less<>>& nodes() const { return nodes_; }
   const std::map<std::string, Gateway, std::less<>>& gateways() const { return gateways_; }
   std::vector<Gateway> gateways_of(std::string_view network) const;
+  const std::map<std::string, Vip, std::less<>>& vips() const { return vips_; }
+  // Names of the VIPs that this port is a back end of.
+  std::set<std::string> vips_of(PortKey backend) const;
   // By VNI and first address; they do not overlap.
   using Blocks = std::map<PortKey, Block>;
   const Blocks& blocks() const { return blocks_; }
@@ -279,6 +285,8 @@ class Directory {
   bool read_value(const ipam_api::Entry& entry);
   void drop_value(const ObjectKey& object);
   void note(const ObjectKey& object);
+  void put_vip(Vip vip);
+  void drop_vip(const std::string& name);
   // The VTEP of that node or gateway comes or goes; nothing for other kinds.
   void count_vtep(std::string_view named, const std::string& key, bool comes);
   bool overruled(std::uint32_t epoch) const { return epoch < overruling_epoch_; }
@@ -307,7 +315,9 @@ class Directory {
   Blocks blocks_;
   std::map<std::string, AccessRule, std::less<>> access_rules_;
   std::map<std::string, std::set<net::IpCidr>, std::less<>> listed_;
-  std::map<net::Ipv4Address, std::size_t> vteps_;  // -> how many nodes and gateways say so
+  std::map<std::string, Vip, std::less<>> vips_;
+  std::map<PortKey, std::set<std::string>> vips_of_;  // by back end
+  std::map<net::Ipv4Address, std::size_t> vteps_;     // -> how many nodes and gateways say so
 
   std::string incarnation_;
   Revision revision_ = 0;

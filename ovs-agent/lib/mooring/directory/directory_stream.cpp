@@ -284,6 +284,13 @@ bool Directory::read_value(const ipam_api::Entry& entry) {
   if (entry.kind == kind::gateway) {
     return take(gateways_, gateway_from(entry));
   }
+  if (entry.kind == kind::vip) {
+    auto vip = vip_from(entry);
+    if (vip) {
+      put_vip(std::move(*vip));
+    }
+    return vip.has_value();
+  }
   if (entry.kind == kind::block) {
     const auto block = block_from(entry);
     if (block) {
@@ -328,6 +335,8 @@ void Directory::drop_value(const ObjectKey& object) {
     if (list != listed_.end() && list->second.erase(listed->block) != 0 && list->second.empty()) {
       listed_.erase(list);
     }
+  } else if (object.kind == kind::vip) {
+    drop_vip(object.key);
   } else if (object.kind == kind::block) {
     const auto vni = net::Vni::from(object.shard);
     const auto range = net::IpRange::parse(object.key);
@@ -342,6 +351,8 @@ void Directory::note(const ObjectKey& object) {
     changes_.nodes.insert(object.key);
   } else if (object.kind == kind::gateway) {
     changes_.gateways.insert(object.key);
+  } else if (object.kind == kind::vip) {
+    changes_.vips.insert(object.key);
   } else if (object.kind == kind::network || object.kind == kind::subnet || object.kind == kind::subnet6 ||
              object.kind == kind::pool || object.kind == kind::pool6) {
     changes_.layout = true;

@@ -1,5 +1,7 @@
 #include "mooring/directory/entry_values.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include <fmt/format.h>
@@ -154,6 +156,89 @@ Result<Gateway> gateway_from(const ipam_api::Entry& entry) {
     return *bad;
   }
   return value;
+}
+
+namespace {
+
+std::uint16_t vip_number(ipam_api::Fields& fields, std::string_view key, std::uint64_t number, std::uint64_t most) {
+  if (number > most) {
+    fields.fail(key, Error(Errc::invalid_argument, fmt::format("{} is above {}", number, most)));
+    return 0;
+  }
+  return static_cast<std::uint16_t>(number);
+}
+
+// "tcp:80:8080"
+Result<VipPort> vip_port_from(std::string_view text) {
+  VipPort port;
+  port.udp = text.starts_with("udp:");
+  bool good = port.udp || text.starts_with("tcp:");
+  const char* end = text.data() + text.size();
+  const auto own = std::from_chars(text.data() + std::min<std::size_t>(4, text.size()), end, port.port);
+  good = good && own.ec == std::errc() && own.ptr != end && *own.ptr == ':';
+  if (good) {
+    const auto target = std::from_chars(own.ptr + 1, end, port.target_port);
+    good = target.ec == std::errc() && target.ptr == end && port.port != 0 && port.target_port != 0;
+  }
+  return good ? Result<VipPort>(port)
+              : Error(Errc::invalid_argument, fmt::format("'{}' is no port of a VIP", text), "as tcp:80:8080");
+}
+
+Result<VipBackend> vip_backend_from(const ipam_api::Json& json) {
+  ipam_api::Fields fields(json, "backend", tolerant);
+  VipBackend backend;
+  backend.at.vni = vni_field(fields);
+  backend.at.address = fields.parsed("address", &net::IpAddress::parse);
+  require_family(fields, "address", backend.at.address.family(), net::Family::v4);
+  backend.healthy = fields.boolean("healthy", false);
+  backend.since = fields.number("since", 0);
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return backend;
+}
+
+// A kind of check that a later version has is none for this one: the back ends are taken as the directory says.
+VipCheck vip_check_from(const ipam_api::Json& json) {
+  ipam_api::Fields fields(json, "check", tolerant);
+  VipCheck check;
+  const std::string kind = fields.string("kind", "none");
+  check.kind = kind == "tcp" ? VipCheck::Kind::tcp : kind == "http" ? VipCheck::Kind::http : VipCheck::Kind::none;
+  check.port = vip_number(fields, "port", fields.number("port", 0), 65535);
+  check.path = fields.string("path", "/");
+  check.interval_ms = vip_number(fields, "interval_ms", fields.number("interval_ms", check.interval_ms), 60'000);
+  check.timeout_ms = vip_number(fields, "timeout_ms", fields.number("timeout_ms", check.timeout_ms), 60'000);
+  check.failures = vip_number(fields, "failures", fields.number("failures", check.failures), 100);
+  const bool whole = !fields.finish() && check.port != 0 && check.interval_ms >= 10 && check.timeout_ms >= 10;
+  return whole ? check : VipCheck();
+}
+
+}  // namespace
+
+Result<Vip> vip_from(const ipam_api::Entry& entry) {
+  ipam_api::Fields fields(entry.value, where(entry), tolerant);
+  Vip vip;
+  vip.name = entry.key;
+  vip.network = fields.string("network");
+  vip.at.vni = vni_field(fields);
+  vip.at.address = fields.parsed("address", &net::IpAddress::parse);
+  require_family(fields, "address", vip.at.address.family(), net::Family::v4);
+  vip.number = vip_number(fields, "number", fields.number("number"), 32767);
+  for (const std::string& text : fields.strings("ports")) {
+    vip.ports.push_back(fields.take("ports", vip_port_from(text)));
+  }
+  if (const ipam_api::Json* backends = fields.array("backends")) {
+    for (const ipam_api::Json& json : *backends) {
+      vip.backends.push_back(fields.take("backends", vip_backend_from(json)));
+    }
+  }
+  if (const ipam_api::Json* check = fields.object("check")) {
+    vip.check = vip_check_from(*check);
+  }
+  if (auto bad = fields.finish()) {
+    return *bad;
+  }
+  return vip;
 }
 
 Result<Block> block_from(const ipam_api::Entry& entry) {

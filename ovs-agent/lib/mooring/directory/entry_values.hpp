@@ -24,6 +24,7 @@ Result<Subnet> subnet_from(const ipam_api::Entry& entry, net::Family family);
 Result<Pool> pool_from(const ipam_api::Entry& entry, net::Family family);
 Result<Node> node_from(const ipam_api::Entry& entry);
 Result<Gateway> gateway_from(const ipam_api::Entry& entry);
+Result<Vip> vip_from(const ipam_api::Entry& entry);
 // Key: "A-B" in shard = VNI.
 Result<Block> block_from(const ipam_api::Entry& entry);
 
