@@ -79,6 +79,7 @@ install(FILES cni-plugin/packaging/10-mooring.conflist DESTINATION /etc/mooring 
 
 mooring_package(gateway
   UNIT mooring-gateway.service STATE /var/lib/mooring/gateway
+  BEFORE_REMOVAL "[ ! -d /run/systemd/system ] || systemctl disable --now mooring-vrrp.service"
   CONFFILES /etc/mooring/gateway.conf DEPENDS "openvswitch-switch (>= 3.1)"
   DESCRIPTION "Mooring's gateway: joins the overlay and the physical network
  Takes packets out of VXLAN and routes them, and the reverse, without NAT.")

@@ -63,9 +63,14 @@ ovs::Flow learned_flow() {
 }  // namespace
 
 TEST_CASE("the flows of a bridged subnet, as text") {
-  const std::string now = canonical({bridge_lines(facts_of({office()})), candidacy_lines({office()}, v4("172.31.0.9")),
-                                     bridged_port_lines(office(), v4("10.0.0.5"), 40),
-                                     bridge_block_lines(office(), net::Cidr::parse("10.0.0.64/28").value())});
+  std::string now = "# br-tun\n";
+  now += canonical({bridge_lines(facts_of({office()})), candidacy_lines({office()}, v4("172.31.0.9")),
+                    bridged_port_lines(office(), v4("10.0.0.5"), 40),
+                    bridge_block_lines(office(), net::Cidr::parse("10.0.0.64/28").value())});
+  now += "# groups of br-tun\n";
+  for (const ovs::Group& group : bridge_groups()) {
+    now += group.text + "\n";
+  }
   CHECK(now == in_file("gateway_flows_bridged.txt", now));
 }
 

@@ -87,7 +87,7 @@ struct Overlay {
         groups += ovs::parse_group(line).value().text + "\n";
       }
     }
-    return flows.text() + groups;
+    return groups.empty() ? flows.text() : "# br-tun\n" + flows.text() + "# groups of br-tun\n" + groups;
   }
   std::vector<std::string> destination(const std::string& address, std::uint32_t number = 100) const {
     FlowGroup group;
