@@ -62,6 +62,7 @@ class Observability(unittest.TestCase):
             time.sleep(0.01)
         cls.ask("POST", "/v1/subnets", {"name": "s", "vni": 7, "cidr": "10.0.0.0/28"})
         cls.ask("POST", "/v1/pools", {"name": "p", "subnet": "s", "ranges": ["10.0.0.2-10.0.0.3"]})
+        cls.ask("POST", "/v1/vips", {"name": "v", "address": "10.0.0.9", "ports": ["tcp:80"], "selector": {"hostnames": ["web-*"]}})
         cls.ask("PUT", "/v1/nodes/h1", {"machine_id": "m1", "vtep": "172.31.0.1"})
         cls.ask("PUT", "/v1/gateways/g1", {"machine_id": "m2", "vtep": "172.31.0.2", "network": "default"})
         cls.ask("POST", "/v1/bindings", {"namespace": "shop", "hostname": "db-0"})
