@@ -35,8 +35,8 @@ bool selects_alike(const Vip& a, const Vip& b) {
 
 }  // namespace
 
-VipKeeper::VipKeeper(boost::asio::any_io_executor executor, Ipam& ipam)
-    : ipam_(ipam), timer_(std::move(executor)), self_(std::make_shared<VipKeeper*>(this)) {
+VipKeeper::VipKeeper(boost::asio::any_io_executor executor, Ipam& ipam, Now now)
+    : ipam_(ipam), now_(std::move(now)), timer_(std::move(executor)), self_(std::make_shared<VipKeeper*>(this)) {
   const std::weak_ptr<VipKeeper*> weak(self_);
   ipam_.follow_rows([weak](const std::vector<Write>& before, const State& state) {
     if (const auto self = weak.lock()) {
@@ -140,25 +140,25 @@ void VipKeeper::on_rows(const std::vector<Write>& before, const State& state) {
 }
 
 bool VipKeeper::starting() const {
-  return Clock::now() < began_ + start_grace;
+  return now_() < began_ + start_grace;
 }
 
 bool VipKeeper::alive(const std::string& node) const {
   const auto heard = heard_.find(node);
-  return heard == heard_.end() ? starting() : Clock::now() < heard->second + node_silence;
+  return heard == heard_.end() ? starting() : now_() < heard->second + node_silence;
 }
 
 void VipKeeper::heard(const std::string& node, const std::vector<VipVerdict>& verdicts) {
-  heard_[node] = Clock::now();
+  heard_[node] = now_();
   for (const VipVerdict& verdict : verdicts) {
     const auto kept = kept_.find(verdict.vip);
     if (kept == kept_.end()) {
       continue;
     }
-    const auto known = kept->second.verdicts.find(verdict.address);
-    if (known == kept->second.verdicts.end() || known->second.node != node ||
-        known->second.healthy != verdict.healthy) {
-      kept->second.verdicts[verdict.address] = Known{node, verdict.healthy, verdict.why};
+    const Told told(verdict.address, node);
+    const auto known = kept->second.verdicts.find(told);
+    if (known == kept->second.verdicts.end() || known->second.healthy != verdict.healthy) {
+      kept->second.verdicts[told] = Known{verdict.healthy, verdict.why};
       settle_soon(verdict.vip);
     }
   }
@@ -278,7 +278,7 @@ std::vector<VipBackend> VipKeeper::backends_of(const State& state, const Vip& vi
   Kept& kept = kept_.at(vip.name);
   const Network* network = state.network(vip.network);
   const bool isolated = network != nullptr && network->isolated;
-  std::map<net::IpAddress, Known> verdicts;
+  std::map<Told, Known> verdicts;
   std::vector<VipBackend> backends;
   kept.nodes.clear();
   for (const PortAddress& at : members_of(state, vip, kept)) {
@@ -295,8 +295,8 @@ std::vector<VipBackend> VipKeeper::backends_of(const State& state, const Vip& vi
       return known.at == at && known.node == port->node;
     });
     const bool was_healthy = before != vip.backends.end() && before->healthy;
-    const auto verdict = kept.verdicts.find(at.address);
-    const bool judged = verdict != kept.verdicts.end() && verdict->second.node == port->node;
+    const auto verdict = kept.verdicts.find({at.address, std::string(port->node)});
+    const bool judged = verdict != kept.verdicts.end();
     if (judged) {
       verdicts.insert(*verdict);
     }

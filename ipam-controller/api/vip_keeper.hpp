@@ -7,10 +7,12 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -30,27 +32,32 @@ struct VipVerdict {
 
 class VipKeeper {
  public:
-  VipKeeper(boost::asio::any_io_executor executor, Ipam& ipam);
+  using Clock = std::chrono::steady_clock;
+  using Now = std::function<Clock::time_point()>;
+
+  VipKeeper(boost::asio::any_io_executor executor, Ipam& ipam, Now now = &Clock::now);
   ~VipKeeper();
   VipKeeper(const VipKeeper&) = delete;
   VipKeeper& operator=(const VipKeeper&) = delete;
 
-  // All that a node knows of its back ends. One that it does not name keeps the verdict that it had.
+  // All that a node knows of its back ends. One that it does not name keeps the verdict that it had. Of pods that live
+  // elsewhere it has nothing to say.
   void heard(const std::string& node, const std::vector<VipVerdict>& verdicts);
+  // Looks who has fallen silent by now. Its own timer calls it five times a second.
+  void tick();
   void stop();
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Known {  // of a back end
-    std::string node;
     bool healthy = false;
     std::string why;
   };
-  struct Kept {    // of a VIP
-    Vip followed;  // as it was when it was looked up
+  using Told = std::pair<net::IpAddress, std::string>;  // a back end, and the node that says so
+  struct Kept {                                         // of a VIP
+    Vip followed;                                       // as it was when it was looked up
     std::shared_ptr<ListContent> content;
     std::set<std::string> nodes;
-    std::map<net::IpAddress, Known> verdicts;
+    std::map<Told, Known> verdicts;
   };
 
   void follow(const Vip& vip);
@@ -58,20 +65,20 @@ class VipKeeper {
   void on_rows(const std::vector<Write>& before, const State& state);
   void settle_soon(const std::string& name);
   void settle();
-  void tick();
   bool alive(const std::string& node) const;
   bool starting() const;
   std::vector<PortAddress> members_of(const State& state, const Vip& vip, Kept& kept) const;
   std::vector<VipBackend> backends_of(const State& state, const Vip& vip, Revision now);
 
   Ipam& ipam_;
+  Now now_;
   boost::asio::steady_timer timer_;
   ListContents contents_;
   std::map<std::string, Kept> kept_;
   std::map<std::string, Clock::time_point> heard_;  // by node
   std::set<std::string> alive_;                     // nodes, when it was last looked
   std::set<std::string> due_;                       // VIPs
-  Clock::time_point began_ = Clock::now();
+  Clock::time_point began_ = now_();
   bool looking_ = false;
   bool settling_ = false;
   bool was_starting_ = true;
