@@ -9,22 +9,24 @@ SECONDS = 20  # a few steps of the watch stream's longest back-off (5 s), on a b
 _ANSWER_SECONDS = 5
 
 
-def wait(lab):
+def wait(lab, revision=0):
+    """`revision`: of another object that they shall have heard of, too."""
     late = []
 
     def known():
-        late[:] = behind(lab)
+        late[:] = behind(lab, revision)
         return not late
     eventually(known, SECONDS, lambda: f"agents and gateways to know all pods: {'; '.join(late)}")
 
 
-def behind(lab):
+def behind(lab, revision=0):
     """What is running and does not have all of the controller's ports yet, or not in its switch: "h1 agent: …" each. Empty too
     if there is no controller to hear from, for then nobody knows more than they do."""
     machines = lab.layout.machines
     if not any(lab.services.process(machine, "controller") for machine in machines.values()):
         return []
     newest = max((port["revision"] for port in lab.listed("ports")), default=0)
+    newest = max(newest, revision)
     late = []
     for machine in machines.values():
         for component in lab.services.of(machine):

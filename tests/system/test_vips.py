@@ -2,44 +2,15 @@
 that go on all the while."""
 import collections
 import json
-import subprocess
 import time
 import unittest
 
-from labkit import fabric, gateways
+from labkit import fabric, gateways, news, vips
 
 from lab_case import LabCase, eventually, traffic
 
 PHYS = "phys1"
 VIP = "10.101.0.80"
-
-# A web server whose every answer is its own name, TCP echoes on 9000 and UDP on 5353 that say who they are.
-_BACKEND = """
-import http.server, socket, sys, threading
-name = sys.argv[1].encode()
-class Web(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.send_header("Content-Length", str(len(name))); self.end_headers(); self.wfile.write(name)
-    def log_message(self, *ignored): pass
-def echo():
-    listener = socket.create_server(("", 9000))
-    def one(peer):
-        while data := peer.recv(100):
-            peer.sendall(name.ljust(100)[:len(data)])
-    while True:
-        peer, _ = listener.accept()
-        threading.Thread(target=one, args=(peer,), daemon=True).start()
-def datagrams():
-    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); one.bind(("", 5353))
-    while True:
-        _, who = one.recvfrom(100)
-        one.sendto(name, who)
-for what in (echo, datagrams):
-    threading.Thread(target=what, daemon=True).start()
-server = http.server.ThreadingHTTPServer(("", 8080), Web)
-print("serving", flush=True)
-server.serve_forever()
-"""
 
 # COUNT connections (or datagrams) of their own to the VIP; prints who answered how often.
 _CALLS = """
@@ -58,25 +29,6 @@ for _ in range(count):
 print(json.dumps(said))
 """
 
-# One connection in use until a line comes on stdin: who answers must stay the same one.
-_LIVE = """
-import json, select, socket, sys, time
-peer = socket.create_connection((sys.argv[1], 90), timeout=5)
-peer.settimeout(20)
-names, count, longest = set(), 0, 0
-print("connected", flush=True)
-while not select.select([sys.stdin], [], [], 0.02)[0]:
-    began = time.monotonic()
-    peer.sendall(b"x" * 50)
-    got = b""
-    while len(got) < 50:
-        part = peer.recv(50 - len(got))
-        if not part: sys.exit("the connection was closed")
-        got += part
-    names.add(got.decode().strip()); count += 1
-    longest = max(longest, time.monotonic() - began)
-print(json.dumps({"names": sorted(names), "count": count, "longest_ms": longest * 1000}))
-"""
 _PYTHON = ["/usr/bin/python3", "-c"]
 
 
@@ -92,56 +44,38 @@ class Vips(LabCase):
 
     def setUp(self):
         super().setUp()
-        self.processes = []
-        self.addCleanup(self.stop_all)
-        self.lab.ctl("create", "vip", "shop", "--address", VIP, "--port", "tcp:80:8080", "--port", "tcp:90:9000", "--port", "udp:53:5353",
-                     "--for-hostname", "web-*", "--check", "http", "--path", "/healthz")
+        vips.create(self.lab, "shop", VIP, "web-*")
         self.addCleanup(self.lab.ctl, "delete", "vip", "shop")
 
-    def stop_all(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe:
-                    pipe.close()
-
-    def popen(self, place, program, *arguments, **options):
-        process = place.popen([*_PYTHON, program, *arguments], stdout=subprocess.PIPE, text=True, **options)
-        self.processes.append(process)
-        return process
-
     def serve(self, pod):
-        process = self.popen(self.place(pod), _BACKEND, pod.name)
-        self.assertEqual("serving", process.stdout.readline().strip())
-        return process
-
-    def healthy(self):
-        shown = json.loads(self.lab.ctl("get", "vip", "shop", "-o", "json").stdout)
-        return sorted(backend["pod"].split("/")[1] for backend in shown["backends"] if backend["healthy"])
+        server = vips.serve(self.place(pod), pod.name)
+        self.addCleanup(vips.end, server)
+        return server
 
     def expect_healthy(self, *names, within=15):
-        eventually(lambda: self.healthy() == sorted(names), within, lambda: f"{names} to be healthy, not {self.healthy()}", interval=0.05)
-        self.settle()
+        """And all switches know it."""
+        news.wait(self.lab, vips.expect_healthy(self.lab, "shop", names, within))
 
     def calls(self, caller, count=30, kind="tcp"):
         return collections.Counter(json.loads(self.place(caller).run([*_PYTHON, _CALLS, kind, VIP, str(count)], timeout=120).stdout))
 
-    def live(self, caller):
-        process = self.popen(self.place(caller), _LIVE, VIP, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.assertEqual("connected", process.stdout.readline().strip(), process.stderr)
-        return process
+    def live(self, caller, count=8):
+        """Connections that go on until they are looked at."""
+        one = vips.Caller(self.place(caller), VIP, count, pause=0)
+        self.addCleanup(one.stop)
+        return one
 
-    def end(self, process):
-        out, err = process.communicate("end\n", timeout=30)
-        self.assertEqual(0, process.returncode, err)
-        return json.loads(out)
+    def expect_alive(self, *callers):
+        for one in callers:
+            for kept in one.finish().kept:
+                self.assertEqual(("", 1), (kept.broke, len(kept.names)), kept)
+                self.assertGreater(kept.count, 0)
 
     def three(self):
         pods = [self.add(f"h{i + 1}", f"web-{i}") for i in range(3)]
         servers = [self.serve(pod) for pod in pods]
         self.expect_healthy("web-0", "web-1", "web-2")
+        self.settle()
         return pods, servers
 
     # --------------------------------------------------------------------------------------------------------------
@@ -185,21 +119,17 @@ class Vips(LabCase):
         for component in ("agent", "vswitchd"):
             self.lab.services.stop(h3, component, kill=True)
         try:
-            self.expect_healthy_without_settling("web-0", "web-1", within=3)
+            self.expect_healthy("web-0", "web-1", within=3)
             self.assertEqual({"web-0", "web-1"}, set(self.calls(PHYS, 30)))
         finally:
             for component in ("vswitchd", "agent"):
                 self.lab.services.start(h3, component)
         self.expect_healthy("web-0", "web-1", "web-2", within=30)
 
-    def expect_healthy_without_settling(self, *names, within):
-        eventually(lambda: self.healthy() == sorted(names), within, lambda: f"{names} to be healthy, not {self.healthy()}", interval=0.05)
-        time.sleep(0.3)  # until gateways have heard: the watch stream
-
     def test_connections_survive_a_change_of_the_back_ends(self):
-        pods, _ = self.three()
+        self.three()
         caller = self.add("h2", "caller")
-        live = [self.live(who) for who in (caller, PHYS) for _ in range(8)]
+        live = [self.live(who) for who in (caller, PHYS)]
         more = [self.add("h1", "web-3"), self.add("h3", "web-4"), self.add("h2", "web-5")]
         for pod in more:
             self.serve(pod)
@@ -208,21 +138,17 @@ class Vips(LabCase):
         for pod in more:
             self.lab.pods.delete(pod)
         self.expect_healthy("web-0", "web-1", "web-2")
-        for process in live:
-            said = self.end(process)
-            self.assertEqual(1, len(said["names"]), said)
-        self.assertEqual(3, len(pods))
+        self.expect_alive(*live)
 
     def test_connections_survive_a_gateway(self):
         self.three()
-        live = [self.live(PHYS) for _ in range(8)]
+        live = self.live(PHYS)
         gw1 = self.lab.layout.machines["gw1"]
         self.lab.services.stop(gw1, "vswitchd", kill=True)
         try:
             eventually(lambda: gateways.status(self.lab.places["gw2"])["has_shared_address"], 20, "gw2 to have the shared address")
             eventually(lambda: set(self.calls(PHYS, 30)) == {"web-0", "web-1", "web-2"}, 20, "calls by gw2 to be answered")
-            for process in live:
-                self.assertEqual(1, len(self.end(process)["names"]))
+            self.expect_alive(live)
         finally:
             self.lab.services.start(gw1, "vswitchd")
         eventually(lambda: gateways.missing(self.lab) is None, 30, "both gateways to take traffic")
