@@ -8,7 +8,7 @@ from labkit.errors import LabError
 from labkit.lab import Lab, default_build
 from labkit.narrator import Narrator
 
-from . import bridges, report
+from . import bridges, report, vips
 from .drills import DRILLS, perform
 from .stage import Stage
 
@@ -23,12 +23,13 @@ packets, 1,000 a second on each of the six paths, and every packet is accounted 
   scripts/drill all --markdown            all, as the table of docs/reliability.md
   scripts/drill all --stop-seconds 5      all, with shorter stops
 
-Without --lab it builds a lab of its own (three hosts, a gateway; for gateway- drills two and a physical machine, for bridge- drills two on a segment; receive buffers of this machine are raised while it is up)
+Without --lab it builds a lab of its own (three hosts, a gateway; for gateway- and vip- drills two and a physical machine, for bridge- drills two on a segment; receive buffers of this machine are raised while it is up)
 and removes it. With --lab it plays in a lab that is up, makes pods drill/drill-a, -b, -c there and deletes them.
 
 A drill passes if nothing more was lost than the daemon's own absence explains (agent, ovsdb-server, controller: nothing; vswitchd:
-its down time and 500 ms for the flows), all flows are back, and new pods can be made. Exit code: 0 all passed, 1 one did not,
-2 it could not be played. More: docs/reliability.md
+its down time and 500 ms for the flows), all flows are back, and new pods can be made. Of vip- drills connections are counted: new
+ones that failed, and ("elsewhere") those with other back ends that broke. Exit code: 0 all passed, 1 one did not, 2 it could not be
+played. More: docs/reliability.md
 """
 
 
@@ -74,8 +75,10 @@ def play(lab, drills, options, narrator, outcomes):
     stage = Stage(lab, narrator.say, options.rate, options.stop_seconds)
     try:
         stage.open()
-        if any(drill.name.startswith("bridge-") for drill in drills):
+        if _any(drills, "bridge-"):
             bridges.open_subnet(stage)
+        if _any(drills, "vip-"):
+            vips.open_vip(stage)
         for drill in drills:
             narrator.say(f"{drill.name}: {drill.text}")
             outcome = perform(stage, drill)
@@ -87,6 +90,12 @@ def play(lab, drills, options, narrator, outcomes):
                          f"{outcome.seconds:.0f} s")
     finally:
         stage.close()
+        if _any(drills, "vip-"):
+            vips.close_vip(stage)
+
+
+def _any(drills, *beginnings):
+    return any(drill.name.startswith(beginnings) for drill in drills)
 
 
 def run(options):
@@ -104,8 +113,8 @@ def run(options):
     outcomes = []
     try:
         if mine:
-            segment = any(drill.name.startswith("bridge-") for drill in drills)  # these need two machines on a segment
-            gateways = segment or any(drill.name.startswith("gateway-") for drill in drills)  # these a second one, and a machine
+            segment = _any(drills, "bridge-")  # these need two machines on a segment
+            gateways = segment or _any(drills, "gateway-", "vip-")  # these a second one, and a machine
             lab.up(hosts=3, gateways=2 if gateways else 1, physical=2 if segment else 1 if gateways else 0, segment=segment,
                    tune=True, datapath=options.datapath,
                    build=os.path.realpath(options.build) if options.build else default_build())

@@ -8,7 +8,7 @@ from labkit import cni, power, traffic
 from labkit.errors import LabError
 from labkit.waiting import eventually
 
-from . import bridges, faults, gateways
+from . import bridges, faults, gateways, vips
 from .stage import VICTIM
 
 SIGNALS = {"term": signal.SIGTERM, "kill": signal.SIGKILL}
@@ -293,6 +293,11 @@ def _all_drills():
     yield Drill("bridge-keepalived", "its keepalived: SIGKILL; it stays away", bridges.play("keepalived"))
     yield Drill("bridge-stop", "its keepalived: SIGSTOP, SIGCONT after 4 s", bridges.play("stop"))
     yield Drill("bridge-split", "the segment is cut in two for 4 s, and heals", bridges.play("split"))
+    yield Drill("vip-backend-kill", "the process of one of three back ends of a VIP: SIGKILL; it stays away", vips.play("kill"))
+    yield Drill("vip-backend-stop", "that process hangs: SIGSTOP", vips.play("stop"))
+    yield Drill("vip-backend-node-kill", "agent and Open vSwitch of the node of one of three back ends: SIGKILL; they stay away", vips.play("node"))
+    yield Drill("vip-gateway-kill", "the vswitchd of the gateway by which a machine calls a VIP: SIGKILL; it stays away", vips.play("gateway"))
+    yield Drill("vip-set-change", "three back ends are added to three, and go again", vips.play("change"))
     yield Drill("reboot", "the host: power cut, boot, pods made anew", _reboot, short=True)
 
 

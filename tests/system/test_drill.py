@@ -27,6 +27,7 @@ class Words(unittest.TestCase):
             for fault in ("term", "kill", "stop"):
                 self.assertIn(f"{component}-{fault}", names)
         self.assertLessEqual({"none", "headless", "reboot", "agent-disk-full", "controller-disk-full"}, names)
+        self.assertLessEqual({"vip-backend-kill", "vip-backend-node-kill", "vip-gateway-kill", "vip-set-change"}, names)
         wrong = drill("agent-sleep")
         self.assertEqual(2, wrong.returncode)
         self.assertIn("scripts/drill list", wrong.stderr)
