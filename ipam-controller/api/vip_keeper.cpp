@@ -128,7 +128,9 @@ void VipKeeper::on_rows(const std::vector<Write>& before, const State& state) {
     } else if (const auto* created = std::get_if<Erase<Vip>>(&row)) {
       changed(created->key);
     } else if (const Port* port = std::get_if<Port>(&row)) {
-      at(port->addresses.primary());
+      for (const net::IpAddress address : port->addresses.all()) {
+        at(address);
+      }
     } else if (const auto* begun = std::get_if<Erase<Port>>(&row)) {
       at(begun->key.address);
     } else if (std::holds_alternative<Network>(row)) {  // isolated now, perhaps
@@ -259,11 +261,8 @@ void VipKeeper::settle() {
 std::vector<PortAddress> VipKeeper::members_of(const State& state, const Vip& vip, Kept& kept) const {
   std::vector<PortAddress> members = kept.content->members();
   for (const net::IpRange& range : vip.listed) {
-    if (!range.first.is_v4()) {
-      continue;
-    }
-    for (std::uint64_t value = range.first.v4().bits(); value <= range.last.v4().bits(); ++value) {
-      const net::IpAddress address(net::Ipv4Address(static_cast<std::uint32_t>(value)));
+    for (std::uint64_t i = 0; i < range.size(); ++i) {
+      const net::IpAddress address = net::plus(range.first, i);
       if (const Subnet* subnet = state.subnet_containing(vip.network, address)) {
         members.push_back({subnet->vni, address});
       }
@@ -282,7 +281,8 @@ std::vector<VipBackend> VipKeeper::backends_of(const State& state, const Vip& vi
   std::vector<VipBackend> backends;
   kept.nodes.clear();
   for (const PortAddress& at : members_of(state, vip, kept)) {
-    const auto port = at.address.is_v4() ? state.port(at) : Found<Port>();
+    const bool meant = at.address.family() == vip.address.family();
+    const auto port = meant ? state.port(at) : Found<Port>();
     const bool usable = port && port->state == PortState::active && (!isolated || at.vni == vip.vni);
     if (!usable || backends.size() == most_backends) {
       continue;

@@ -380,7 +380,7 @@ struct Vip {
   using Key = std::string;
   std::string name;
   std::string network = default_network;
-  net::IpAddress address;            // IPv4; of a subnet, in no pool
+  net::IpAddress address;            // of a subnet, in no pool
   net::Vni vni;                      // of that subnet; filled in
   std::vector<VipPort> ports;        // sorted
   Selector selector;                 // of its back ends, as a list has it

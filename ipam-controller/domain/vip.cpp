@@ -294,9 +294,6 @@ Result<void> check(const State& state, const Vip& wanted, const Vip* there) {
   if (there == nullptr && state.vips().size() >= max_vips) {
     return Error(Errc::conflict, fmt::format("there are {} VIPs already", max_vips), "one VIP can have many ports");
   }
-  if (!wanted.address.is_v4()) {
-    return invalid(fmt::format("address: {} is no IPv4 address", wanted.address.str()), "VIPs are IPv4 alone");
-  }
   if (there != nullptr && (there->network != wanted.network || there->address != wanted.address)) {
     return Error(Errc::conflict, fmt::format("address: it is {} of network {}", there->address.str(), there->network),
                  "a VIP keeps its address; make another one");
@@ -329,13 +326,15 @@ Result<void> check(const State& state, const Vip& wanted, const Vip* there) {
   }
   std::uint64_t listed = 0;
   for (const net::IpRange& range : wanted.listed) {
-    if (!range.first.is_v4()) {
-      return invalid(fmt::format("listed: {} is not IPv4", range.str()), "VIPs are IPv4 alone");
+    if (range.family() != wanted.address.family()) {
+      return invalid(
+          fmt::format("listed: {} is not {}, as the VIP is", range.str(), to_string(wanted.address.family())),
+          "a VIP of each family: mooringctl create vip");
     }
-    listed += range.size();
+    listed += std::min<std::uint64_t>(range.size(), max_listed + 1);
   }
   if (listed > max_listed) {
-    return invalid(fmt::format("listed: these are {} addresses, at most {}", listed, max_listed),
+    return invalid(fmt::format("listed: these are more than {} addresses", max_listed),
                    "select pods by namespaces, hostnames or labels");
   }
   if (wanted.check.kind != HealthCheck::Kind::none && wanted.check.port == 0) {

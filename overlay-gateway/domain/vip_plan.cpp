@@ -42,9 +42,10 @@ std::vector<std::string> FlowPlan::vip_lines(const std::string& name) const {
   }
   const directory::Vip& vip = directory_.vips().find(name)->second;
   for (const directory::VipPort& port : vip.ports) {
-    lines.push_back(fmt::format("table={},priority={},cookie=0x{:x},{},nw_dst={},tp_dst={},actions=group:{}",
+    lines.push_back(fmt::format("table={},priority={},cookie=0x{:x},{}{}={},tp_dst={},actions=group:{}",
                                 table::destination, vip_priority, cookie_of(FlowOwner::layout), port.protocol(),
-                                vip.at.address.str(), port.port, directory::vip_group::all(vip.number)));
+                                vip.at.address.is_v4() ? ",nw_dst" : "6,ipv6_dst", vip.at.address.str(), port.port,
+                                directory::vip_group::all(vip.number)));
   }
   return lines;
 }

@@ -50,13 +50,14 @@ std::string reason_of(const trace::Step& step) {
 }
 
 // Where a packet to a VIP is translated: "10.0.0.5:8080", by the flow that begins a connection. Conntrack is not asked
-// by ofproto/trace: what comes behind that flow means nothing.
+// by ofproto/trace: what comes behind that flow means nothing. (What conntrack hands back is shown under the bridge at
+// which the packet came in. br-tun has no such table.)
 std::string translated_to(const trace::Walk& walk) {
   constexpr std::string_view begin = "nat(dst=";
   for (const trace::Step& step : walk.steps) {
     for (const std::string& action : step.actions) {
       const auto at = action.find(begin);
-      if (step.bridge == integration_bridge && step.table == int_table::vip_packet && at != std::string::npos) {
+      if (step.table == int_table::vip_packet && at != std::string::npos) {
         const auto value = at + begin.size();
         return action.substr(value, action.find(')', value) - value);
       }
@@ -165,7 +166,9 @@ void PathTrace::follow(Finding& finding, const trace::Walk& walk) const {
   const trace::Step* last = walk.last();
   const std::string tables = trace::tables_text(walk);
   if (const std::string backend = translated_to(walk); !backend.empty()) {
-    const auto address = net::IpAddress::parse(backend.substr(0, backend.find(':')));
+    const bool v6 = backend.front() == '[';  // "[fd00::5]:8080"
+    const auto address =
+        net::IpAddress::parse(v6 ? backend.substr(1, backend.find(']') - 1) : backend.substr(0, backend.find(':')));
     finding.hop("vip", true, fmt::format("a new connection goes to its back end {}", backend));
     for (const auto& [attachment, port] : parts_.state.ports.all()) {
       const auto keys = port.record.keys();

@@ -44,6 +44,17 @@ class Attempt {
   asio::steady_timer timer_;
 };
 
+asio::ip::address asio_address(net::IpAddress address) {
+  if (address.is_v4()) {
+    return asio::ip::address_v4(address.v4().bits());
+  }
+  asio::ip::address_v6::bytes_type bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<unsigned char>(address.bits() >> (8 * (bytes.size() - 1 - i)) & 0xffU);
+  }
+  return asio::ip::address_v6(bytes);
+}
+
 // "HTTP/1.1 200 OK" (RFC 9112, 4): 200 to 399 is healthy.
 Result<void> judge_status(std::string_view line) {
   const auto space = line.find(' ');
@@ -61,7 +72,7 @@ asio::awaitable<Result<void>> check_once(asio::any_io_executor executor, net::Ip
                                          directory::VipCheck check) {
   constexpr asio::as_tuple_t<asio::use_awaitable_t<>> as_result;
   Attempt attempt(executor, std::chrono::milliseconds(check.timeout_ms));
-  const tcp::endpoint to(asio::ip::address_v4(address.v4().bits()), check.port);
+  const tcp::endpoint to(asio_address(address), check.port);
   const auto [refused] = co_await attempt.socket().async_connect(to, as_result);
   if (refused) {
     co_return attempt.failed("connecting", refused);
@@ -70,8 +81,9 @@ asio::awaitable<Result<void>> check_once(asio::any_io_executor executor, net::Ip
     co_return ok();
   }
   const std::string request =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: mooring-agent\r\nConnection: close\r\n\r\n",
-                  check.path, address.str(), check.port);
+      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: mooring-agent\r\nConnection: close\r\n\r\n", check.path,
+                  address.is_v4() ? fmt::format("{}:{}", address.str(), check.port)
+                                  : fmt::format("[{}]:{}", address.str(), check.port));
   const auto question = asio::buffer(request);
   const auto [unsent, sent] = co_await asio::async_write(attempt.socket(), question, as_result);
   if (unsent) {

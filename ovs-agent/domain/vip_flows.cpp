@@ -36,8 +36,12 @@ class VipLines {
   std::set<std::string> lines_;
 };
 
+// "tcp,nw_dst=10.0.0.80", "tcp6,ipv6_dst=fd00::80"; with "src" accordingly.
+std::string of_protocol(const VipPort& port, const char* end, net::IpAddress address) {
+  return fmt::format("{}{}_{}={}", port.protocol(), address.is_v4() ? ",nw" : "6,ipv6", end, address.str());
+}
 std::string to_vip(const Vip& vip, const VipPort& port) {
-  return fmt::format("{},nw_dst={},tp_dst={}", port.protocol(), vip.at.address.str(), port.port);
+  return fmt::format("{},tp_dst={}", of_protocol(port, "dst", vip.at.address), port.port);
 }
 
 }  // namespace
@@ -96,7 +100,7 @@ FlowLines FlowPlan::vip_lines(const std::string& name) const {
   }
   // Nothing else of it is anywhere.
   lines.br_tun.push_back(
-      layout(tun_table::to_tunnel, 140, fmt::format("ip,pkt_mark={},nw_dst={}", vni, vip.at.address.str()), "drop"));
+      layout(tun_table::to_tunnel, 140, fmt::format("pkt_mark={},{}", vni, to_address(vip.at.address)), "drop"));
   // What answers for the VIP may have no flow for the caller yet: the agent hears of it, metered as one of its back
   // ends.
   for (const VipBackend& backend : vip.backends) {
@@ -141,12 +145,13 @@ FlowLines FlowPlan::backend_lines(PortKey key) const {
     const auto mac = "dl_dst=" + directory::vip_mac(key.address);
     const auto vni = key.vni.value();
     const auto zone = vip_zone(port->ofport);
-    br_tun.add(tun_table::from_tunnel, 210, fmt::format("ip,tun_id={},{},nw_dst={}", vni, mac, vip.at.address.str()),
+    const auto own = key.address.is_v4() ? key.address.str() : fmt::format("[{}]", key.address.str());
+    br_tun.add(tun_table::from_tunnel, 210, fmt::format("tun_id={},{},{}", vni, mac, to_address(vip.at.address)),
                fmt::format("set_field:{}->pkt_mark,output:{}", vni, port::patch_to_integration));
     for (const VipPort& vip_port : vip.ports) {
       const auto packet = fmt::format("reg0={},{},{}", vni, mac, to_vip(vip, vip_port));
-      const auto begin = fmt::format("ct(commit,zone={},nat(dst={}:{}),table={})", zone, key.address.str(),
-                                     vip_port.target_port, int_table::local_delivery);
+      const auto begin = fmt::format("ct(commit,zone={},nat(dst={}:{}),table={})", zone, own, vip_port.target_port,
+                                     int_table::local_delivery);
       br_int.add(int_table::local_delivery, 150, fmt::format("ct_state=-trk,reg1={},{}", origin::tunnel, packet),
                  fmt::format("ct(zone={},nat,table={})", zone, int_table::vip_packet));
       // A new connection; or one that this back end has had before its switch forgot: the pod knows.
@@ -164,15 +169,15 @@ FlowLines FlowPlan::backend_lines(PortKey key) const {
       // It calls its own VIP: a packet from itself to itself it would not take.
       const bool has_others = position < used.size() && !others_ways(used, position).empty();
       if (position < used.size()) {
-        br_tun.add(
-            tun_table::to_tunnel, 155,
-            fmt::format("pkt_mark={},nw_src={},{}", vip.at.vni.value(), key.address.str(), to_vip(vip, vip_port)),
-            has_others ? fmt::format("group:{}", directory::vip_group::without(vip.number, position)) : "drop");
+        br_tun.add(tun_table::to_tunnel, 155,
+                   fmt::format("pkt_mark={},{}={},{}", vip.at.vni.value(), key.address.is_v4() ? "nw_src" : "ipv6_src",
+                               key.address.str(), to_vip(vip, vip_port)),
+                   has_others ? fmt::format("group:{}", directory::vip_group::without(vip.number, position)) : "drop");
       }
       // What it answers has the VIP for its source, if it is an answer.
       br_int.add(int_table::spoof_guard, 105,
-                 fmt::format("in_port={},dl_src={},{},nw_src={},tp_src={}", port->ofport, port->record.mac.str(),
-                             vip_port.protocol(), key.address.str(), vip_port.target_port),
+                 fmt::format("in_port={},dl_src={},{},tp_src={}", port->ofport, port->record.mac.str(),
+                             of_protocol(vip_port, "src", key.address), vip_port.target_port),
                  fmt::format("{}set_field:{}->eth_src,ct(zone={},nat,table={})", through_egress_meter(*port),
                              virtual_mac, zone, int_table::vip_answer));
     }

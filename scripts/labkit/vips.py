@@ -1,4 +1,5 @@
 """Back ends of VIPs that say who they are, and callers who note of each connection what became of it."""
+import collections
 import json
 import os
 import signal
@@ -13,6 +14,24 @@ PORTS = ("tcp:80:8080", "tcp:90:9000", "udp:53:5353")  # of the VIP and of its b
 SILENCE = "no answer"  # how a connection broke that is still there
 CALL_SECONDS = 1.0  # the patience of a new connection: the kernel's second SYN is not waited for
 _PYTHON = ["/usr/bin/python3", "-c"]
+
+# COUNT connections (or datagrams) of their own to the VIP; prints who answered how often.
+_CALLS = """
+import collections, json, socket, sys
+kind, address, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+said = collections.Counter()
+for _ in range(count):
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as one:
+            one.settimeout(1)
+            one.connect((address, 53 if kind == "udp" else 90))
+            one.send(b"x" * 50)
+            said[one.recv(100).decode().strip()] += 1
+    except OSError as problem:
+        said["!" + type(problem).__name__] += 1
+print(json.dumps(said))
+"""
 
 # A web server whose every answer is its own name, TCP echoes on 9000 and UDP on 5353 that say who they are.
 _BACKEND = """
@@ -40,7 +59,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport.sendto(name, who)
 async def serve():
     servers = [await asyncio.start_server(web, "", 8080), await asyncio.start_server(echo, "", 9000)]
-    await asyncio.get_running_loop().create_datagram_endpoint(Datagrams, ("0.0.0.0", 5353))
+    await asyncio.get_running_loop().create_datagram_endpoint(Datagrams, ("::", 5353))
     print("serving", flush=True)
     await asyncio.Event().wait()
 asyncio.run(serve())
@@ -116,6 +135,11 @@ def serve(place, name):
         end(process)
         raise LabError(f"on {place.name}: the back end {name} did not start")
     return process
+
+
+def answers(place, address, count=30, kind="tcp"):
+    """Who answered how many of so many connections (or datagrams: "udp") of their own; "!…": what went wrong instead."""
+    return collections.Counter(json.loads(place.run([*_PYTHON, _CALLS, kind, address, str(count)], timeout=120).stdout))
 
 
 def stop(process):

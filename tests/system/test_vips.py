@@ -1,6 +1,5 @@
 """VIPs with real packets: from a machine by two gateways and from pods, TCP and UDP; back ends that die, come and go; live connections
 that go on all the while."""
-import collections
 import json
 import time
 import unittest
@@ -11,25 +10,6 @@ from lab_case import LabCase, eventually, traffic
 
 PHYS = "phys1"
 VIP = "10.101.0.80"
-
-# COUNT connections (or datagrams) of their own to the VIP; prints who answered how often.
-_CALLS = """
-import collections, json, socket, sys
-kind, address, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-said = collections.Counter()
-for _ in range(count):
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as one:
-            one.settimeout(1)
-            one.connect((address, 53 if kind == "udp" else 90))
-            one.send(b"x" * 50)
-            said[one.recv(100).decode().strip()] += 1
-    except OSError as problem:
-        said["!" + type(problem).__name__] += 1
-print(json.dumps(said))
-"""
-
-_PYTHON = ["/usr/bin/python3", "-c"]
 
 
 class Vips(LabCase):
@@ -57,7 +37,7 @@ class Vips(LabCase):
         news.wait(self.lab, vips.expect_healthy(self.lab, "shop", names, within))
 
     def calls(self, caller, count=30, kind="tcp"):
-        return collections.Counter(json.loads(self.place(caller).run([*_PYTHON, _CALLS, kind, VIP, str(count)], timeout=120).stdout))
+        return vips.answers(self.place(caller), VIP, count, kind)
 
     def live(self, caller, count=8):
         """Connections that go on until they are looked at."""

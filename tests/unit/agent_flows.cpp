@@ -450,6 +450,41 @@ TEST_CASE("flows of VIPs: a caller's half, and that of a back end") {
   }
 }
 
+TEST_CASE("flows of a VIP of IPv6") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::6", "h2", 42);
+  world.object("vip", "shop", R"({"network":"default","vni":100,"address":"fd00::80","number":3,"ports":["tcp:80:8080"],
+    "backends":[{"address":"fd00::5","vni":100,"healthy":true,"since":9},
+                {"address":"fd00::6","vni":100,"healthy":true,"since":7}]})");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
+  const FlowPlan plan(world.directory, ports, h1(), world.in_use);
+  FlowLines of_vips;
+  for (const auto& group : plan.vip_groups()) {
+    const auto lines = plan.lines(group);
+    of_vips.br_int.insert(of_vips.br_int.end(), lines.br_int.begin(), lines.br_int.end());
+    of_vips.br_tun.insert(of_vips.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
+    of_vips.br_tun_groups.insert(of_vips.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
+  }
+  same_as_golden("agent_flows_vip_ipv6.txt", text_of(of_vips));
+}
+
+TEST_CASE("an IPv6 back end has the same number everywhere, and of two with one number the older is used") {
+  CHECK(directory::vip_mac(key(100, "fd00::5").address) == "0a:6e:62:dc:db:35");
+  directory::Vip vip;
+  REQUIRE(directory::vip_mac(key(100, "fd00::1:a345").address) == directory::vip_mac(key(100, "fd00::1:d4ab").address));
+  vip.backends = {
+      {key(100, "fd00::1:a345"), true, 9}, {key(100, "fd00::1:d4ab"), true, 7}, {key(100, "fd00::5"), true, 8}};
+  REQUIRE(used_backends(vip).size() == 2);
+  CHECK(used_backends(vip).front().at == key(100, "fd00::1:d4ab"));
+}
+
 TEST_CASE("of a VIP without a healthy back end all are tried") {
   directory::Vip vip;
   vip.backends = {{key(100, "10.0.0.5"), false, 9}, {key(100, "10.0.0.6"), false, 7}};

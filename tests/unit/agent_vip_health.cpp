@@ -23,12 +23,12 @@ using ipam_api::Json;
 namespace {
 
 constexpr const char* fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-constexpr const char* back_end = "127.0.0.5";
 
 // A back end: answers each request with the next of `answers`, the last one for ever; "" is silence.
 class VipWeb {
  public:
-  explicit VipWeb(asio::io_context& io) : acceptor_(io, tcp::endpoint(asio::ip::make_address(back_end), 0)) {
+  VipWeb(asio::io_context& io, const std::string& address)
+      : acceptor_(io, tcp::endpoint(asio::ip::make_address(address), 0)) {
     accept();
   }
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -79,7 +79,7 @@ class VipWeb {
 // Node h1, and what it tells of VIP shop.
 class VipNode {
  public:
-  VipNode() {
+  explicit VipNode(const char* address = "127.0.0.5") : back_end(address) {
     world.begin();
     world.layout();
     world.end(60);
@@ -97,12 +97,12 @@ class VipNode {
     state.ports.put(local_port("c1", 100, back_end, 41, 7));
   }
   void vip(const std::string& check) {
-    world.object(
-        "vip", "shop",
-        fmt::format(R"({{"network":"default","vni":100,"address":"10.0.0.80","number":3,"ports":["tcp:80:8080"],)"
-                    R"("backends":[{{"address":"{}","vni":100,"healthy":true,"since":5}}],"check":{}}})",
-                    back_end, check)
-            .c_str());
+    const bool v6 = std::string_view(back_end).find(':') != std::string_view::npos;
+    world.object("vip", "shop",
+                 fmt::format(R"({{"network":"default","vni":100,"address":"{}","number":3,"ports":["tcp:80:8080"],)"
+                             R"("backends":[{{"address":"{}","vni":100,"healthy":true,"since":5}}],"check":{}}})",
+                             v6 ? "fd00::80" : "10.0.0.80", back_end, check)
+                     .c_str());
   }
   std::string check(const char* kind, std::uint16_t port, unsigned failures = 2) const {
     return fmt::format(R"({{"kind":"{}","port":{},"path":"/healthz","interval_ms":10,"timeout_ms":300,"failures":{}}})",
@@ -126,11 +126,12 @@ class VipNode {
     return !meant ? verdict.dump() : verdict["healthy"] == true ? "healthy" + why : why;
   }
 
+  const char* const back_end;
   std::unique_ptr<asio::io_context> io = std::make_unique<asio::io_context>();
   NodeState state{io->get_executor(), "h1", "boot-1"};
   World world{state.directory};
   std::vector<Json> reports;
-  std::optional<VipWeb> web{*io};
+  std::optional<VipWeb> web{std::in_place, *io, back_end};
   VipHealth health{state, [this](Json report, Deadline) { return take(std::move(report)); }};
 
  private:
@@ -149,7 +150,7 @@ TEST_CASE("a back end that is asked by HTTP is judged by its status") {
   REQUIRE(node.eventually([&] { return node.said() == "healthy"; }));
   CHECK(node.web->request == fmt::format("GET /healthz HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: mooring-agent\r\n"
                                          "Connection: close\r\n\r\n",
-                                         back_end, node.web->port()));
+                                         node.back_end, node.web->port()));
   const std::vector<std::pair<const char*, const char*>> bad = {
       {"HTTP/1.1 500 Internal Server Error\r\n\r\n", "it answers 500"},
       {"HTTP/1.0 404 Not Found\r\n\r\n", "it answers 404"},
@@ -163,6 +164,14 @@ TEST_CASE("a back end that is asked by HTTP is judged by its status") {
     node.web->answers = {"HTTP/1.1 302 Found\r\n\r\n"};
     CHECK(node.eventually([&] { return node.said() == "healthy"; }));
   }
+}
+
+TEST_CASE("a back end of IPv6 is asked by IPv6") {
+  VipNode node("::1");
+  node.pod();
+  node.vip(node.check("http", node.web->port()));
+  REQUIRE(node.eventually([&] { return node.said() == "healthy"; }));
+  CHECK(node.web->request.find(fmt::format("\r\nHost: [::1]:{}\r\n", node.web->port())) != std::string::npos);
 }
 
 TEST_CASE("only failures in a row take a back end out") {
@@ -200,7 +209,7 @@ TEST_CASE("who has no back ends says nothing, and without a check that it is the
   };
   REQUIRE(looks(8));
   CHECK(node.reports.empty());
-  node.world.port(100, back_end, "h2", 40);  // elsewhere
+  node.world.port(100, node.back_end, "h2", 40);  // elsewhere
   REQUIRE(looks(8));
   CHECK(node.reports.empty());
   CHECK(node.web->requests == 0);
@@ -213,15 +222,15 @@ TEST_CASE("who has no back ends says nothing, and without a check that it is the
 TEST_CASE("another check is begun anew, and another container is not taken for the one before") {
   VipNode node;
   node.pod();
-  VipWeb other(*node.io);
+  VipWeb other(*node.io, node.back_end);
   other.answers = {"HTTP/1.1 500 Internal Server Error\r\n\r\n"};
   node.vip(node.check("http", node.web->port()));
   REQUIRE(node.eventually([&] { return node.said() == "healthy"; }));
   node.vip(node.check("http", other.port()));
   REQUIRE(node.eventually([&] { return node.said() == "it answers 500"; }));
   other.answers = {""};
-  node.world.port(100, back_end, "h1", 70, "c2/eth0");
-  LocalPort successor = local_port("c2", 100, back_end, 70, 8);
+  node.world.port(100, node.back_end, "h1", 70, "c2/eth0");
+  LocalPort successor = local_port("c2", 100, node.back_end, 70, 8);
   node.state.ports.put(successor);
   const auto asked = other.requests;
   REQUIRE(node.eventually([&] { return other.requests > asked; }));

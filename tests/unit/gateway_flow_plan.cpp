@@ -278,3 +278,25 @@ TEST_CASE("a VIP's connections go to its healthy back ends, wherever these live"
   CHECK(overlay.plan.affected_by(overlay.replica.take_changes()) == FlowGroups{vip_group("shop")});
   CHECK(overlay.plan.lines(vip_group("shop")).empty());
 }
+
+TEST_CASE("a VIP of IPv6 goes to its back ends as one of IPv4") {
+  Overlay overlay;
+  ipam_api::Entry port = WatchSource::port(100, "10.0.0.7", "n2", 0);
+  port.kind = "port6";
+  port.key = "fd00::7/128";
+  overlay.commit(std::move(port));
+  overlay.commit(WatchSource::object("vip", "shop",
+                                     {{"network", "default"},
+                                      {"vni", 100},
+                                      {"address", "fd00::80"},
+                                      {"number", 3},
+                                      {"ports", {"tcp:80:8080"}},
+                                      {"backends", {{{"address", "fd00::7"}, {"vni", 100}, {"healthy", true}}}}}));
+  const auto lines = overlay.plan.lines(vip_group("shop"));
+  REQUIRE(lines.size() == 1);
+  CHECK(ovs::parse_flow(lines.front())->key.str() == "table=30,priority=120,tcp6,ipv6_dst=fd00::80,tp_dst=80");
+  const auto groups = overlay.plan.switch_groups(vip_group("shop"));
+  REQUIRE(groups.size() == 1);
+  CHECK(groups.front().find("fields(ipv6_src,tcp_src,udp_src)") != std::string::npos);
+  CHECK(groups.front().find("set_field:172.31.0.2->tun_dst") != std::string::npos);
+}

@@ -184,12 +184,12 @@ Result<VipPort> vip_port_from(std::string_view text) {
               : Error(Errc::invalid_argument, fmt::format("'{}' is no port of a VIP", text), "as tcp:80:8080");
 }
 
-Result<VipBackend> vip_backend_from(const ipam_api::Json& json) {
+Result<VipBackend> vip_backend_from(const ipam_api::Json& json, net::Family family) {
   ipam_api::Fields fields(json, "backend", tolerant);
   VipBackend backend;
   backend.at.vni = vni_field(fields);
   backend.at.address = fields.parsed("address", &net::IpAddress::parse);
-  require_family(fields, "address", backend.at.address.family(), net::Family::v4);
+  require_family(fields, "address", backend.at.address.family(), family);
   backend.healthy = fields.boolean("healthy", false);
   backend.since = fields.number("since", 0);
   if (auto bad = fields.finish()) {
@@ -222,14 +222,13 @@ Result<Vip> vip_from(const ipam_api::Entry& entry) {
   vip.network = fields.string("network");
   vip.at.vni = vni_field(fields);
   vip.at.address = fields.parsed("address", &net::IpAddress::parse);
-  require_family(fields, "address", vip.at.address.family(), net::Family::v4);
   vip.number = vip_number(fields, "number", fields.number("number"), 32767);
   for (const std::string& text : fields.strings("ports")) {
     vip.ports.push_back(fields.take("ports", vip_port_from(text)));
   }
   if (const ipam_api::Json* backends = fields.array("backends")) {
     for (const ipam_api::Json& json : *backends) {
-      vip.backends.push_back(fields.take("backends", vip_backend_from(json)));
+      vip.backends.push_back(fields.take("backends", vip_backend_from(json, vip.at.address.family())));
     }
   }
   if (const ipam_api::Json* check = fields.object("check")) {

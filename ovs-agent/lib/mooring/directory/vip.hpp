@@ -4,8 +4,8 @@
 // Who sees a packet to a VIP first (a gateway, or the caller's node) picks a back end by rendezvous hashing: of all
 // back ends the one with the highest hash of (back end, caller's address and port). That is what a select group of Open
 // vSwitch with selection_method=hash does with its buckets' ids (ofproto-dpif-xlate.c, group_best_live_bucket), and the
-// ids are the back ends' addresses. The chosen one goes along in the inner destination MAC; the VIP stays in the
-// packet. Pure. Threading: values.
+// ids are the back ends' IPv4 addresses, or hashes of their IPv6 ones. The chosen one goes along in the inner
+// destination MAC; the VIP stays in the packet. Pure. Threading: values.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ struct Vip {
   VipCheck check;
 };
 
-// Those that connections go to: the healthy ones, or all if none is; the one that came first comes first.
+// Those that connections go to: the healthy ones, or all if none is; the first to come first, and alone of its number.
 inline constexpr std::size_t most_used_backends = 255;
 std::vector<VipBackend> used_backends(const Vip& vip);
 
@@ -72,7 +72,7 @@ constexpr std::uint32_t without(std::uint32_t number, std::size_t position) {
 }
 }  // namespace vip_group
 
-// The inner destination MAC of a packet to a VIP: the back end's address behind 0a:6e.
+// The inner destination MAC of a packet to a VIP: the back end's number behind 0a:6e.
 std::string vip_mac(net::IpAddress backend);
 
 // A bucket: what happens to a packet that goes to that back end.
