@@ -55,6 +55,14 @@ T understood(const std::string& option, const std::string& value, const Result<T
   return *result;
 }
 
+// What is wrong with it; "" is fine.
+std::string pod_pattern(const std::string& text) {
+  const auto slash = text.find('/');
+  const bool fine = slash != std::string::npos && slash != 0 && slash + 1 != text.size() &&
+                    text.find('/', slash + 1) == std::string::npos;
+  return fine ? "" : fmt::format("'{}' names no pods: write NAMESPACE/HOSTNAME, like infra/dhcp-*", text);
+}
+
 ipam_api::Labels labels_from(const std::vector<std::string>& texts) {
   ipam_api::Json labels = ipam_api::Json::object();
   for (const auto& text : texts) {
@@ -129,7 +137,7 @@ WorkingSet::Settings destination_settings(const Config& config) {
 }
 
 HostSettings host_settings(const Config& config) {
-  return {config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second};
+  return {config.name, config.vtep, config.allow_host_cidrs, config.relay_packets_per_second, config.dhcp_servers};
 }
 
 std::optional<Config> read_config(int argc, const char* const* argv, int& exit_code) {
@@ -155,6 +163,11 @@ std::optional<Config> read_config(int argc, const char* const* argv, int& exit_c
       ->check(CLI::IsMember({"auto", "system", "netdev"}));
   app.add_option("--allow-host-cidr", options.allow_host_cidrs,
                  "addresses of the host that pods may open connections to; can be repeated");
+  app.add_option(
+         "--dhcp-server", config.dhcp_servers,
+         "NAMESPACE/HOSTNAME of pods that may send what DHCP servers answer, with * and ? as in file names; can be "
+         "repeated")
+      ->check(pod_pattern);
   app.add_option("--zone", options.zone, "where the node stands, for selectors of pools and rules");
   app.add_option("--label", options.labels, "NAME=VALUE, for selectors of pools and rules; can be repeated");
   app.add_option("--max-destinations", config.max_destinations,

@@ -27,6 +27,7 @@ struct Config {
   std::string ovs_run_dir;
   std::string datapath;
   std::vector<net::IpCidr> allow_host_cidrs;
+  std::vector<std::string> dhcp_servers;
   std::string zone;
   ipam_api::Labels labels;
   std::size_t max_destinations = 0;

@@ -26,6 +26,7 @@ struct HostSettings {
   net::Ipv4Address vtep;
   std::vector<net::IpCidr> allow_host_cidrs;      // what of the host pods may open connections to
   std::uint32_t relay_packets_per_second = 5000;  // of one container, through gateways to destinations without a flow
+  std::vector<std::string> dhcp_servers{};        // fnmatch(3) patterns of pods, "NAMESPACE/HOSTNAME"
 };
 
 // As ovs-ofctl add-flow reads them.

@@ -27,7 +27,8 @@ FlowLines FlowPlan::fixed_lines() const {
   in.push_back(fixed(t::vip_packet, 190, "ct_state=+trk+inv", "drop"));
   in.push_back(fixed(t::vip_packet, 0, "", "drop"));
   in.push_back(fixed(t::vip_answer, 0, "", fmt::format("goto_table:{}", t::route)));
-  // What a container may never say, each with a count of its own. Above what its own addresses allow it.
+  // What a container may not say, each with a count of its own. Above what its own addresses allow it, and below what
+  // --dhcp-server allows.
   for (const char* forbidden : {
            "udp,tp_src=67,tp_dst=68",     // DHCP server
            "udp6,tp_src=547,tp_dst=546",  // DHCPv6 server

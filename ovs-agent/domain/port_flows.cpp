@@ -1,4 +1,7 @@
 // The flows of this node's own ports: what lets them speak from their addresses and be spoken to.
+#include <algorithm>
+#include <fnmatch.h>
+
 #include <fmt/format.h>
 
 #include "mooring/agent_api/messages.hpp"
@@ -8,6 +11,15 @@
 #include "ovs-agent/domain/port_meters.hpp"
 
 namespace mooring::agent {
+namespace {
+
+bool is_one_of(const std::vector<std::string>& patterns, const std::string& pod) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), pod.c_str(), FNM_PATHNAME) == 0;
+  });
+}
+
+}  // namespace
 
 FlowLines FlowPlan::port_lines(const Attachment& attachment) const {
   FlowLines lines;
@@ -57,8 +69,15 @@ void FlowPlan::add_address(FlowLines& lines, const LocalPort& port, net::IpAddre
   const auto vni = record.vni.value();
   namespace t = int_table;
   // The source MAC changes here, where it is matched already: elsewhere it would cost a cache entry for each sender.
+  const auto forwarded =
+      fmt::format("{}set_field:{}->eth_src,goto_table:{}", through_egress_meter(port), virtual_mac, t::route);
   add(lines.br_int, t::spoof_guard, 100, fmt::format("{},dl_src={},{}", in_port, mac, from_address(address)),
-      fmt::format("{}set_field:{}->eth_src,goto_table:{}", through_egress_meter(port), virtual_mac, t::route));
+      forwarded);
+  if (is_one_of(settings_.dhcp_servers, record.pod)) {
+    const char* answer = address.is_v4() ? "udp,tp_src=67,tp_dst=68,nw_src=" : "udp6,tp_src=547,tp_dst=546,ipv6_src=";
+    add(lines.br_int, t::spoof_guard, 115, fmt::format("{},dl_src={},{}{}", in_port, mac, answer, address.str()),
+        forwarded);
+  }
   if (address.is_v4()) {
     add(lines.br_int, t::spoof_guard, 100,
         fmt::format("{},arp,dl_src={},arp_spa={},arp_sha={}", in_port, mac, address.str(), mac),

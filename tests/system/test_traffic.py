@@ -1,9 +1,11 @@
 """Packets between pods, hosts and physical machines, on real Open vSwitch and real kernel links."""
+import re
+import subprocess
 import unittest
 
 from labkit import capture
 
-from lab_case import LabCase, traffic
+from lab_case import LabCase, eventually, traffic
 
 
 class Traffic(LabCase):
@@ -77,6 +79,57 @@ class FirstPackets(LabCase):
         new = self.add("h2", "web-new")
         self.expect_first(a, new)
         self.expect_first("phys1", new)
+
+
+# Sends one datagram as a DHCP server answers its client.
+_DHCP_ANSWER = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("", 67))
+server.sendto(sys.argv[2].encode(), (sys.argv[1], 68))
+"""
+# Prints what comes to DHCP's client port, until the word that it was given.
+_DHCP_CLIENT = """
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.bind(("", 68))
+client.settimeout(10)
+print("listening", flush=True)
+while True:
+    word = client.recv(100).decode()
+    print(word, flush=True)
+    if word == sys.argv[1]:
+        break
+"""
+
+
+class DhcpServers(LabCase):
+    options = {"hosts": 2, "gateways": 0, "physical": 0, "agent_options": ["--dhcp-server", "default/dhcp-*"]}
+
+    def answer(self, pod, client, word):
+        self.place(pod).run(["/usr/bin/python3", "-c", _DHCP_ANSWER, client.address, word])
+
+    def dropped(self):
+        guard = ["ovs-ofctl", "-O", "OpenFlow15", "dump-flows", "br-int", "table=10,udp,tp_src=67,tp_dst=68"]
+        dumped = self.lab.places["h1"].run(guard).stdout.splitlines()
+        return sum(int(re.search(r"n_packets=(\d+)", flow).group(1)) for flow in dumped if flow.endswith("actions=drop"))
+
+    def test_only_pods_that_may_be_dhcp_servers_are_heard(self):
+        server, other, client = self.add("h1", "dhcp-0"), self.add("h1", "web-a"), self.add("h2", "web-b")
+        self.expect_ping(other, client)
+        self.expect_ping(server, client)
+        hears = self.place(client).popen(["/usr/bin/python3", "-c", _DHCP_CLIENT, "from-the-server"], stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertEqual("listening", hears.stdout.readline().strip())
+            before = self.dropped()
+            self.answer(other, client, "from-another")
+            self.answer(server, client, "from-the-server")
+            self.assertEqual("from-the-server", hears.communicate(timeout=15)[0].strip())
+        finally:
+            hears.kill()
+            hears.wait()
+            hears.stdout.close()
+        eventually(lambda: self.dropped() == before + 1, 10, "the other's answer to be counted as dropped")
 
 
 if __name__ == "__main__":

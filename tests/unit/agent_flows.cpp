@@ -145,6 +145,39 @@ TEST_CASE("a port with limits has meters, and its flows go through them") {
             .value() == port.record);
 }
 
+TEST_CASE("what a DHCP server answers passes the spoof guard for pods that are named, and for no others") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
+  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
+  world.end(60);
+  LocalPorts ports;
+  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
+  FlowGroup group;
+  group.kind = FlowGroup::Kind::port;
+  group.attachment = ports.all().begin()->first;
+  const auto with = [&](const char* pattern) {
+    HostSettings settings = h1();
+    settings.dhcp_servers = {"else/where", pattern};
+    return text_of(FlowPlan(world.directory, ports, settings, world.in_use).lines(group));
+  };
+  for (const char* named : {"ns/c1", "ns/*", "*/c?"}) {
+    CAPTURE(named);
+    const std::string text = with(named);
+    CHECK_THAT(text, Catch::Contains(
+                         "priority=115,udp,in_port=7,dl_src=0a:58:0a:00:00:05,nw_src=10.0.0.5,tp_src=67,tp_dst=68 "));
+    CHECK_THAT(text,
+               Catch::Contains(
+                   "priority=115,udp6,in_port=7,dl_src=0a:58:0a:00:00:05,ipv6_src=fd00::5,tp_src=547,tp_dst=546 "));
+  }
+  for (const char* other : {"ns/c", "*", "ns/c1*1"}) {  // a * does not reach over the slash
+    CAPTURE(other);
+    CHECK_THAT(with(other), !Catch::Contains("tp_src=67"));
+  }
+}
+
 TEST_CASE("only the flows of what changed are computed anew") {
   World world;
   world.begin();
