@@ -75,7 +75,7 @@ constexpr const char* table = R"json([
 ["POST", "/v1/webhooks", {"name": "x", "url": "https://x", "events": "all"}, 400, "invalid-argument", "webhook.events"],
 ["DELETE", "/v1/webhooks/nope", null, 404, "not-found", "nope"],
 ["POST", "/v1/vips", {"name": "x", "address": "10.0.0.80"}, 400, "invalid-argument", "ports: there are 0"],
-["POST", "/v1/vips", {"name": "x", "address": "fd00::80", "ports": ["tcp:80"], "listed": ["10.0.0.5"]}, 400, "invalid-argument", "fd00::80 is no IPv4 address"],
+["POST", "/v1/vips", {"name": "x", "address": "fd00::80", "ports": ["tcp:80"], "listed": ["10.0.0.5"]}, 400, "invalid-argument", "10.0.0.5 is not IPv6, as the VIP is"],
 ["POST", "/v1/vips", {"name": "x", "address": "10.0.0.80", "ports": ["icmp:80"]}, 400, "invalid-argument", "'icmp:80' is no port of a VIP"],
 ["POST", "/v1/vips", {"name": "x", "address": "10.9.0.80", "ports": ["tcp:80"], "listed": ["10.0.0.5"]}, 404, "not-found", "10.9.0.80 is in no subnet"],
 ["POST", "/v1/vips", {"name": "x", "address": "10.9.0.80", "ports": ["tcp:80"], "check": {"kind": "ping"}}, 400, "invalid-argument", "'ping' is no kind of check"],
