@@ -1,7 +1,11 @@
 // /v1/nodes and /v1/gateways: registration, who is there, questions to them.
+#include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "ipam-controller/api/filters.hpp"
@@ -17,6 +21,7 @@ using ipam_api::Role;
 
 constexpr std::uint64_t default_query_seconds = 5;
 constexpr std::uint64_t max_query_seconds = 60;
+constexpr std::string_view gateway_states[] = {"serving", "draining", "drained", "not-ready"};
 
 asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
   const auto name = ipam_api::parse_name("name", call.parameters[0]);
@@ -61,6 +66,33 @@ asio::awaitable<Answered> put(Services& services, const Call& call, Role role) {
   spdlog::info("api: {} {} registered from {}: vtep {}, version {}", to_string(role), *name, call.request.peer.str(),
                asked->vtep.str(), asked->version);
   co_return answered(200, to_json(*registered));
+}
+
+// A gateway's word for what it does with traffic; it says so at every change, and every few seconds.
+asio::awaitable<Answered> report_gateway(Services& services, const Call& call) {
+  const Result<Json> body = body_of(call);
+  if (!body) {
+    co_return body.error();
+  }
+  Fields fields(*body, "report", Fields::Unknown::ignore);
+  const std::string state = fields.string("state");
+  if (std::find(std::begin(gateway_states), std::end(gateway_states), state) == std::end(gateway_states)) {
+    fields.fail("state", Error(Errc::invalid_argument,
+                               fmt::format("is '{}', expected {}", state, fmt::join(gateway_states, ", "))));
+  }
+  if (auto bad = fields.finish()) {
+    co_return *bad;
+  }
+  const Look look = [&call](const State& known) -> Result<Json> {
+    return known.gateway(call.parameters[0]) != nullptr
+               ? Result<Json>(Json::object())
+               : Result<Json>(no_such("gateway", "gateways", call.parameters[0]));
+  };
+  Answered looked = co_await look_at(services, look);
+  if (looked) {
+    services.hub.told_state(call.parameters[0], state);
+  }
+  co_return looked;
 }
 
 asio::awaitable<Answered> query(Services& services, const Call& call, Role role) {
@@ -218,6 +250,7 @@ constexpr Route routes[] = {
     {"GET", "/v1/gateways/{name}", Access::admin, &get_gateway},
     {"DELETE", "/v1/gateways/{name}", Access::admin, &remove_gateway},
     {"POST", "/v1/gateways/{name}:query", Access::admin, &query_gateway},
+    {"POST", "/v1/gateways/{name}:report", Access::node, &report_gateway},
 };
 
 }  // namespace

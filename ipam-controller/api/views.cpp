@@ -60,6 +60,7 @@ Json view_of(const Node& node, const WatchHub::Presence& presence) {
 Json view_of(const Gateway& gateway, const WatchHub::Presence& presence) {
   Json json = to_json(gateway);
   add_presence(json, presence);
+  json["state"] = presence.state.empty() ? Json(nullptr) : Json(presence.state);
   return json;
 }
 

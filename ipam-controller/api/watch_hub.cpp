@@ -176,12 +176,18 @@ void WatchHub::heard(Role role, const std::string& name) {
   known_[Name(role, name)].last_heard = WallClock::now();
 }
 
+void WatchHub::told_state(const std::string& gateway, std::string state) {
+  known_[Name(Role::gateway, gateway)].state = std::move(state);
+  heard(Role::gateway, gateway);
+}
+
 WatchHub::Presence WatchHub::presence(Role role, const std::string& name) const {
   const auto known = known_.find(Name(role, name));
   if (known == known_.end()) {
     return {};
   }
-  return {known->second.stream != nullptr, known->second.last_heard};
+  const bool live = known->second.stream != nullptr;
+  return {live, known->second.last_heard, live ? known->second.state : std::string()};
 }
 
 std::optional<std::string> WatchHub::sign_of_life(Role role, const std::string& name) const {

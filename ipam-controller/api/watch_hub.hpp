@@ -50,6 +50,7 @@ class WatchHub {
   struct Presence {
     bool live = false;                                // has an open stream
     std::optional<WallClock::time_point> last_heard;  // nothing since this controller started: none
+    std::string state;                                // of a gateway that is live, as it says itself; "": not yet
   };
 
   WatchHub(asio::any_io_executor executor, Ipam& ipam, WatchOptions options = WatchOptions());
@@ -65,6 +66,8 @@ class WatchHub {
 
   // Something came from that node or gateway.
   void heard(ipam_api::Role role, const std::string& name);
+  // A gateway says what it does; kept for as long as it is live.
+  void told_state(const std::string& gateway, std::string state);
   Presence presence(ipam_api::Role role, const std::string& name) const;
   // Why that node or gateway cannot be called silent: "its watch stream is open"; none: it is silent. Within the first
   // node_silence of this controller nobody is.
@@ -89,6 +92,7 @@ class WatchHub {
   struct Known {
     std::shared_ptr<Reader> stream;  // none: not live
     std::optional<WallClock::time_point> last_heard;
+    std::string state;  // Presence
   };
 
   void on_changes(const ChangeSet& changes);

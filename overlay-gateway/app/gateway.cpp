@@ -136,6 +136,11 @@ void Gateway::start(std::function<void()> on_ready) {
 
   directory::WatchClientCallbacks callbacks;
   callbacks.changed = [this](const directory::Changes& changes) { on_directory(changes); };
+  callbacks.connected = [this](bool there) {
+    if (there && state_report_) {
+      state_report_->again();
+    }
+  };
   callbacks.answer = [this](std::string question, ipam_api::Json arguments) {
     return answer(std::move(question), std::move(arguments));
   };
@@ -148,6 +153,9 @@ void Gateway::start(std::function<void()> on_ready) {
     asio::co_spawn(io_, sentinel_->run([this](const Result<void>& hears) { settle("sentinel", hears); }),
                    asio::detached);
   }
+  state_report_ = std::make_unique<StateReport>(io_.get_executor(), config_.name, config_.controller, config_.token,
+                                                [this] { return service_state(); });
+  asio::co_spawn(io_, state_report_->run(), asio::detached);
   if (config_.bgp) {
     announcer_ = std::make_unique<Announcer>(io_.get_executor(), *config_.bgp, machine_.bgpd);
     asio::co_spawn(io_, announcer_->run([this] { settle("bgp", announcer_->state()); }), asio::detached);
@@ -166,6 +174,9 @@ void Gateway::stop() {
   }
   if (sentinel_) {
     sentinel_->stop();
+  }
+  if (state_report_) {
+    state_report_->stop();
   }
   if (watch_) {
     watch_->stop();

@@ -33,6 +33,7 @@
 #include "overlay-gateway/app/flow_program.hpp"
 #include "overlay-gateway/app/ports.hpp"
 #include "overlay-gateway/app/sentinel.hpp"
+#include "overlay-gateway/app/state_report.hpp"
 #include "overlay-gateway/config.hpp"
 #include "overlay-gateway/domain/flow_plan.hpp"
 #include "overlay-gateway/domain/presence.hpp"
@@ -90,6 +91,7 @@ class Gateway {
   bool may_delete_flow(const ovs::Flow& flow) const;
   void begin_presence();
   void watch_presence();
+  std::string_view service_state() const;
   Result<ipam_api::Json> drain(bool draining, const ipam_api::Json& arguments);
   void take_traffic(bool takes);
   void feel_pulse();
@@ -122,7 +124,8 @@ class Gateway {
   std::unique_ptr<metrics::SwitchWatch> switch_watch_;  // a further connection, for figures
   metrics::Histogram install_{{0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5}};
   std::unique_ptr<directory::WatchClient> watch_;
-  std::unique_ptr<Sentinel> sentinel_;    // null: nobody watches the physical network
+  std::unique_ptr<Sentinel> sentinel_;  // null: nobody watches the physical network
+  std::unique_ptr<StateReport> state_report_;
   std::unique_ptr<Announcer> announcer_;  // null: no BGP
   std::unique_ptr<Bridging> bridging_;    // null: no interface for it
   boost::asio::steady_timer timer_;

@@ -38,6 +38,10 @@ std::string Gateway::metrics_text() const {
       .sample(flag(ready_ && problems_.empty()));
   out.gauge("mooring_gateway_problems", "What is wrong now: /v1/status of the gateway's socket has the texts")
       .sample(static_cast<std::uint64_t>(problems_.size()));
+  out.gauge("mooring_gateway_state", "1: what it does with traffic");
+  for (const std::string_view state : {"serving", "draining", "drained", "not-ready"}) {
+    out.sample(flag(state == service_state()), {{"state", state}});
+  }
   out.gauge("mooring_gateway_routes", "Overlay routes in the kernel")
       .sample(static_cast<std::uint64_t>(foot_plan_.routes.size()));
   if (sentinel_) {
@@ -145,6 +149,7 @@ ipam_api::Json Gateway::status() const {
       {"ready", ready_ && problems_.empty()},
       {"takes_traffic", takes_traffic_},
       {"draining", draining_},
+      {"state", service_state()},
       {"live_gateways", live_peers()},
       {"shared_address", config_.shared_addresses.empty() ? "" : config_.shared_addresses.str()},
       {"has_shared_address", has_shared_address_},

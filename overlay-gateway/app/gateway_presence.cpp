@@ -20,8 +20,9 @@ constexpr std::chrono::milliseconds peer_ports_deadline{5000};
 constexpr std::chrono::milliseconds announce_soon{200};
 constexpr std::chrono::milliseconds announce_again{1000};
 constexpr int announcements_at_first = 3;
-constexpr std::chrono::milliseconds first_tunnels{2000};  // until nodes' MACs are known: their BFD asks for them
-constexpr std::chrono::milliseconds handing_over{4000};   // both have the address: neither is a wrong way
+constexpr std::chrono::milliseconds first_tunnels{2000};    // until nodes' MACs are known: their BFD asks for them
+constexpr std::chrono::milliseconds nodes_turn_away{1000};  // three BFD intervals, and some
+constexpr std::chrono::milliseconds handing_over{4000};     // both have the address: neither is a wrong way
 
 bool is_liveness(const ovs::Flow& flow) {
   return flow.key.table == table::from_tunnel && flow.key.priority == liveness_priority;
@@ -77,6 +78,12 @@ void Gateway::watch_presence() {
       watch_presence();
     }
   });
+}
+
+std::string_view Gateway::service_state() const {
+  const bool leaving = Clock::now() < takes_since_ + nodes_turn_away;
+  const bool carries = takes_traffic_ || has_shared_address_ || leaving || live_peers().empty();
+  return gateway::service_state(takes_traffic_, carries, draining_);
 }
 
 Result<ipam_api::Json> Gateway::drain(bool draining, const ipam_api::Json& arguments) {

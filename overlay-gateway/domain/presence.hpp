@@ -7,6 +7,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace mooring::gateway {
 
@@ -21,6 +22,11 @@ struct PresenceFacts {
 // moment (the controller, OVSDB): what the switch has is still right.
 inline bool takes_traffic(bool before, const PresenceFacts& now) {
   return now.connected && now.links_up && !now.draining && (before || now.whole);
+}
+
+// In a word, for operators. `carries`: it takes traffic, or is the one that others would have to take over from.
+inline std::string_view service_state(bool takes, bool carries, bool draining) {
+  return draining ? (carries ? "draining" : "drained") : (takes ? "serving" : "not-ready");
 }
 
 // Of the gateways that take traffic, the one whose name comes first has the shared address. One that is drained keeps

@@ -31,35 +31,22 @@ TEST_CASE("auth: the matrix of doors and tokens") {
     int inside;
     bool for_nodes;
   };
-  for (const Door& door : {Door{"GET", "/v1/version", 200, true},
-                           Door{"PUT", "/v1/nodes/h1", 400, true},
-                           Door{"PUT", "/v1/gateways/gw1", 400, true},
-                           Door{"POST", "/v1/ports:allocate", 400, true},
-                           Door{"POST", "/v1/ports:confirm", 400, true},
-                           Door{"POST", "/v1/ports:release", 400, true},
-                           Door{"GET", "/v1/watch", 400, true},
-                           Door{"POST", "/v1/answers/1", 400, true},
-                           Door{"GET", "/v1/networks", 200, false},
-                           Door{"POST", "/v1/networks", 400, false},
-                           Door{"GET", "/v1/networks/default", 200, false},
-                           Door{"DELETE", "/v1/networks/x", 404, false},
-                           Door{"GET", "/v1/subnets", 200, false},
-                           Door{"POST", "/v1/subnets", 400, false},
-                           Door{"DELETE", "/v1/subnets/x", 404, false},
-                           Door{"GET", "/v1/pools", 200, false},
-                           Door{"POST", "/v1/pools", 400, false},
-                           Door{"DELETE", "/v1/pools/x", 404, false},
-                           Door{"GET", "/v1/bindings", 200, false},
-                           Door{"POST", "/v1/bindings", 400, false},
-                           Door{"DELETE", "/v1/bindings/a/b/c/0", 404, false},
-                           Door{"GET", "/v1/ports", 200, false},
-                           Door{"DELETE", "/v1/ports/x", 404, false},
-                           Door{"GET", "/v1/nodes", 200, false},
-                           Door{"DELETE", "/v1/nodes/x", 404, false},
-                           Door{"POST", "/v1/nodes/x:query", 400, false},
-                           Door{"GET", "/v1/gateways", 200, false},
-                           Door{"DELETE", "/v1/gateways/x", 404, false},
-                           Door{"POST", "/v1/gateways/x:query", 400, false}}) {
+  for (const Door& door :
+       {Door{"GET", "/v1/version", 200, true},         Door{"PUT", "/v1/nodes/h1", 400, true},
+        Door{"PUT", "/v1/gateways/gw1", 400, true},    Door{"POST", "/v1/gateways/gw1:report", 400, true},
+        Door{"POST", "/v1/ports:allocate", 400, true}, Door{"POST", "/v1/ports:confirm", 400, true},
+        Door{"POST", "/v1/ports:release", 400, true},  Door{"GET", "/v1/watch", 400, true},
+        Door{"POST", "/v1/answers/1", 400, true},      Door{"GET", "/v1/networks", 200, false},
+        Door{"POST", "/v1/networks", 400, false},      Door{"GET", "/v1/networks/default", 200, false},
+        Door{"DELETE", "/v1/networks/x", 404, false},  Door{"GET", "/v1/subnets", 200, false},
+        Door{"POST", "/v1/subnets", 400, false},       Door{"DELETE", "/v1/subnets/x", 404, false},
+        Door{"GET", "/v1/pools", 200, false},          Door{"POST", "/v1/pools", 400, false},
+        Door{"DELETE", "/v1/pools/x", 404, false},     Door{"GET", "/v1/bindings", 200, false},
+        Door{"POST", "/v1/bindings", 400, false},      Door{"DELETE", "/v1/bindings/a/b/c/0", 404, false},
+        Door{"GET", "/v1/ports", 200, false},          Door{"DELETE", "/v1/ports/x", 404, false},
+        Door{"GET", "/v1/nodes", 200, false},          Door{"DELETE", "/v1/nodes/x", 404, false},
+        Door{"POST", "/v1/nodes/x:query", 400, false}, Door{"GET", "/v1/gateways", 200, false},
+        Door{"DELETE", "/v1/gateways/x", 404, false},  Door{"POST", "/v1/gateways/x:query", 400, false}}) {
     INFO(door.method << " " << door.target);
     CHECK(ask(socket, door.method, door.target).status == door.inside);
     CHECK(ask(admin, door.method, door.target).status == door.inside);

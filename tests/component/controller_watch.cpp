@@ -244,6 +244,11 @@ TEST_CASE("watch: a node is live while its stream is open, and the second stream
   WatchReader gateway(controller.client());
   REQUIRE(gateway.open(Role::gateway, "gw1") == 200);
   CHECK(is_live(client, "/v1/gateways/gw1"));
+  CHECK(ask(client, "GET", "/v1/gateways/gw1").body["state"].is_null());  // it has not said yet
+  CHECK(ask(client, "POST", "/v1/gateways/gw1:report", {{"state", "drained"}}).status == 200);
+  CHECK(ask(client, "GET", "/v1/gateways/gw1").body["state"] == "drained");
+  CHECK(ask(client, "POST", "/v1/gateways/gw1:report", {{"state", "asleep"}}).status == 400);
+  CHECK(ask(client, "POST", "/v1/gateways/gw8:report", {{"state", "drained"}}).status == 404);
 
   {
     WatchReader second(controller.client());

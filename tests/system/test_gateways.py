@@ -147,11 +147,18 @@ class Gateways(LabCase):
     def hexadecimal(self, name):
         return "".join(f"{int(part):02x}" for part in self.vtep(name).split("."))
 
+    def expect_state(self, name, state):
+        """In the table and in the details that operators see."""
+        eventually(lambda: f"  {state} " in self.lab.ctl("get", "gateways", name).stdout, 20, f"gateway {name} to be shown {state}")
+        self.assertRegex(self.lab.ctl("describe", "gateway", name).stdout, rf"(?im)^state:?\s+{state}$")
+
     def test_drained_and_back(self):
         pod = self.add("h1", "web-0")
         self.expect_reached(pod)
         self.assertIn("gateway gw1 is drained: nodes go to gw2", self.lab.ctl("gateway", "drain", "gw1").stdout)
         self.expect_live("gw2")
+        self.expect_state("gw1", "drained")
+        self.expect_state("gw2", "serving")
         eventually(lambda: self.holder() == ["gw2"], 20, "gw2 alone to have the shared address")
         self.expect_reached(pod)
         refused = self.lab.ctl("gateway", "drain", "gw2", check=False)
@@ -160,8 +167,14 @@ class Gateways(LabCase):
         self.lab.services.stop(self.machine("gw1"), "gateway", kill=True)
         self.lab.services.start(self.machine("gw1"), "gateway")
         self.assertTrue(self.status("gw1")["draining"], "it is still drained after a restart")
+        self.expect_state("gw1", "drained")
+        self.lab.ctl("gateway", "drain", "gw2", "--force")
+        self.expect_state("gw2", "draining")  # it is the last one and goes on
+        self.lab.ctl("gateway", "undrain", "gw2")
         self.lab.ctl("gateway", "undrain", "gw1")
         self.expect_both()
+        self.expect_state("gw1", "serving")
+        self.expect_state("gw2", "serving")
         eventually(lambda: self.holder() == ["gw1"], 20, "gw1 to have the shared address again")
         self.expect_reached(pod)
 

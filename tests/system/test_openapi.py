@@ -186,6 +186,7 @@ class OpenApi(unittest.TestCase):
         must("PUT", "/v1/nodes/h1", {"machine_id": "m1", "vtep": "172.31.0.1", "version": "1", "zone": "z", "labels": {"rack": "7"}})
         must("POST", "/v1/vips:report", {"node": "h1", "verdicts": [{"vip": "v", "address": "10.7.1.1", "healthy": False, "why": "w"}]})
         must("PUT", "/v1/gateways/g1", {"machine_id": "m9", "vtep": "172.31.0.9", "network": "blue"})
+        must("POST", "/v1/gateways/g1:report", {"state": "serving"})
         request = {"node": "h1", "attachment": {"container_id": "c1", "ifname": "eth0"}, "pod_uid": "u", "namespace": "shop", "hostname": "db-0",
                    "wishes": {"network": "blue"}, "configured": {"subnet": "s"}}
         must("POST", "/v1/ports:try", request)

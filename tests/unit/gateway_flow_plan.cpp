@@ -153,6 +153,10 @@ TEST_CASE("when a gateway takes traffic") {
   PresenceFacts cut = draining;
   cut.links_up = false;
   CHECK_FALSE(has_shared_address("gw1", false, cut, {}));
+  CHECK(service_state(true, true, false) == "serving");
+  CHECK(service_state(false, false, false) == "not-ready");
+  CHECK(service_state(false, true, true) == "draining");  // the only one, or others are still to take over
+  CHECK(service_state(false, false, true) == "drained");
 }
 
 TEST_CASE("in an isolated network the gateway relays nothing from one subnet to another") {
