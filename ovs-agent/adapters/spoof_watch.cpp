@@ -23,6 +23,7 @@ constexpr auto between_reports = 500ms;
 constexpr auto claim_told_again = 10s;
 constexpr auto sightings_within = 5s;
 constexpr std::size_t max_claims = 100;
+constexpr int copied_of_a_claim = 80;  // bytes, as underlay/address_claim.hpp asks for
 
 http::ClientOptions one_warm_connection(const std::string& token) {
   http::ClientOptions options;
@@ -36,13 +37,19 @@ http::ClientOptions one_warm_connection(const std::string& token) {
 void desire_spoof_copies(ovs::FlowSync& br_int) {
   ovs::FlowSync::MeterWishes meters;
   meters.desired.push_back(ovs::Meter{spoof_meter, ovs::Meter::Unit::pktps, 10, 10});
-  const auto copied = ovs::parse_flow(fmt::format(
-      "table={},priority={},cookie=0x{:x},arp,actions=controller(max_len=64,userdata={:02x},meter_id={})",
-      int_table::spoof_guard, spoof_copy_priority, cookie_of(FlowOwner::fixed), spoof_copy_kind, spoof_meter));
-  if (!copied) {
-    throw std::logic_error("the flow of spoofed ARP cannot be read: " + copied.error().text());
+  std::vector<ovs::FlowChange> copies;
+  for (const auto& [priority, match] :
+       {std::pair(spoof_copy_priority, "arp"), std::pair(spoof_advert_priority, "icmp6,icmp_type=136")}) {
+    const auto copied = ovs::parse_flow(
+        fmt::format("table={},priority={},cookie=0x{:x},{},actions=controller(max_len={},userdata={:02x},meter_id={})",
+                    int_table::spoof_guard, priority, cookie_of(FlowOwner::fixed), match, copied_of_a_claim,
+                    spoof_copy_kind, spoof_meter));
+    if (!copied) {
+      throw std::logic_error("the flow of spoofed claims cannot be read: " + copied.error().text());
+    }
+    copies.push_back(ovs::FlowChange{ovs::FlowChange::Kind::add, *copied});
   }
-  br_int.change({ovs::FlowChange{ovs::FlowChange::Kind::add, *copied}}, meters);
+  br_int.change(std::move(copies), meters);
 }
 
 SpoofWatch::SpoofWatch(NodeState& state, const std::string& bridge, http::Endpoint controller, const std::string& token)

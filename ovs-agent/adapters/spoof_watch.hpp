@@ -1,6 +1,6 @@
-// Watches the node's own pods for ARP that claims addresses which are not theirs. The spoof guard drops it in any case;
-// a few packets a second come here too, and the controller is told who it was (POST /v1/sightings): at once, then every
-// ten seconds while it goes on.
+// Watches the node's own pods for ARP and IPv6 neighbour advertisements that claim addresses which are not theirs. The
+// spoof guard drops them in any case; a few packets a second come here too, and the controller is told who it was (POST
+// /v1/sightings): at once, then every ten seconds while it goes on.
 //
 // Bounded: 10 packets a second of all pods together, 100 pairs of port and address. Threading: the agent's one thread.
 #pragma once
@@ -19,9 +19,9 @@
 
 namespace mooring::agent {
 
-// On br-int (docs/ovs-pipeline.md): below what a port's own addresses allow in the spoof guard; a meter behind the
-// ports' (120,001 is their last one); the user data of the copies.
-inline constexpr int spoof_copy_priority = 50;
+// On br-int (docs/ovs-pipeline.md): below what a port's own addresses allow in the spoof guard, for advertisements just
+// above what drops them; a meter behind the ports' (120,001 is their last one); the user data of the copies.
+inline constexpr int spoof_copy_priority = 50, spoof_advert_priority = 115;
 inline constexpr std::uint32_t spoof_meter = 131'000;
 inline constexpr std::uint8_t spoof_copy_kind = 3;
 
