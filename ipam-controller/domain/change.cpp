@@ -109,7 +109,7 @@ std::vector<Change> entries_of(const Subnet& subnet) {
     if (subnet.mtu_from_underlay) {
       value["mtu_from_underlay"] = true;
     }
-    if (subnet.bridged && block.cidr.family() == net::Family::v4) {
+    if (subnet.bridged) {
       value["bridged_vlan"] = subnet.bridged->vlan;
     }
     // What a node tells its pods where it gives them addresses by itself.

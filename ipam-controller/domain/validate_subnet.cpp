@@ -151,10 +151,6 @@ Result<void> check_subnet_alone(const Subnet& subnet) {
     return invalid(fmt::format("mtu_bytes {} is not between {} and {}", subnet.mtu_bytes, least, max_mtu_bytes),
                    "the underlay's MTU less 50 for VXLAN: 1450 on Ethernet");
   }
-  if (subnet.bridged && subnet.block(net::Family::v4) == nullptr) {
-    return invalid("bridged: the subnet has no IPv4 block",
-                   "gateways carry IPv4: give it a cidr, or leave bridged out");
-  }
   if (auto bad = check_dns(subnet.dns); !bad) {
     return bad;
   }

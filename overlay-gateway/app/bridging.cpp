@@ -1,7 +1,6 @@
 #include "overlay-gateway/app/bridging.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -15,21 +14,9 @@ namespace {
 
 constexpr std::chrono::milliseconds ports_deadline{5000};
 constexpr std::chrono::milliseconds uses_deadline{2000};
-constexpr std::chrono::milliseconds question_life{1000};
 constexpr std::chrono::milliseconds election_patience{5000};  // nobody elected for so long is a problem
-constexpr std::size_t most_questions = 256, most_waiting = 3;
-constexpr std::size_t ethernet = 14, ip_destination = ethernet + 16, arp_sender_mac = ethernet + 8,
-                      arp_sender = ethernet + 14, arp_size = ethernet + 28;
 constexpr std::uint64_t all_bits = ~std::uint64_t{0};
 constexpr std::size_t most_machines_shown = 100;
-
-net::Ipv4Address address_at(const ovs::Bytes& packet, std::size_t at) {
-  std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    bits = bits << 8 | packet[at + i];
-  }
-  return net::Ipv4Address(bits);
-}
 
 // "reg8=0x64" of a canonical match; 0: none.
 std::uint32_t vni_of(std::string_view match) {
@@ -92,7 +79,7 @@ void Bridging::plan(std::vector<BridgedSubnet> bridged, std::vector<net::Ipv4Add
   if (!bridged.empty()) {
     groups.desired = bridge_groups();
   } else if (!bridged_.empty()) {
-    groups.not_desired = {bridge_group::arp, bridge_group::echo};
+    groups.not_desired = {bridge_group::arp, bridge_group::echo, bridge_group::nd};
   }
   if (bridged != bridged_) {
     flows.change({}, meters, groups);
@@ -107,6 +94,7 @@ void Bridging::plan(std::vector<BridgedSubnet> bridged, std::vector<net::Ipv4Add
 
 Result<void> Bridging::ensure(ovs::Ovsdb& ovsdb, bool complete) {
   look_at_switch();
+  tell_segment();
   ensure_ports(ovsdb, complete);
   if (!ports_made_ || committing_) {
     return ports_made_;
@@ -220,6 +208,11 @@ const BridgedSubnet* Bridging::subnet_of(std::uint32_t vni) const {
   return found == bridged_.end() ? nullptr : &*found;
 }
 
+bool Bridging::forwards(std::uint32_t vni) const {
+  const auto seen = seen_.find(vni);
+  return seen != seen_.end() && seen->second.forwarder == settings_.vtep;
+}
+
 // ---- what the switch knows -----------------------------------------------------------------------------------------
 
 void Bridging::look_at_switch() {
@@ -254,8 +247,12 @@ void Bridging::heard_of_elections(net::Ipv4Address forwarder, const std::vector<
         spdlog::info("bridge: VNI {}: {} forwards", vni,
                      forwarder == settings_.vtep ? "this gateway" : forwarder.str());
       }
+      const bool takes_over = forwarder == settings_.vtep && seen.forwarder != forwarder;
       seen.forwarder = forwarder;
       seen.last_elected = Clock::now();
+      if (takes_over) {
+        announce_gateways(vni);
+      }
     } else if (seen.forwarder == forwarder) {
       seen.forwarder.reset();
     }
@@ -266,81 +263,19 @@ void Bridging::heard_of_machines(const std::vector<ovs::FlowUse>& flows) {
   for (auto& [vni, seen] : seen_) {
     seen.machines.clear();
   }
-  constexpr std::string_view word = "nw_dst=";
   for (const ovs::FlowUse& flow : flows) {
     const auto seen = seen_.find(vni_of(flow.key.match));
-    const auto at = flow.key.match.find(word);
-    if (seen != seen_.end() && at != std::string::npos) {
-      seen->second.machines.push_back(flow.key.match.substr(at + word.size()));
+    for (const std::string_view word : {"nw_dst=", "ipv6_dst="}) {
+      const auto at = flow.key.match.find(word);
+      if (seen != seen_.end() && at != std::string::npos) {
+        const auto begin = at + word.size();
+        seen->second.machines.push_back(flow.key.match.substr(begin, flow.key.match.find(',', begin) - begin));
+      }
     }
   }
 }
 
-// ---- questions for machines ----------------------------------------------------------------------------------------
-
-void Bridging::received(const ovs::PacketIn& packet) {
-  if (packet.userdata.size() < 4) {
-    return;
-  }
-  const std::uint32_t vni = std::uint32_t{packet.userdata[1]} << 16 | std::uint32_t{packet.userdata[2]} << 8 |
-                            std::uint32_t{packet.userdata[3]};
-  const BridgedSubnet* subnet = subnet_of(vni);
-  if (subnet == nullptr) {
-    return;
-  }
-  if (packet.userdata[0] == bridge_packet::unknown_machine && packet.data.size() >= ip_destination + 4) {
-    ask(*subnet, packet.data);
-  } else if (packet.userdata[0] == bridge_packet::arp_answer && packet.data.size() >= arp_size) {
-    answered(*subnet, packet.data);
-  }
-}
-
-void Bridging::ask(const BridgedSubnet& subnet, const ovs::Bytes& packet) {
-  const Machine machine{subnet.vni.value(), address_at(packet, ip_destination)};
-  const auto now = Clock::now();
-  if (questions_.size() >= most_questions && !questions_.contains(machine)) {
-    std::erase_if(questions_, [&](const auto& item) { return now > item.second.asked + question_life; });
-    if (questions_.size() >= most_questions) {
-      ++not_asked_;
-      return;
-    }
-  }
-  Question& question = questions_[machine];
-  if (now > question.asked + question_life) {
-    question.asked = now;
-    question.packets.clear();  // too old
-    ovs::PacketOut out;
-    out.in_port = port::vxlan;
-    out.actions = fmt::format("output:{}", port::segment);
-    out.data = arp_question(subnet, machine.second);
-    packets_->send(std::move(out));
-    ++asked_;
-  }
-  if (question.packets.size() < most_waiting) {
-    question.packets.push_back(packet);
-  }
-}
-
-void Bridging::answered(const BridgedSubnet& subnet, const ovs::Bytes& packet) {
-  const auto question = questions_.find(Machine{subnet.vni.value(), address_at(packet, arp_sender)});
-  if (question == questions_.end()) {
-    return;
-  }
-  std::array<std::uint8_t, 6> octets{};
-  std::copy_n(packet.begin() + arp_sender_mac, octets.size(), octets.begin());
-  for (ovs::Bytes& waiting : question->second.packets) {
-    ovs::PacketOut out;
-    out.in_port = port::vxlan;
-    out.actions = to_machine(subnet, net::MacAddress(octets));
-    out.data = std::move(waiting);
-    packets_->send(std::move(out));
-  }
-  questions_.erase(question);
-  ++answered_;
-}
-
-// ---- what is told
-// ----------------------------------------------------------------------------------------------------
+// ---- what is told ---------------------------------------------------------------------------------------------------
 
 ipam_api::Json Bridging::status() const {
   ipam_api::Json subnets = ipam_api::Json::array();
@@ -350,7 +285,7 @@ ipam_api::Json Bridging::status() const {
     std::vector<std::string> machines = known ? seen->second.machines : std::vector<std::string>();
     const std::size_t count = machines.size();
     machines.resize(std::min(count, most_machines_shown));
-    const bool here = known && seen->second.forwarder == settings_.vtep;
+    const bool here = forwards(subnet.vni.value());
     subnets.push_back({{"subnet", subnet.name},
                        {"vni", subnet.vni.value()},
                        {"vlan", subnet.vlan},
@@ -368,9 +303,7 @@ ipam_api::Json Bridging::status() const {
 void Bridging::collect(metrics::Exposition& out) const {
   out.gauge("mooring_gateway_bridge_forwards", "1: this gateway was elected to forward between subnet and segment");
   for (const BridgedSubnet& subnet : bridged_) {
-    const auto seen = seen_.find(subnet.vni.value());
-    const bool here = seen != seen_.end() && seen->second.forwarder == settings_.vtep;
-    out.sample(std::uint64_t{here ? 1U : 0U}, {{"subnet", subnet.name}});
+    out.sample(std::uint64_t{forwards(subnet.vni.value()) ? 1U : 0U}, {{"subnet", subnet.name}});
   }
   out.gauge("mooring_gateway_bridge_machines", "Machines of the segment whose MAC the switch has learned");
   for (const BridgedSubnet& subnet : bridged_) {
@@ -378,7 +311,12 @@ void Bridging::collect(metrics::Exposition& out) const {
     const std::size_t count = seen == seen_.end() ? 0 : seen->second.machines.size();
     out.sample(static_cast<std::uint64_t>(count), {{"subnet", subnet.name}});
   }
-  out.counter("mooring_gateway_bridge_questions_total", "ARP questions for machines, by what became of them")
+  out.counter("mooring_gateway_bridge_announcements_total",
+              "Announcements of containers' addresses to the segment, by what became of them")
+      .sample(announced_, {{"outcome", "sent"}})
+      .sample(not_announced_, {{"outcome", "too-many"}});
+  out.counter("mooring_gateway_bridge_questions_total",
+              "Questions for machines by ARP and neighbour discovery, by what became of them")
       .sample(asked_, {{"outcome", "asked"}})
       .sample(answered_, {{"outcome", "answered"}})
       .sample(not_asked_, {{"outcome", "too-many"}});

@@ -1,6 +1,7 @@
 // Bridged mode at work (docs/gateway.md): the interface of the segment and keepalived's ports in br-tun, keepalived's
-// configuration, questions for machines whose MAC nobody knows, and what the switch has learned, for the status. Who
-// forwards is not decided here (domain/bridge_plan.hpp). Threading: one thread, that of `post`.
+// configuration, questions for machines whose MAC nobody knows, announcements of addresses that have become
+// containers', and what the switch has learned, for the status. Who forwards is not decided here
+// (domain/bridge_plan.hpp). Threading: one thread, that of `post`.
 #pragma once
 
 #include <chrono>
@@ -42,16 +43,24 @@ class Bridging {
   Result<void> ensure(ovs::Ovsdb& ovsdb, bool complete);
   // The segment can be reached: ports and carrier are there.
   bool may_stand(const ovs::OvsdbState& state) const;
+  // The address is a container's now, perhaps for the first time, and was a machine's before: if this gateway forwards,
+  // the segment is told, three times within two seconds.
+  void announce(net::Vni vni, net::IpAddress address);
 
   ipam_api::Json status() const;
   void collect(metrics::Exposition& out) const;
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Machine = std::pair<std::uint32_t, net::Ipv4Address>;  // VNI, address
+  using Machine = std::pair<std::uint32_t, net::IpAddress>;  // VNI, address
   struct Question {
     Clock::time_point asked;
     std::vector<ovs::Bytes> packets;  // wait for the answer
+  };
+  struct Announcement {
+    std::uint32_t vni = 0;
+    net::IpAddress address;
+    int times = 0;  // that it is still to be told
   };
   struct Seen {
     std::optional<net::Ipv4Address> forwarder;  // its VTEP
@@ -69,6 +78,10 @@ class Bridging {
   void ask(const BridgedSubnet& subnet, const ovs::Bytes& packet);
   void answered(const BridgedSubnet& subnet, const ovs::Bytes& packet);
   const BridgedSubnet* subnet_of(std::uint32_t vni) const;
+  bool forwards(std::uint32_t vni) const;
+  void announce_gateways(std::uint32_t vni);
+  void tell_segment();
+  void send_to_segment(ovs::Bytes frame);
 
   Settings settings_;
   SegmentSide& segment_;
@@ -78,6 +91,10 @@ class Bridging {
   std::map<std::uint32_t, Seen> seen_;  // by VNI
   Clock::time_point began_ = Clock::now();
   std::uint64_t asked_ = 0, answered_ = 0, not_asked_ = 0;
+  std::multimap<Clock::time_point, Announcement> announcements_;  // by when they are due
+  Clock::time_point next_budget_{};
+  std::size_t budget_ = 0;  // announcements of this second that are left
+  std::uint64_t announced_ = 0, not_announced_ = 0;
   bool committing_ = false;
   Result<void> ports_made_ = ok();
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // answers may come when this is gone

@@ -209,6 +209,7 @@ void Gateway::on_directory(const directory::Changes& changes) {
   }
   plan_bridging();
   program_->update(plan_.affected_by(changes));
+  announce_bridged(changes);
   if (changes.completeness) {
     flows_->reconsider();
   }

@@ -103,6 +103,7 @@ class Gateway {
   // gateway_bridging.cpp: bridged mode, if there is an interface for it.
   void begin_bridging(const ovs::Post& post);
   void plan_bridging();
+  void announce_bridged(const directory::Changes& changes);
   void look_at_bridging();
   void stand_for_election(bool stands);
 

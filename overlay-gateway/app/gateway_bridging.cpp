@@ -40,6 +40,18 @@ void Gateway::plan_bridging() {
   bridging_->plan(plan_.bridged(), std::move(others), *flows_);
 }
 
+// Those that came while the directory was read whole are nobody's move.
+void Gateway::announce_bridged(const directory::Changes& changes) {
+  if (!bridging_ || changes.completeness || !directory_.complete()) {
+    return;
+  }
+  for (const PortKey& key : changes.ports) {
+    if (directory_.find(key)) {
+      bridging_->announce(key.vni, key.address);
+    }
+  }
+}
+
 void Gateway::look_at_bridging() {
   if (bridging_) {
     settle("bridge", bridging_->ensure(*ovsdb_, directory_.complete()));

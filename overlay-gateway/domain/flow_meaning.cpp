@@ -11,14 +11,20 @@ std::string_view bridge_drop_reason(const ovs::FlowKey& key) {
   switch (key.table) {
     case table::segment_edge:
     case table::arp_answer:
+    case table::nd_answer:
       return "not-forwarder";
     case table::segment_ip:
       return key.priority == 300 ? "not-forwarder" : "spoofed";
     case table::from_segment:
-      return key.priority == 190 ? "unknown-election" : key.priority == 180 ? "came-back" : "not-for-overlay";
+      return key.priority == 190                  ? "unknown-election"
+             : key.priority == 180                ? "came-back"
+             : key.priority == broadcast_priority ? "broadcast"
+                                                  : "not-for-overlay";
     case table::segment_arp:
+    case table::segment_nd:
       return key.priority == 110 ? "spoofed" : "not-for-overlay";
     case table::arp_target:
+    case table::nd_target:
       return "not-for-overlay";
     case table::segment_route:
       return key.priority == 190 ? "isolated" : "not-forwarded";
@@ -41,7 +47,7 @@ std::string_view drop_reason(const ovs::FlowKey& key) {
     case table::from_kernel:
       return key.priority >= 150 ? "spoofed" : "no-ip";
     case table::destination:
-      return "no-destination";
+      return key.priority == broadcast_priority ? "broadcast" : "no-destination";
     case table::to_kernel:
       return "not-forwarded";
     case table::from_physical_rules:

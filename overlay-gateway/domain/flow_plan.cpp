@@ -138,9 +138,7 @@ std::vector<std::string> FlowPlan::bridge_group_lines() const {
   BridgeFacts facts;
   facts.bridged = bridged();
   for (const directory::Subnet& subnet : subnets()) {
-    if (subnet.cidr.family() == net::Family::v4) {
-      facts.subnets.push_back(subnet.cidr.v4());
-    }
+    facts.subnets.push_back(subnet.cidr);
   }
   for (const auto& [name, gateway] : directory_.gateways()) {
     if (gateway.network == settings_.network && gateway.vtep != settings_.vtep) {
@@ -152,11 +150,11 @@ std::vector<std::string> FlowPlan::bridge_group_lines() const {
   std::vector<std::string> lines = bridge_lines(facts);
   for (const auto& [first, block] : directory_.blocks()) {
     for (const BridgedSubnet& subnet : facts.bridged) {
-      if (block.vni != subnet.vni || !block.range.first.is_v4() || !subnet.cidr.contains(block.range.first.v4())) {
+      if (block.vni != subnet.vni || subnet.block_of(block.range.first) == nullptr) {
         continue;
       }
       for (const net::IpCidr& part : net::blocks_of(block.range)) {
-        for (std::string& line : bridge_block_lines(subnet, part.v4())) {
+        for (std::string& line : bridge_block_lines(subnet, part)) {
           lines.push_back(std::move(line));
         }
       }
@@ -306,8 +304,8 @@ std::vector<std::string> FlowPlan::destination_lines(PortKey key) const {
   }
   std::vector<std::string> lines;
   for (const BridgedSubnet& subnet : bridged()) {
-    if (subnet.vni == key.vni && key.address.is_v4() && subnet.cidr.contains(key.address.v4())) {
-      lines = bridged_port_lines(subnet, key.address.v4(), entry->generation);
+    if (subnet.vni == key.vni && subnet.block_of(key.address) != nullptr) {
+      lines = bridged_port_lines(subnet, key.address, entry->generation);
     }
   }
   lines.insert(lines.begin(), flow(table::destination, 100, cookie_of(FlowOwner::destination, entry->generation),

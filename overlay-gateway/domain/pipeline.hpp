@@ -40,14 +40,18 @@ inline constexpr int from_physical_opens = 31, from_physical_rules = 32, to_phys
 // Bridged mode (bridge_plan.hpp).
 inline constexpr int elected = 61, segment_edge = 62, machines = 63, to_segment = 64, from_segment = 65,
                      from_election = 66, segment_arp = 67, segment_ip = 68, arp_target = 69, arp_answer = 70,
-                     segment_route = 71, echo_answer = 72;
+                     segment_route = 71, echo_answer = 72, segment_nd = 73, nd_target = 74, nd_answer = 75,
+                     nd_answered = 76;
 inline constexpr int first_of_bridging = 60, last_of_bridging = 79;
 }  // namespace table
 
 namespace bridge_group {
-inline constexpr std::uint32_t arp = 60, echo = 61;
+inline constexpr std::uint32_t arp = 60, echo = 61, nd = 62;
 }
 inline constexpr int candidacy_priority = 100;  // in from_election: lets this gateway's advertisements out
+
+// In destination and from_segment: what is for everybody on a bridged segment, and is not carried.
+inline constexpr int broadcast_priority = 61;
 
 inline constexpr int liveness_priority = 250;  // in from_tunnel: what answers the nodes' BFD
 

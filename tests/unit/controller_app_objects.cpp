@@ -103,14 +103,15 @@ TEST_CASE_METHOD(Usual, "subnets keep the rules of addresses", "[app]") {
   wanted = good;
   wanted.dns.nameservers = {"10.2.0.2", "ns.example"};
   refused(wanted, Errc::invalid_argument, "'ns.example' is not an IP address");
-  wanted = good;
-  wanted.bridged = Bridging{12};
-  wanted.blocks = {{net::IpCidr::parse("fd00::/64").value(), {}}};
-  refused(wanted, Errc::invalid_argument, "bridged: the subnet has no IPv4 block");
   Subnet office = subnet_like("10.7.0.0/24", 207);
   office.name = "office";
   office.bridged = Bridging{12};
   REQUIRE(engine.subnet(office));
+  Subnet six = subnet_like("10.8.0.0/24", 208);
+  six.name = "six";
+  six.bridged = Bridging{13};
+  six.blocks = {{net::IpCidr::parse("fd00:8::/64").value(), {}}};
+  CHECK(engine.subnet(six));  // of IPv6 alone
   wanted = good;
   wanted.bridged = Bridging{12};
   refused(wanted, Errc::conflict, "bridged: VLAN 12 is that of subnet office");

@@ -42,6 +42,15 @@ TEST_CASE("gateway meanings: every drop of the golden pipelines has a reason, ev
   }
 }
 
+TEST_CASE("gateway meanings: what is not carried between a segment and its containers") {
+  const auto label = [](const char* line) { return gateway::flow_meaning(flow_of(line)).label; };
+  CHECK(label("table=65,priority=61,dl_vlan=100 actions=drop") == "broadcast");
+  CHECK(label("table=65,priority=0 actions=drop") == "not-for-overlay");
+  CHECK(label("table=30,priority=61,ip,nw_dst=10.0.0.255 actions=drop") == "broadcast");
+  CHECK(label("table=30,priority=60,ip,nw_dst=10.0.0.1 actions=drop") == "no-destination");
+  CHECK(label("table=73,priority=110,icmp6 actions=drop") == "spoofed");
+}
+
 namespace {
 
 std::string no_rule(std::uint64_t) {
