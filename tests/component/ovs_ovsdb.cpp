@@ -250,6 +250,17 @@ TEST_CASE("changes by others are seen", "[ovs][ovsdb]") {
   // A snapshot never changes, and unchanged interfaces are shared between snapshots.
   CHECK(before->interface("br-x", "q2") == nullptr);
   CHECK(before->interface("br-x", "q1") == stage.seen->interface("br-x", "q1"));
+  stage.sandbox.vsctl("set interface q1 external_ids:mooring.attachment=c2/eth0");
+  REQUIRE(stage.eventually([](const OvsdbState& s) {
+    return s.interface("br-x", "q1")->external_ids.at("mooring.attachment") == "c2/eth0";
+  }));
+  // A port that goes to another bridge is there, and only there, although its interface's row is as it was.
+  stage.sandbox.vsctl("add-br br-y -- set bridge br-y datapath_type=netdev");
+  const std::string q2 = stage.sandbox.vsctl("get port q2 _uuid").substr(0, 36);  // without the line's end
+  stage.sandbox.vsctl("remove bridge br-x ports " + q2 + " -- add bridge br-y ports " + q2);
+  REQUIRE(stage.eventually([](const OvsdbState& s) { return s.interface("br-y", "q2") != nullptr; }));
+  CHECK(stage.seen->interface("br-x", "q2") == nullptr);
+  CHECK(stage.seen->interface("br-x", "q1") != nullptr);
 }
 
 TEST_CASE("a vswitchd that hangs leads to a deadline, and the port comes when it wakes", "[ovs][ovsdb]") {

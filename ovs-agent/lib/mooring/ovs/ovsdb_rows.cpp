@@ -75,6 +75,20 @@ OvsInterface interface_of(const mo_db_interface* row) {
   return interface;
 }
 
+int unchanged_interface(void* aux, const char* bridge_name, const char* port, const char* name) {
+  auto& reading = *static_cast<Reading*>(aux);
+  const OvsBridge* bridge = reading.before.bridge(bridge_name);
+  if (bridge == nullptr) {
+    return 0;
+  }
+  const auto old = bridge->interfaces.find(std::string_view(name));
+  if (old == bridge->interfaces.end() || old->second->port != port) {
+    return 0;
+  }
+  reading.state.bridges[bridge_name].interfaces.insert_or_assign(old->first, old->second);
+  return 1;
+}
+
 void read_interface(void* aux, const mo_db_interface* row) {
   auto& reading = *static_cast<Reading*>(aux);
   std::shared_ptr<const OvsInterface> value;
@@ -160,9 +174,9 @@ mo_txn_problem write(mo_txn* txn, const SetOtherConfig& wanted, char**) {
 
 }  // namespace
 
-OvsdbState read_state(const mo_db* db, const OvsdbState& before) {
+OvsdbState read_state(mo_db* db, const OvsdbState& before) {
   Reading reading{{}, before};
-  const mo_db_reader reader{read_root, read_bridge, read_interface};
+  const mo_db_reader reader{read_root, read_bridge, unchanged_interface, read_interface};
   mo_db_read(db, &reader, &reading);
   return std::move(reading.state);
 }

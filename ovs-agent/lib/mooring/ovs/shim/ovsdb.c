@@ -101,8 +101,18 @@ static mo_pair* pairs_of(const struct smap* map, size_t* n) {
   return pairs;
 }
 
-static void read_interface(const struct ovsrec_bridge* bridge, const struct ovsrec_port* port,
+/* A replica of a thousand interfaces changes in one or two of them. */
+static int has_changed(const mo_db* db, const struct ovsrec_interface* row) {
+  const unsigned inserted = ovsrec_interface_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT);
+  const unsigned modified = ovsrec_interface_row_get_seqno(row, OVSDB_IDL_CHANGE_MODIFY);
+  return inserted > db->read_seqno || modified > db->read_seqno;
+}
+
+static void read_interface(const mo_db* db, const struct ovsrec_bridge* bridge, const struct ovsrec_port* port,
                            const struct ovsrec_interface* row, const mo_db_reader* reader, void* aux) {
+  if (!has_changed(db, row) && reader->unchanged(aux, bridge->name, port->name, row->name)) {
+    return;
+  }
   mo_db_interface interface = {
       .bridge = bridge->name,
       .port = port->name,
@@ -126,7 +136,7 @@ static void read_interface(const struct ovsrec_bridge* bridge, const struct ovsr
   free(bfd);
 }
 
-void mo_db_read(const mo_db* db, const mo_db_reader* reader, void* aux) {
+void mo_db_read(mo_db* db, const mo_db_reader* reader, void* aux) {
   const struct ovsrec_open_vswitch* root = ovsrec_open_vswitch_first(db->idl);
   if (!root) {
     return;
@@ -157,8 +167,9 @@ void mo_db_read(const mo_db* db, const mo_db_reader* reader, void* aux) {
     reader->bridge(aux, &bridge);
     for (size_t p = 0; p < row->n_ports; p++) {
       for (size_t i = 0; i < row->ports[p]->n_interfaces; i++) {
-        read_interface(row, row->ports[p], row->ports[p]->interfaces[i], reader, aux);
+        read_interface(db, row, row->ports[p], row->ports[p]->interfaces[i], reader, aux);
       }
     }
   }
+  db->read_seqno = ovsdb_idl_get_seqno(db->idl);
 }

@@ -45,9 +45,11 @@ typedef struct {
 typedef struct {
   void (*root)(void* aux, const mo_db_root*);
   void (*bridge)(void* aux, const mo_db_bridge*);
+  /* It is as the call before told it; 0: that is not known any more, tell it again. */
+  int (*unchanged)(void* aux, const char* bridge, const char* port, const char* name);
   void (*interface)(void* aux, const mo_db_interface*);
 } mo_db_reader;
-void mo_db_read(const mo_db*, const mo_db_reader*, void* aux);
+void mo_db_read(mo_db*, const mo_db_reader*, void* aux);
 
 typedef struct mo_txn mo_txn;
 typedef struct {

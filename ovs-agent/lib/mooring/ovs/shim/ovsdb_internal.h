@@ -9,6 +9,7 @@ struct ovsdb_idl;
 struct mo_db {
   struct ovsdb_idl* idl;
   char* remote;
+  unsigned read_seqno; /* of what mo_db_read told last */
 };
 
 static inline const char* or_empty(const char* s) {
