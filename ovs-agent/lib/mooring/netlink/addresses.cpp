@@ -56,18 +56,20 @@ Result<void> NetlinkSocket::delete_address(const Address& address) {
 Result<std::vector<Address>> NetlinkSocket::list_addresses(std::optional<int> link_index, net::Family family) {
   ifaddrmsg header{};
   header.ifa_family = family_number(family);
+  header.ifa_index = static_cast<unsigned>(link_index.value_or(0));
   Request request(RTM_GETADDR, NLM_F_DUMP, header);
-  return connection_->list<Address>("listing addresses", request, [&](nlmsghdr* message) -> std::optional<Address> {
-    const auto* found = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-    const Attributes<IFA_MAX + 1> attributes(message, sizeof(ifaddrmsg));
-    // IPv6 names an address without a peer in IFA_ADDRESS alone.
-    const auto address = address_of(attributes[attributes[IFA_LOCAL] != nullptr ? IFA_LOCAL : IFA_ADDRESS]);
-    const int index = static_cast<int>(found->ifa_index);
-    if (found->ifa_family != family_number(family) || !address || (link_index && *link_index != index)) {
-      return std::nullopt;
-    }
-    return Address{index, {*address, found->ifa_prefixlen}};
-  });
+  return connection_->list_of_link<Address>(
+      "listing addresses", request, [&](nlmsghdr* message) -> std::optional<Address> {
+        const auto* found = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+        const Attributes<IFA_MAX + 1> attributes(message, sizeof(ifaddrmsg));
+        // IPv6 names an address without a peer in IFA_ADDRESS alone.
+        const auto address = address_of(attributes[attributes[IFA_LOCAL] != nullptr ? IFA_LOCAL : IFA_ADDRESS]);
+        const int index = static_cast<int>(found->ifa_index);
+        if (found->ifa_family != family_number(family) || !address || (link_index && *link_index != index)) {
+          return std::nullopt;
+        }
+        return Address{index, {*address, found->ifa_prefixlen}};
+      });
 }
 
 Result<void> NetlinkSocket::replace_neighbour(const Neighbour& neighbour) {

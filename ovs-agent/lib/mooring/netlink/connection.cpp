@@ -107,6 +107,8 @@ Result<std::unique_ptr<NetlinkSocket::Connection>> NetlinkSocket::Connection::op
   // Both only make messages better; kernels before 4.12 do without.
   ::setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
   ::setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  // A dump of one link's addresses or routes is that link's. Kernels before 4.20 send everything, and we pick.
+  ::setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   nl_socket_set_msg_buf_size(socket, answer_buffer_bytes);
   nl_socket_disable_msg_peek(socket);
   // An answer followed by an acknowledgement would be two datagrams; `call` asks for one where there is no answer.

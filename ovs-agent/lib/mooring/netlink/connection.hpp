@@ -85,6 +85,12 @@ class NetlinkSocket::Connection {
     }
     return Error(Errc::unavailable, std::string(doing) + ": the list changes faster than it can be read");
   }
+  // The same for what one link has; a link that is not there has nothing.
+  template <class T, class Read>
+  Result<std::vector<T>> list_of_link(std::string_view doing, Request& request, Read read) {
+    auto found = list<T>(doing, request, std::move(read));
+    return !found && found.error().code() == Errc::not_found ? std::vector<T>() : std::move(found);
+  }
 
  private:
   explicit Connection(nl_sock* socket);

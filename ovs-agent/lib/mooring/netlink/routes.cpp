@@ -120,7 +120,10 @@ Result<std::vector<Route>> NetlinkSocket::list_routes(std::optional<int> link_in
   rtmsg header{};
   header.rtm_family = family_number(family);
   Request request(RTM_GETROUTE, NLM_F_DUMP, header);
-  return connection_->list<Route>("listing routes", request, [&](nlmsghdr* message) -> std::optional<Route> {
+  if (link_index) {
+    request.put(RTA_OIF, *link_index);
+  }
+  return connection_->list_of_link<Route>("listing routes", request, [&](nlmsghdr* message) -> std::optional<Route> {
     auto route = route_from(message, family);
     return route && (!link_index || route->link_index == *link_index) ? std::move(route) : std::nullopt;
   });
