@@ -23,13 +23,13 @@ std::optional<Way> way_to(PortKey key, const directory::Directory& directory, co
 }
 
 bool beyond_gateways(PortKey key, const directory::Directory& directory, const LocalPorts& ports) {
-  if (!key.address.is_v4() || directory.find(key) || directory.block_at(key) != nullptr || !ports.at(key).empty()) {
+  if (directory.find(key) || directory.block_at(key) != nullptr || !ports.at(key).empty()) {
     return false;
   }
-  for (const auto& [name, subnet] : directory.subnets()) {
+  for (const auto& [name, subnet] : directory.subnets(key.address.family())) {
     if (subnet.vni == key.vni && subnet.bridged_vlan && subnet.cidr.contains(key.address)) {
-      const bool nobody =
-          key.address == subnet.cidr.first() || key.address == subnet.cidr.last() || key.address == subnet.gateway;
+      const bool broadcast = key.address.is_v4() && key.address == subnet.cidr.last();
+      const bool nobody = broadcast || key.address == subnet.cidr.first() || key.address == subnet.gateway;
       return !nobody && !directory.gateways_of(subnet.network).empty();
     }
   }

@@ -204,6 +204,9 @@ class Bridged(LabCase):
         self.assertIn(" router ", self.place("phys1").run(["ip", "neigh", "show", "fd00:130::1"]).stdout + " ")
         self.assertNotIn(" router ", self.place("phys1").run(["ip", "neigh", "show", address]).stdout + " ")
         self.assertFalse(traffic.reaches(self.place("phys1"), "fd00:130::98", 1), "nobody answers for a free address")
+        # The node sends them straight to a gateway, past the meters of what it knows no way for.
+        flows = ["ovs-ofctl", "-O", "OpenFlow15", "dump-flows", "br-tun", f"table=20,ipv6,ipv6_dst={NEAR6}"]
+        eventually(lambda: "group:" in self.lab.places["h1"].run(flows).stdout, 10, "a flow for the machine")
 
     def test_a_machine_that_takes_a_containers_ipv6_address_is_told(self):
         pod = self.pod_of_office("h1", "web-0")

@@ -204,6 +204,37 @@ TEST_CASE("only who asks for a free address of a pool is told that there is no s
   REQUIRE_FALSE(refusal(miss_to("10.0.0.50")).has_value());
 }
 
+TEST_CASE("in a bridged subnet whatever is no container's may be a machine beyond the gateways") {
+  World world;
+  world.begin();
+  world.layout();
+  world.layout6();
+  world.object("subnet", "office",
+               R"({"network":"default","vni":102,"cidr":"10.0.2.0/24","gateway":"10.0.2.1","mtu_bytes":1450,
+                   "bridged_vlan":7})");
+  world.object("subnet6", "office",
+               R"({"network":"default","vni":102,"cidr":"fd00:2::/64","gateway":"fd00:2::1","mtu_bytes":1450,
+                   "bridged_vlan":7})");
+  world.object("pool6", "office", R"({"subnet":"office","ranges":["fd00:2::10-fd00:2::ff"]})");
+  world.port(102, "10.0.2.5", "h2", 41);
+  world.port(102, "fd00:2::15", "h2", 42);
+  world.end(60);
+  const LocalPorts ports;
+  const auto beyond = [&](std::uint32_t segment, const char* address) {
+    return beyond_gateways(key(segment, address), world.directory, ports);
+  };
+  for (const char* machine : {"10.0.2.9", "fd00:2::9", "fd00:2::16", "fd00:2::ffff:ffff:ffff:ffff"}) {
+    CHECK(beyond(102, machine));
+  }
+  for (const char* nobody : {"10.0.2.0", "10.0.2.1", "10.0.2.255", "fd00:2::", "fd00:2::1", "10.0.2.5", "fd00:2::15"}) {
+    CHECK_FALSE(beyond(102, nobody));
+  }
+  CHECK_FALSE(beyond(100, "10.0.0.9"));  // not bridged
+  CHECK_FALSE(beyond(100, "fd00::9"));
+  world.gone("gateway", "gw1");
+  CHECK_FALSE(beyond(102, "fd00:2::9"));
+}
+
 TEST_CASE("a sender is told after a second of trying, once a second") {
   RefusalPace pace;
   int told = 0;
