@@ -163,14 +163,12 @@ std::optional<Neighbour> neighbour_in(const Frame& frame) {
   if (frame.size() < ethernet_bytes) {
     return std::nullopt;
   }
-  switch (read16(frame, 12)) {
-    case arp_type:
-      return of_arp_answer(frame);
-    case ipv6_type:
-      return of_advertisement(frame);
-    default:
-      return std::nullopt;
-  }
+  const std::uint32_t type = read16(frame, 12);
+  const auto found = type == arp_type    ? of_arp_answer(frame)
+                     : type == ipv6_type ? of_advertisement(frame)
+                                         : std::nullopt;
+  const bool nobody = found && ((found->mac.octets()[0] & 1U) != 0 || found->mac == net::MacAddress());
+  return nobody ? std::nullopt : found;  // a group has no address, nor has who is nowhere
 }
 
 }  // namespace mooring::gateway

@@ -176,6 +176,9 @@ TEST_CASE("who answers an ARP question says where he is, whoever sends the frame
   CHECK_FALSE(neighbour_in(answer));  // a question
   answer[21] = 2;
   CHECK(neighbour_in(answer) == Neighbour{ip("10.0.0.7"), net::MacAddress::parse("02:00:00:00:00:09").value()});
+  Frame group = answer;
+  group[22] = 0x03;  // a group's MAC
+  CHECK_FALSE(neighbour_in(group));
   answer[11] = 8;
   CHECK(neighbour_in(answer)->mac.str() == "02:00:00:00:00:09");
 }
