@@ -8,8 +8,8 @@
 
 namespace mooring::ovs {
 
-// The replica as a value. Interfaces that did not change are shared with `before`, which is what the call before it gave.
-// `connected` and `seqno` are the caller's to fill in.
+// The replica as a value. Interfaces that did not change are shared with `before`, which is what the call before it
+// gave. `connected` and `seqno` are the caller's to fill in.
 OvsdbState read_state(mo_db* db, const OvsdbState& before);
 
 // Puts `operations` into the transaction; the first one that cannot be.
