@@ -9,6 +9,7 @@
 #include "ipam-controller/cli/commands.hpp"
 #include "ipam-controller/cli/rule_use.hpp"
 #include "ipam-controller/cli/scope.hpp"
+#include "ipam-controller/cli/vip_backends.hpp"
 #include "mooring/ipam_api/messages.hpp"
 
 namespace mooring::ctl {
@@ -157,6 +158,9 @@ Result<void> describe(ControllerSession& session, Invocation& invocation, const 
     print_details(invocation.out, **kind, *object);
     if (const auto printed = print_related(session, invocation.out, **kind, *object); !printed) {
       return printed;
+    }
+    if ((*kind)->singular == "vip") {
+      print_vip_backends(invocation.out, *object);
     }
     if ((*kind)->singular == "access-rule") {
       if (const auto printed = print_rule_use(session, invocation.out, *object); !printed) {

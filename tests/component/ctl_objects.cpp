@@ -117,9 +117,15 @@ TEST_CASE("objects: each kind is created with its flags, shown, and deleted") {
   CHECK_THAT(stage.must({"describe", "access-rule", "office"}), Contains("Gateways: none"));
   CHECK_THAT(stage.ctl({"delete", "list", "web"}).err, Contains("access rule office"));
 
+  stage.must({"create", "subnet", "vips", "--vni", "77", "--cidr", "10.77.0.0/24"});
+  CHECK_THAT(stage.must({"create", "vip", "shop", "--address", "10.77.0.80", "--port", "tcp:80:8080", "--for-hostname",
+                         "web-*", "--check", "http"}),
+             Contains("vip shop created") && Contains("tcp:80:8080"));
+  CHECK_THAT(stage.must({"describe", "vip", "shop"}), Contains("Healthy:   0/0") && Contains("Back ends: none"));
+
   for (const char* collection :
        {"networks", "subnets", "pools", "reservations", "rules", "bindings", "ports", "extra-addresses", "blocks",
-        "nodes", "gateways", "webhooks", "lists", "access-rules"}) {
+        "nodes", "gateways", "webhooks", "lists", "access-rules", "vips"}) {
     INFO(collection);
     CHECK(stage.ctl({"get", collection, "-o", "wide"}).status == 0);
   }

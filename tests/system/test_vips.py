@@ -74,6 +74,9 @@ class Vips(LabCase):
             answer = json.loads(self.lab.ctl("trace", "default/caller", "to", VIP, "--tcp", "80", "-o", "json", timeout=60).stdout)
             self.assertEqual("arrives", answer["outcome"], json.dumps(answer, indent=1))
             self.assertRegex(json.dumps(answer["hops"]), f"{VIP} is VIP shop.*a new connection goes to its back end 10.100.*8080")
+        with self.subTest(what="describe has a row for each back end"):
+            for pod in pods:
+                self.assertRegex(self.lab.ctl("describe", "vip", "shop").stdout, rf"default/{pod.name} +{pod.address} +{pod.host} +yes +\d+ +-")
         with self.subTest(what="the VIP's other ports, and pings"):
             self.assertFalse(traffic.reaches(self.place(caller), VIP, 1))
 
