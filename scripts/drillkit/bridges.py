@@ -15,6 +15,7 @@ from .probes import Probes
 
 SUBNET, VLAN = "drill-office", 100
 MACHINES = {"phys1": "10.130.0.201", "phys2": "10.130.0.202"}
+MACHINES6 = {"phys1": "fd00:130::201", "phys2": "fd00:130::202"}
 GAP_MS = 2500  # an election (0.7 s) and the machines' own patience; more is told of
 APART_SECONDS = 4.0
 
@@ -44,10 +45,13 @@ def open_subnet(stage):
     """The subnet, and the machines on its VLAN: part of the stage, since it changes flows everywhere."""
     _two(stage)
     if SUBNET not in [subnet["name"] for subnet in stage.lab.listed("subnets")]:
-        stage.lab.ctl("create", "subnet", SUBNET, "--vni", "300", "--cidr", "10.130.0.0/24", "--bridged-vlan", str(VLAN))
-        stage.lab.ctl("create", "pool", SUBNET, "--subnet", SUBNET, "--range", "10.130.0.10-10.130.0.99")
+        stage.lab.ctl("create", "subnet", SUBNET, "--vni", "300", "--cidr", "10.130.0.0/24,fd00:130::/64",
+                      "--bridged-vlan", str(VLAN))
+        stage.lab.ctl("create", "pool", SUBNET, "--subnet", SUBNET, "--range", "10.130.0.10-10.130.0.99,fd00:130::10-fd00:130::99")
         for name, address in MACHINES.items():
             fabric.join_segment(stage.lab.layout, stage.lab.places, name, VLAN, f"{address}/24")
+            stage.lab.places[name].run(["sysctl", "-qw", "net.ipv6.conf.seg0.disable_ipv6=0"])
+            stage.lab.places[name].ip([f"addr add {MACHINES6[name]}/64 dev seg0 nodad"])
     forwarder(stage)
 
 
@@ -55,10 +59,16 @@ def _prepare(stage):
     """A container of the subnet that reaches both machines."""
     forwarder(stage)
     pod = stage.lab.pods.add("h1", "drill-bridged", namespace="drill", annotations={"mooring.io/pool": SUBNET})
-    for name, address in MACHINES.items():
-        eventually(lambda: traffic.reaches(stage.lab.pods.place(pod), address, 1), 20, f"the pod to reach {name}", interval=0.2)
-        eventually(lambda: traffic.reaches(stage.lab.places[name], pod.address, 1), 20, f"{name} to reach the pod", interval=0.2)
+    for machines, own in ((MACHINES, pod.address), (MACHINES6, _six(pod))):
+        for name, address in machines.items():
+            eventually(lambda: traffic.reaches(stage.lab.pods.place(pod), address, 1), 20, f"the pod to reach {name}", interval=0.2)
+            eventually(lambda: traffic.reaches(stage.lab.places[name], own, 1), 20, f"{name} to reach the pod", interval=0.2)
     return pod
+
+
+def _six(pod):
+    """A pod's IPv6 address."""
+    return [ip["address"] for ip in pod.attachment.result["ips"] if ":" in ip["address"]][0].partition("/")[0]
 
 
 def _kill(stage):
@@ -103,38 +113,42 @@ def _mend(stage, pod):
 def play(fault):
     def played(stage, outcome):
         pod = _prepare(stage)
-        ends = {"pod": (stage.lab.pods.place(pod), pod.address)}
-        ends |= {name: (stage.lab.places[name], address) for name, address in MACHINES.items()}
-        probes = Probes(ends, min(stage.rate, 200))
+        both = []
+        for machines, own in ((MACHINES, pod.address), (MACHINES6, _six(pod))):
+            ends = {"pod": (stage.lab.pods.place(pod), own)} | {name: (stage.lab.places[name], address) for name, address in machines.items()}
+            both.append(Probes(ends, min(stage.rate, 200)))
         watch = stage.lab.places["phys1"].popen(["ping", "-n", "-i", "0.02", pod.address], stdout=subprocess.PIPE, text=True)
         cable = ["ip", "-s", "link", "show", fabric.SEGMENT_CABLE[0]]
         frames = lambda: sum(int(count) for count in re.findall(r"^ +\d+ +(\d+) ", stage.lab.places["fabric"].run(cable).stdout, re.M))
         try:
-            probes.begin()
+            for probes in both:
+                probes.begin()
             before, began = frames(), time.monotonic()
             stage.hold(1.0)
             moment = time.monotonic_ns()
             FAULTS[fault](stage)
             stage.hold(1.5)
             crossed, seconds = frames() - before, time.monotonic() - began
-            paths = probes.end()
+            paths = [(family, path) for family, probes in zip(("", " (IPv6)"), both) for path in probes.end()]
             watch.send_signal(signal.SIGINT)
             repeated = watch.communicate(timeout=10)[0].count("DUP!")
         finally:
-            probes.stop()
+            for probes in both:
+                probes.stop()
             watch.kill()
             watch.wait()
             watch.stdout.close()
             _mend(stage, pod)
         gaps = {}
-        for path in paths:
+        for family, path in paths:
             if "pod" in (path.source, path.target):  # machines among themselves do not need us
                 outcome.sent += path.sent
-                before_it, lost, gaps[(path.source, path.target)] = path.split_at(moment)
+                before_it, lost, gap = path.split_at(moment)
+                gaps[f"{path.source} to {path.target}{family}"] = gap
                 outcome.lost_before += before_it
                 outcome.lost_node += lost
-                outcome.gap_node_ms = max(outcome.gap_node_ms, gaps[(path.source, path.target)])
-        outcome.notes.append("; ".join(f"{source} to {target} {gap:.0f} ms" for (source, target), gap in gaps.items()) +
+                outcome.gap_node_ms = max(outcome.gap_node_ms, gap)
+        outcome.notes.append("; ".join(f"{way} {gap:.0f} ms" for way, gap in gaps.items()) +
                              f"; {repeated} answers twice; {crossed / seconds:.0f} frames a second between the halves")
         allowed = GAP_MS + (APART_SECONDS * 1000 if fault == "split" else 0)
         outcome.allowed = f"gap <= {allowed:.0f} ms, <= 50 twice"

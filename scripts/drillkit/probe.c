@@ -1,6 +1,6 @@
 // Sends a numbered UDP packet to every peer at a steady rate, and notes which numbers came from them.
 //
-//   probe ADDRESS PORT MICROSECONDS PEER...
+//   probe ADDRESS PORT MICROSECONDS PEER...                     (IPv4 or IPv6, all alike)
 //
 // Says "ready" once it can receive, begins to send at the first line on stdin, ends sending at the second (or at the end of
 // stdin), receives until nothing came for 300 ms, prints one JSON object and ends. One process is one end of all its paths; the
@@ -27,8 +27,39 @@ struct packet {
 };
 static const uint32_t magic = 0x6d6f6f72;
 
+struct end_point {
+  struct sockaddr_storage address;
+  socklen_t size;  // 0: none
+};
+
+static struct end_point end_point(const char* text, uint16_t port) {
+  struct end_point made = {.size = 0};
+  struct sockaddr_in* v4 = (struct sockaddr_in*)&made.address;
+  struct sockaddr_in6* v6 = (struct sockaddr_in6*)&made.address;
+  if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    made.size = sizeof *v4;
+  } else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    made.size = sizeof *v6;
+  }
+  return made;
+}
+
+static const void* address_of(const struct end_point* one) {
+  return one->address.ss_family == AF_INET ? (const void*)&((const struct sockaddr_in*)&one->address)->sin_addr
+                                           : (const void*)&((const struct sockaddr_in6*)&one->address)->sin6_addr;
+}
+
+static int same_address(const struct end_point* a, const struct end_point* b) {
+  return a->address.ss_family == b->address.ss_family &&
+         memcmp(address_of(a), address_of(b), a->address.ss_family == AF_INET ? 4 : 16) == 0;
+}
+
 struct peer {
-  struct sockaddr_in address;
+  struct end_point at;
   uint64_t* seen;  // by number: when it was sent; 0 = has not come
   uint32_t room, end;
   uint64_t sent, errors, received, twice, worst_ns;
@@ -68,15 +99,14 @@ static int receive(int fd) {
   int any = 0;
   for (;;) {
     struct packet packet;
-    struct sockaddr_in from;
-    socklen_t length = sizeof from;
-    const ssize_t n = recvfrom(fd, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr*)&from, &length);
+    struct end_point from = {.size = sizeof from.address};
+    const ssize_t n = recvfrom(fd, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr*)&from.address, &from.size);
     if (n < 0) {
       return any;
     }
     any = 1;
     for (int i = 0; n == (ssize_t)sizeof packet && packet.magic == magic && i < n_peers; ++i) {
-      if (peers[i].address.sin_addr.s_addr == from.sin_addr.s_addr) {
+      if (same_address(&peers[i].at, &from)) {
         note(&peers[i], &packet);
       }
     }
@@ -88,15 +118,15 @@ static void send_all(int fd, uint32_t number) {
   for (int i = 0; i < n_peers; ++i) {
     packet.sent_ns = now_ns();
     ++peers[i].sent;
-    if (sendto(fd, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr*)&peers[i].address, sizeof peers[i].address) < 0) {
+    if (sendto(fd, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr*)&peers[i].at.address, peers[i].at.size) < 0) {
       ++peers[i].errors;
     }
   }
 }
 
 static void print_peer(const struct peer* peer, const char* before) {
-  char text[INET_ADDRSTRLEN];
-  inet_ntop(AF_INET, &peer->address.sin_addr, text, sizeof text);
+  char text[INET6_ADDRSTRLEN];
+  inet_ntop(peer->at.address.ss_family, address_of(&peer->at), text, sizeof text);
   printf("%s\"%s\":{\"sent\":%" PRIu64 ",\"send_errors\":%" PRIu64 ",\"received\":%" PRIu64 ",\"twice\":%" PRIu64
          ",\"end\":%u,\"worst_ms\":%.3f,\"gaps\":[",
          before, text, peer->sent, peer->errors, peer->received, peer->twice, peer->end, (double)peer->worst_ns / 1e6);
@@ -131,23 +161,24 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: probe ADDRESS PORT MICROSECONDS PEER...\n");
     return 2;
   }
-  struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+  const uint16_t port = (uint16_t)atoi(argv[2]);
+  const struct end_point own = end_point(argv[1], port);
   const uint64_t interval = strtoull(argv[3], NULL, 10) * 1000u;
-  if (inet_pton(AF_INET, argv[1], &own.sin_addr) != 1 || own.sin_port == 0 || interval == 0) {
+  if (own.size == 0 || port == 0 || interval == 0) {
     fprintf(stderr, "probe: '%s' '%s' '%s' is not an address, a port and an interval\n", argv[1], argv[2], argv[3]);
     return 2;
   }
   for (int i = 4; i < argc; ++i) {
     struct peer* peer = &peers[n_peers++];
-    peer->address = own;
-    if (inet_pton(AF_INET, argv[i], &peer->address.sin_addr) != 1) {
-      fprintf(stderr, "probe: peer '%s' is not an address\n", argv[i]);
+    peer->at = end_point(argv[i], port);
+    if (peer->at.address.ss_family != own.address.ss_family) {
+      fprintf(stderr, "probe: peer '%s' is not an address of the same family\n", argv[i]);
       return 2;
     }
   }
-  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  const int fd = socket(own.address.ss_family, SOCK_DGRAM, 0);
   const int room = 16 << 20;
-  if (fd < 0 || bind(fd, (struct sockaddr*)&own, sizeof own) != 0) {
+  if (fd < 0 || bind(fd, (const struct sockaddr*)&own.address, own.size) != 0) {
     fprintf(stderr, "probe: binding %s: %s\n", argv[1], strerror(errno));
     return 1;
   }
