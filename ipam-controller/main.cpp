@@ -94,6 +94,7 @@ Observatory::Sources sources_of(const Ipam& ipam, const WatchHub& hub, const htt
     const WatchHub::Presence known = hub.presence(role, name);
     Lookout::Presence presence;
     presence.live = known.live;
+    presence.state = known.state;
     if (known.last_heard) {
       presence.last_heard_ms =
           std::chrono::duration_cast<std::chrono::milliseconds>(known.last_heard->time_since_epoch()).count();

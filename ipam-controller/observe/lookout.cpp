@@ -49,6 +49,10 @@ void Lookout::recall(const EventRecord& event) {
     silent_.insert(event.subject);
   } else if (event.type == "node.heard" || event.type == "gateway.heard") {
     silent_.erase(event.subject);
+  } else if (event.type == "gateway.drained") {
+    drained_.insert(event.subject);
+  } else if (event.type == "gateway.undrained") {
+    drained_.erase(event.subject);
   } else if (event.type == "audit.head") {
     told_head_ = event.details.value("sequence", std::uint64_t{0});
     head_told_ms_ = event.at_ms;
@@ -76,12 +80,28 @@ void Lookout::look_at(const State& state, std::int64_t now_ms) {
   }
   for (const auto& [name, gateway] : state.gateways()) {
     look_at_machine("gateway", name, now_ms);
+    look_at_drain(name);
   }
-  std::erase_if(silent_, [&](const std::string& subject) {
+  const auto is_gone = [&](const std::string& subject) {
     const auto slash = subject.find('/');
     const std::string name = subject.substr(slash + 1);
     return subject.starts_with("node/") ? state.node(name) == nullptr : state.gateway(name) == nullptr;
-  });
+  };
+  std::erase_if(silent_, is_gone);
+  std::erase_if(drained_, is_gone);
+}
+
+void Lookout::look_at_drain(const std::string& gateway) {
+  const std::string state = presence_("gateway", gateway).state;
+  const std::string subject = "gateway/" + gateway;
+  const bool told = drained_.contains(subject);
+  if (state == "drained" && !told) {
+    drained_.insert(subject);
+    tell_(make_event("gateway.drained", subject, fmt::format("gateway {} is drained: nothing goes by it", gateway)));
+  } else if (told && (state == "serving" || state == "not-ready")) {
+    drained_.erase(subject);
+    tell_(make_event("gateway.undrained", subject, fmt::format("gateway {} is no longer drained", gateway)));
+  }
 }
 
 void Lookout::look_at_machine(const std::string& kind, const std::string& name, std::int64_t now_ms) {

@@ -1,6 +1,7 @@
-// Looks at the whole now and then and tells what a person should know: pools that run out, nodes that fall silent, a
-// store that fails, where the audit ledger stands. What it tells depends on what is, not on what it saw happen: nothing
-// is missed because the controller was away, and nothing is told twice because it came back.
+// Looks at the whole now and then and tells what a person should know: pools that run out, nodes that fall silent,
+// gateways that are drained, a store that fails, where the audit ledger stands. What it tells depends on what is, not
+// on what it saw happen: nothing is missed because the controller was away, and nothing is told twice because it came
+// back.
 //
 // Threading: Ipam's thread. No clock of its own: look() is called by the wiring, once a second.
 #pragma once
@@ -29,6 +30,7 @@ class Lookout {
   struct Presence {
     bool live = false;
     std::optional<std::int64_t> last_heard_ms;
+    std::string state{};  // of a gateway, as it says itself; "": not known
   };
   using PresenceOf = std::function<Presence(const std::string& kind, const std::string& name)>;
   struct AuditHead {
@@ -55,13 +57,15 @@ class Lookout {
 
  private:
   void look_at_machine(const std::string& kind, const std::string& name, std::int64_t now_ms);
+  void look_at_drain(const std::string& gateway);
 
   std::int64_t started_ms_;
   PresenceOf presence_;
   Tell tell_;
   PoolAlarms pools_;
   std::map<std::pair<std::string, bool>, TimeToEmpty> forecasts_;
-  std::set<std::string> silent_;  // "node/h1": told so
+  std::set<std::string> silent_;   // "node/h1": told so
+  std::set<std::string> drained_;  // "gateway/gw1": the same
   std::uint64_t told_head_ = 0;
   std::int64_t head_told_ms_ = 0;
   std::optional<StoreHealth> store_;

@@ -175,6 +175,9 @@ class Gateways(LabCase):
         self.expect_both()
         self.expect_state("gw1", "serving")
         self.expect_state("gw2", "serving")
+        told = lambda kind: self.lab.ctl("events", "--type", kind).stdout
+        self.assertIn("gateway gw1 is drained", told("gateway.drained"))
+        eventually(lambda: "gateway gw1 is no longer drained" in told("gateway.undrained"), 20, "the event")
         eventually(lambda: self.holder() == ["gw1"], 20, "gw1 to have the shared address again")
         self.expect_reached(pod)
 

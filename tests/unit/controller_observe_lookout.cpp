@@ -230,6 +230,25 @@ TEST_CASE("lookout: a node falls silent and is heard again, once each, also over
   later.presence["gateway/g1"].live = true;
   look(later, 6 * one_minute);
   CHECK(later.last() == "gateway.heard: gateway g1 is heard again");
+
+  later.presence["gateway/g1"].state = "draining";
+  look(later, 6 * one_minute);
+  CHECK(later.told.size() == 1);
+  later.presence["gateway/g1"].state = "drained";
+  look(later, 6 * one_minute);
+  look(later, 6 * one_minute);
+  CHECK(later.told.size() == 2);
+  CHECK(later.last() == "gateway.drained: gateway g1 is drained: nothing goes by it");
+  Watch last;
+  last.lookout.recall(make_event("gateway.drained", "gateway/g1", ""));
+  last.presence = later.presence;
+  look(last, 7 * one_minute);
+  last.presence["gateway/g1"].state = "";  // away: nothing is known
+  look(last, 7 * one_minute);
+  CHECK(last.told.empty());
+  last.presence["gateway/g1"].state = "serving";
+  look(last, 7 * one_minute);
+  CHECK(last.last() == "gateway.undrained: gateway g1 is no longer drained");
 }
 
 TEST_CASE("lookout: the head of the ledger is told when it moved, at most once a minute") {
