@@ -104,6 +104,15 @@ class GatewayStage {
     }
     return in_time;
   }
+  // The flows once nodes' BFD is answered, which is a moment after the gateway is ready.
+  std::string flows_in_traffic() {
+    std::string flows;
+    REQUIRE(eventually([&] {
+      flows = host.ofctl("dump-flows", "br-tun", "--no-stats");
+      return flows.find("tp_dst=3784") != std::string::npos;
+    }));
+    return flows;
+  }
   ipam_api::Json status() const {
     const auto text = ask("/v1/status");
     return ipam_api::Json::parse(text.empty() ? "{}" : text);
