@@ -105,6 +105,27 @@ TEST_CASE("trace text: a tunnel whose other end is not known yet") {
   CHECK(walk_of(text).obstacle == "neighbor cache miss for 172.31.9.2 on bridge br-phy, sending ARP request");
 }
 
+TEST_CASE("trace text: a gateway hands a bridged subnet's packet to the one that was elected") {
+  const Walk walk = walk_of(std::string(head) + R"(30. ip,nw_dst=10.130.0.0/24, priority 50, cookie 0x4d00000000000004
+    set_field:0x12c->reg8
+    resubmit(,61)
+    61. reg8=0x12c, priority 100, cookie 0x4d0000ac1f01ca05
+            load:0x2->NXM_NX_REG9[]
+            load:0xac1f01ca->NXM_NX_REG10[]
+    goto_table:62
+62. ip,reg8=0x12c,reg9=0x2, priority 100, cookie 0x4d00000000000004
+    set_field:0a:6d:62:00:01:2c->eth_dst
+    move:NXM_NX_REG10[]->NXM_NX_TUN_IPV4_DST[]
+    set_field:0x12c->tun_id
+    load:0->NXM_OF_IN_PORT[]
+    output:2
+     -> output to native tunnel
+)" + tail);
+  CHECK(walk.end == Walk::End::tunnel);
+  CHECK(walk.tunnel_to == "172.31.1.202");
+  CHECK(walk.tunnel_id == 300);
+}
+
 TEST_CASE("trace text: drops, by a flow and for want of one") {
   const Walk spoofed = walk_of(std::string(head) +
                                " 0. in_port=7, priority 100, cookie 0x4d00000000002902\n    goto_table:10\n"

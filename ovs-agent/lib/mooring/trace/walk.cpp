@@ -71,6 +71,15 @@ std::string_view field_set(std::string_view action, std::string_view field) {
              : std::string_view();
 }
 
+// A learned flow is shown in Nicira's words: "load:0xac1f01ca->NXM_NX_REG10[]" -> "0xac1f01ca"
+std::string_view loaded(std::string_view action, std::string_view field) {
+  const std::string_view head = "load:";
+  const auto arrow = action.find("->");
+  return action.starts_with(head) && arrow != std::string_view::npos && action.substr(arrow + 2) == field
+             ? action.substr(head.size(), arrow - head.size())
+             : std::string_view();
+}
+
 bool is_obstacle(std::string_view note) {
   return note.find("cache miss") != std::string_view::npos || note.find("routing failed") != std::string_view::npos ||
          note.find("too large") != std::string_view::npos || note.find("dropping") != std::string_view::npos ||
@@ -88,7 +97,7 @@ void conclude(Walk& walk, std::string_view underlay) {
     for (const std::string& action : step.actions) {
       if (const auto to = field_set(action, "tun_dst"); !to.empty()) {
         walk.tunnel_to = to;
-      } else if (const auto elected = field_set(action, "reg10"); !elected.empty()) {
+      } else if (const auto elected = loaded(action, "NXM_NX_REG10[]"); !elected.empty()) {
         forwarder = number_of(elected);
       } else if (action == "move:NXM_NX_REG10[]->NXM_NX_TUN_IPV4_DST[]") {
         walk.tunnel_to = net::Ipv4Address(static_cast<std::uint32_t>(forwarder)).str();
