@@ -80,8 +80,10 @@ int run(const Config& config) {
   Nftables nat;
   Vty bgpd(io.get_executor(), config.bgp_socket);
   SegmentTap segment(config.physical_interface);
+  SegmentTap trunk_segment(config.bridge_interface);
   KernelSegment trunk(config.state_dir + "/keepalived.conf", config.keepalived_pid);
-  Gateway gateway(io, {foot, nat, bgpd, trunk, &segment}, config, *vtep);
+  Gateway gateway(io, {foot, nat, bgpd, trunk, &segment, config.bridge_interface.empty() ? nullptr : &trunk_segment},
+                  config, *vtep);
   StatusDoor door(io.get_executor(), gateway);
   metrics::Door metrics_door(io.get_executor(), collect_from(gateway));
   if (config.metrics_listen) {

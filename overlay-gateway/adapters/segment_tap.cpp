@@ -32,6 +32,20 @@ constexpr std::array<sock_filter, 9> claims_only{{
     {0x06, 0, 0, 0},           // drop
 }};
 
+// Of the tag that was taken off.
+std::uint16_t vlan_of(msghdr& message) {
+  constexpr std::uint16_t identifier_bits = 0x0fff;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level == SOL_PACKET && part->cmsg_type == PACKET_AUXDATA) {
+      tpacket_auxdata beside{};
+      std::memcpy(&beside, CMSG_DATA(part), sizeof beside);
+      const bool tagged = (beside.tp_status & TP_STATUS_VLAN_VALID) != 0;
+      return tagged ? static_cast<std::uint16_t>(beside.tp_vlan_tci & identifier_bits) : std::uint16_t{0};
+    }
+  }
+  return 0;
+}
+
 Error tap_failed(const std::string& interface) {
   const int number = errno;
   const Errc code = number == EPERM                                             ? Errc::permission_denied
@@ -64,6 +78,7 @@ Result<void> SegmentTap::open() {
   const int yes = 1;
   if (socket_ < 0 || ::ioctl(socket_, SIOCGIFINDEX, &index) != 0 || ::ioctl(socket_, SIOCGIFHWADDR, &mac) != 0 ||
       ::setsockopt(socket_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0 ||
+      ::setsockopt(socket_, SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) != 0 ||
       ::setsockopt(socket_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes) != 0) {
     return tap_failed(interface_);
   }
@@ -80,17 +95,24 @@ Result<void> SegmentTap::open() {
   return ok();
 }
 
-Result<std::vector<underlay::AddressClaim>> SegmentTap::hear(std::size_t most) {
+Result<std::vector<SegmentClaim>> SegmentTap::hear(std::size_t most) {
   if (socket_ < 0) {
     if (auto opened = open(); !opened) {
       close();
       return opened.error();
     }
   }
-  std::vector<underlay::AddressClaim> claims;
-  std::array<char, 256> frame{};
+  std::vector<SegmentClaim> claims;
   while (claims.size() < most) {
-    const ssize_t size = ::recv(socket_, frame.data(), frame.size(), 0);
+    std::array<char, 256> frame{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(tpacket_auxdata))> beside{};
+    iovec whole{frame.data(), frame.size()};
+    msghdr message{};
+    message.msg_iov = &whole;
+    message.msg_iovlen = 1;
+    message.msg_control = beside.data();
+    message.msg_controllen = beside.size();
+    const ssize_t size = ::recvmsg(socket_, &message, 0);
     if (size < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
         return claims;
@@ -100,7 +122,7 @@ Result<std::vector<underlay::AddressClaim>> SegmentTap::hear(std::size_t most) {
       return error;
     }
     if (const auto claim = underlay::address_claim_in({frame.data(), static_cast<std::size_t>(size)})) {
-      claims.push_back(*claim);
+      claims.push_back({*claim, vlan_of(message)});
     }
   }
   return claims;

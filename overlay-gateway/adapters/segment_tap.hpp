@@ -1,6 +1,7 @@
 // Hears who claims addresses on a link: a raw socket that lets through ARP and neighbour advertisements alone (a filter
-// in the kernel), not what this machine sends, and only what the link delivers anyway (not promiscuous). Source:
-// packet(7), socket(7) SO_ATTACH_FILTER. Threading: one thread; never blocks.
+// in the kernel), not what this machine sends, and only what the link delivers anyway (not promiscuous). The kernel
+// takes VLAN tags off the frames and tells them beside. Source: packet(7) PACKET_AUXDATA, socket(7) SO_ATTACH_FILTER.
+// Threading: one thread; never blocks.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,7 @@ class SegmentTap final : public Segment {
   // What came since the last call, at most `most`; what does not fit waits in the socket, and beyond 200 KiB is lost.
   // Opens the socket where there is none; a link that went is opened anew with the next call. Errors: not_found,
   // permission_denied, io.
-  Result<std::vector<underlay::AddressClaim>> hear(std::size_t most) override;
+  Result<std::vector<SegmentClaim>> hear(std::size_t most) override;
   // Of the link, once it is open.
   const std::optional<net::MacAddress>& own_mac() const override { return own_mac_; }
 

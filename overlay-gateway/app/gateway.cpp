@@ -66,6 +66,7 @@ SentinelSettings sentinel_settings(const Config& config) {
   settings.name = config.name;
   settings.network = config.network;
   settings.interface = config.physical_interface;
+  settings.bridge_interface = config.bridge_interface;
   settings.controller = config.controller;
   settings.token = config.token;
   return settings;
@@ -148,8 +149,8 @@ void Gateway::start(std::function<void()> on_ready) {
                                                     std::move(callbacks));
   asio::co_spawn(io_, watch_->run(), asio::detached);
   if (machine_.segment != nullptr) {
-    sentinel_ =
-        std::make_unique<Sentinel>(io_.get_executor(), directory_, *machine_.segment, sentinel_settings(config_));
+    sentinel_ = std::make_unique<Sentinel>(io_.get_executor(), directory_, *machine_.segment, machine_.trunk_segment,
+                                           sentinel_settings(config_));
     asio::co_spawn(io_, sentinel_->run([this](const Result<void>& hears) { settle("sentinel", hears); }),
                    asio::detached);
   }

@@ -65,11 +65,15 @@ class RoutingDaemon {
 };
 
 // What is heard on the physical network.
+struct SegmentClaim {
+  underlay::AddressClaim claim;
+  std::uint16_t vlan = 0;  // 0: no tag
+};
 class Segment {
  public:
   virtual ~Segment() = default;
   // Who claimed an address since the last call, at most `most` of them.
-  virtual Result<std::vector<underlay::AddressClaim>> hear(std::size_t most) = 0;
+  virtual Result<std::vector<SegmentClaim>> hear(std::size_t most) = 0;
   // Of this machine there, once it is known.
   virtual const std::optional<net::MacAddress>& own_mac() const = 0;
 };
@@ -88,9 +92,10 @@ class SegmentSide {
 struct Machine {
   Foot& foot;
   SourceTranslation& nat;
-  RoutingDaemon& bgpd;         // asked if there is BGP in the configuration
-  SegmentSide& trunk;          // if there is an interface for bridged mode
-  Segment* segment = nullptr;  // none: nobody watches
+  RoutingDaemon& bgpd;               // asked if there is BGP in the configuration
+  SegmentSide& trunk;                // if there is an interface for bridged mode
+  Segment* segment = nullptr;        // the physical network; none: nobody watches
+  Segment* trunk_segment = nullptr;  // none: nobody watches the VLANs of bridged subnets
 };
 
 }  // namespace mooring::gateway

@@ -1,13 +1,16 @@
 #include "overlay-gateway/app/sentinel.hpp"
 
+#include <algorithm>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include "mooring/ipam_api/json_fields.hpp"
+#include "overlay-gateway/domain/bridge_plan.hpp"
 
 namespace mooring::gateway {
 namespace {
@@ -34,9 +37,10 @@ http::ClientOptions one_connection(const std::string& token) {
 }  // namespace
 
 Sentinel::Sentinel(asio::any_io_executor executor, const directory::Directory& directory, Segment& segment,
-                   SentinelSettings settings)
+                   Segment* trunk, SentinelSettings settings)
     : directory_(directory),
       segment_(segment),
+      trunk_(trunk),
       settings_(std::move(settings)),
       client_(executor, settings_.controller, one_connection(settings_.token)),
       timer_(executor) {}
@@ -64,19 +68,43 @@ bool Sentinel::is_ours(net::IpAddress address) const {
          (place.subnet != nullptr && place.subnet->gateway == address);
 }
 
-Result<void> Sentinel::hear() {
-  const auto claims = segment_.hear(frames_a_look);
-  if (!claims) {
-    return claims.error();
+void Sentinel::claimed(const underlay::AddressClaim& claim, std::string where) {
+  ++heard_;
+  Claimed key{claim.address, claim.mac, std::move(where)};
+  if (pairs_.size() < max_pairs || pairs_.contains(key)) {
+    ++pairs_[std::move(key)].untold;
   }
-  for (const underlay::AddressClaim& claim : *claims) {
-    if (claim.mac == segment_.own_mac() || !is_ours(claim.address)) {
-      continue;
+}
+
+// A frame with a tag is of another network.
+Result<void> Sentinel::hear() {
+  const auto heard = segment_.hear(frames_a_look);
+  for (const SegmentClaim& one : heard ? *heard : std::vector<SegmentClaim>()) {
+    if (one.vlan == 0 && one.claim.mac != segment_.own_mac() && is_ours(one.claim.address)) {
+      claimed(one.claim, settings_.interface);
     }
-    ++heard_;
-    const std::pair key(claim.address, claim.mac);
-    if (pairs_.size() < max_pairs || pairs_.contains(key)) {
-      ++pairs_[key].untold;
+  }
+  const auto on_trunk = hear_trunk();
+  return heard ? on_trunk : Result<void>(heard.error());
+}
+
+// Of a bridged subnet its VLAN alone counts, and there the gateways answer with a MAC of the subnet.
+Result<void> Sentinel::hear_trunk() {
+  if (trunk_ == nullptr) {
+    return ok();
+  }
+  const auto heard = trunk_->hear(frames_a_look);
+  if (!heard || heard->empty()) {
+    return heard ? ok() : Result<void>(heard.error());
+  }
+  const auto bridged = bridged_subnets(directory_, settings_.network);
+  for (const SegmentClaim& one : *heard) {
+    const auto subnet = std::find_if(bridged.begin(), bridged.end(), [&](const BridgedSubnet& known) {
+      return known.vlan == one.vlan && known.block_of(one.claim.address) != nullptr;
+    });
+    if (subnet != bridged.end() && one.claim.mac.str() != subnet->mac() && is_ours(one.claim.address)) {
+      claimed(one.claim, one.vlan == 0 ? settings_.bridge_interface
+                                       : fmt::format("{} VLAN {}", settings_.bridge_interface, one.vlan));
     }
   }
   return ok();
@@ -94,10 +122,8 @@ asio::awaitable<void> Sentinel::tell() {
       continue;
     }
     if (rested && sightings.size() < pairs_a_report) {
-      sightings.push_back({{"address", key.first.str()},
-                           {"mac", key.second.str()},
-                           {"interface", settings_.interface},
-                           {"count", pair.untold}});
+      sightings.push_back(
+          {{"address", key.address.str()}, {"mac", key.mac.str()}, {"interface", key.where}, {"count", pair.untold}});
       told.emplace_back(&pair, pair.untold);
     }
     ++it;

@@ -6,6 +6,7 @@ import unittest
 
 from labkit import fabric, gateways
 
+from claims import claim
 from lab_case import LabCase, eventually, traffic
 
 VLAN, VNI = 100, 300
@@ -401,6 +402,25 @@ class Bridged(LabCase):
             self.addCleanup(self.place("phys1").ip, [f"addr del {lie}/{length} dev seg0"])
             self.place("phys1").run(["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-I", lie, target], check=False)
             eventually(lambda: self.counted(forwarder, 68, "priority=250") > before, 10, f"the packets from {lie} to be counted")
+
+    def rogues(self, address):
+        """What events say of who claims it."""
+        shown = json.loads(self.lab.ctl("events", "--type", "address.rogue", "-o", "json").stdout or "[]")
+        items = shown["items"] if isinstance(shown, dict) else shown
+        return [event["text"] for event in items if event["subject"] == f"address/default/{address}"]
+
+    def test_a_machine_that_claims_a_containers_address_is_told_of(self):
+        pod, mac = self.pod_of_office("h1", "web-0"), "02:00:5e:00:53:02"
+        self.expect_reached(pod)
+        own = self.place("phys1").run(["ip", "-br", "link", "show", "seg0"]).stdout.split()[2]
+        claim(self.place("phys1"), "seg0", NEAR, own)  # a machine's address: none of ours
+        for address in (pod.address, self.six(pod)):
+            claim(self.place("phys1"), "seg0", address, mac)
+            text, = eventually(lambda: self.rogues(address), 30, f"the event of {address}", interval=0.2)
+            self.assertRegex(text, f"{re.escape(address)} of network default is claimed by MAC {mac}, interface seg0 VLAN {VLAN} of gateway gw[12]; "
+                                   "default/web-0 on node h1 holds it")
+        self.assertEqual([], self.rogues(NEAR))
+        self.expect_reached(pod)
 
     def test_what_it_says_of_itself(self):
         pod = self.pod_of_office("h1", "web-0")

@@ -5,33 +5,11 @@ import unittest
 
 from labkit import gateways
 
+from claims import claim
 from lab_case import LabCase, eventually
 
 PHYS = "phys1"
 
-# An ARP announcement (RFC 5227, 3) as a machine makes it that has taken an address.
-CLAIM = """
-import socket, sys
-interface, address, mac = sys.argv[1], socket.inet_aton(sys.argv[2]), bytes.fromhex(sys.argv[3].replace(":", ""))
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-link.bind((interface, 0))
-link.send(b"\\xff" * 6 + mac + b"\\x08\\x06" + b"\\x00\\x01\\x08\\x00\\x06\\x04\\x00\\x01" + mac + address + bytes(6) + address)
-"""
-# The same by an unsolicited neighbour advertisement (RFC 4861, 7.2.6).
-CLAIM6 = """
-import socket, struct, sys
-interface, address, mac = sys.argv[1], socket.inet_pton(socket.AF_INET6, sys.argv[2]), bytes.fromhex(sys.argv[3].replace(":", ""))
-everybody = socket.inet_pton(socket.AF_INET6, "ff02::1")
-message = b"\\x88\\0\\0\\0" + b"\\x20\\0\\0\\0" + address + b"\\x02\\x01" + mac
-words = address + everybody + struct.pack("!II", len(message), 58) + message
-total = sum(struct.unpack("!%dH" % (len(words) // 2), words))
-while total >> 16:
-    total = (total & 0xffff) + (total >> 16)
-message = message[:2] + struct.pack("!H", 0xffff - total) + message[4:]
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-link.bind((interface, 0))
-link.send(b"\\x33\\x33\\0\\0\\0\\x01" + mac + b"\\x86\\xdd" + struct.pack("!IHBB", 0x60000000, len(message), 58, 255) + address + everybody + message)
-"""
 ROGUE = "02:00:5e:00:53:01"
 
 
@@ -50,7 +28,7 @@ class Sentinel(LabCase):
         return pod, [ip["address"] for ip in pod.attachment.result["ips"] if ":" in ip["address"]][0].partition("/")[0]
 
     def claim(self, address, mac=ROGUE):
-        self.lab.places[PHYS].run(["/usr/bin/python3", "-c", CLAIM6 if ":" in address else CLAIM, "eth0", address, mac])
+        claim(self.lab.places[PHYS], "eth0", address, mac)
 
     def events(self, type_, address):
         shown = json.loads(self.lab.ctl("events", "--type", type_, "-o", "json").stdout or "[]")
@@ -84,7 +62,7 @@ class Sentinel(LabCase):
     def test_a_pod_claims_another_ones_address(self):
         pod, victim = self.add("h1", "web-0"), self.add("h1", "web-1")
         self.expect_ping(pod, victim)
-        self.place(pod).run(["/usr/bin/python3", "-c", CLAIM, "eth0", victim.address, pod.mac])
+        claim(self.place(pod), "eth0", victim.address, pod.mac)
         event, = eventually(lambda: self.events("address.rogue", victim.address), 30, "the event")
         self.assertIn(f"is claimed by MAC {pod.mac}, pod default/web-0 of node h1; default/web-1 on node h1 holds it", event["text"])
         self.expect_ping(pod, victim)
@@ -100,7 +78,7 @@ class Sentinel(LabCase):
         (pod, own), (_, victim) = self.dual("h1", "six-1"), self.dual("h1", "six-2")
         self.expect_reach(pod, victim)
         for address in (own, victim):  # the first one is no lie
-            self.place(pod).run(["/usr/bin/python3", "-c", CLAIM6, "eth0", address, pod.mac])
+            claim(self.place(pod), "eth0", address, pod.mac)
         event, = eventually(lambda: self.events("address.rogue", victim), 30, "the event")
         self.assertIn(f"is claimed by MAC {pod.mac}, pod default/six-1 of node h1; default/six-2 on node h1 holds it", event["text"])
         self.assertEqual([], self.events("address.rogue", own))
