@@ -240,12 +240,23 @@ std::vector<std::string> candidacy_lines(const std::vector<BridgedSubnet>& bridg
   return lines;
 }
 
-std::vector<std::string> bridged_port_lines(const BridgedSubnet& subnet, net::IpAddress address,
-                                            directory::Generation generation) {
-  const std::uint64_t cookie = cookie_of(FlowOwner::destination, generation);
+namespace {
+
+Lines spoken_for(const BridgedSubnet& subnet, net::IpAddress address, std::uint64_t cookie) {
   return {
       answered_for(subnet, 100, cookie, alone(address)),
       line(table::segment_ip, 250, cookie, fmt::format("{},{}", from_block(alone(address)), of_vni(subnet)), "drop")};
+}
+
+}  // namespace
+
+std::vector<std::string> bridged_port_lines(const BridgedSubnet& subnet, net::IpAddress address,
+                                            directory::Generation generation) {
+  return spoken_for(subnet, address, cookie_of(FlowOwner::destination, generation));
+}
+
+std::vector<std::string> bridged_vip_lines(const BridgedSubnet& subnet, net::IpAddress address) {
+  return spoken_for(subnet, address, cookie_of(FlowOwner::layout));
 }
 
 std::vector<ovs::Meter> bridge_meters(const std::vector<BridgedSubnet>& bridged) {

@@ -62,6 +62,8 @@ std::vector<std::string> candidacy_lines(const std::vector<BridgedSubnet>& bridg
 // segment speaks for it.
 std::vector<std::string> bridged_port_lines(const BridgedSubnet& subnet, net::IpAddress address,
                                             directory::Generation generation);
+// The same for a VIP of the subnet.
+std::vector<std::string> bridged_vip_lines(const BridgedSubnet& subnet, net::IpAddress address);
 
 std::vector<ovs::Meter> bridge_meters(const std::vector<BridgedSubnet>& bridged);
 std::vector<ovs::Group> bridge_groups();

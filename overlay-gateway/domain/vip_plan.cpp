@@ -47,6 +47,12 @@ std::vector<std::string> FlowPlan::vip_lines(const std::string& name) const {
                                 vip.at.address.is_v4() ? ",nw_dst" : "6,ipv6_dst", vip.at.address.str(), port.port,
                                 directory::vip_group::all(vip.number)));
   }
+  for (const BridgedSubnet& subnet : bridged()) {
+    if (subnet.vni == vip.at.vni && subnet.block_of(vip.at.address) != nullptr) {
+      const auto spoken_for = bridged_vip_lines(subnet, vip.at.address);
+      lines.insert(lines.end(), spoken_for.begin(), spoken_for.end());
+    }
+  }
   return lines;
 }
 

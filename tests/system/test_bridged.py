@@ -84,6 +84,20 @@ said.sendto(b"word", target)
 """
 
 
+# Says its name to whoever asks by HTTP.
+_WEB = """
+import http.server, socketserver, sys
+class Asked(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(sys.argv[1].encode())
+    def log_message(self, *_):
+        pass
+socketserver.TCPServer(("", 8080), Asked).serve_forever()
+"""
+
+
 class Bridged(LabCase):
     options = {"hosts": 2, "gateways": 2, "physical": 2, "segment": True}
 
@@ -421,6 +435,30 @@ class Bridged(LabCase):
                                    "default/web-0 on node h1 holds it")
         self.assertEqual([], self.rogues(NEAR))
         self.expect_reached(pod)
+
+    def test_vips_of_its_containers_from_both_sides(self):
+        web = [self.pod_of_office("h1", "web-0"), self.pod_of_office("h2", "web-1")]
+        caller = self.pod_of_office("h2", "caller")
+        for pod in web:
+            server = self.place(pod).popen(["/usr/bin/python3", "-c", _WEB, pod.name])
+            self.addCleanup(server.wait)
+            self.addCleanup(server.kill)
+        self.lab.ctl("create", "subnet", "vips", "--network", "default", "--cidr", "10.131.0.0/24", "--vni", "301")
+        self.addCleanup(self.lab.ctl, "delete", "subnet", "vips")
+        self.place("phys1").ip(["route add 10.131.0.0/24 via 10.130.0.1"])
+        self.addCleanup(self.place("phys1").ip, ["route del 10.131.0.0/24"])
+        for name, address in (("apart", "10.131.0.80"), ("inside", "10.130.0.150")):
+            self.lab.ctl("create", "vip", name, "--address", address, "--port", "tcp:80:8080", "--for-hostname", "web-*", "--check", "tcp")
+            self.addCleanup(self.lab.ctl, "delete", "vip", name)
+            for who in (caller, "phys1"):
+                # Both, in any order: the first calls may come before the back ends are in use.
+                heard = set()
+                eventually(lambda: heard.add(self.call(who, address)) or heard >= {"web-0", "web-1"}, 20,
+                           lambda: f"{name} to be answered by both, not {heard}")
+                self.assertEqual({"web-0", "web-1"}, {self.call(who, address) for _ in range(20)}, f"{name}: nothing is lost")
+
+    def call(self, who, address):
+        return self.place(who).run(["curl", "-s", "-m", "2", f"http://{address}/"], check=False).stdout
 
     def test_what_it_says_of_itself(self):
         pod = self.pod_of_office("h1", "web-0")
