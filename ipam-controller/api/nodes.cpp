@@ -11,6 +11,7 @@
 #include "ipam-controller/api/filters.hpp"
 #include "ipam-controller/api/routes.hpp"
 #include "ipam-controller/api/views.hpp"
+#include "ipam-controller/observe/observatory.hpp"
 
 namespace mooring::controller {
 namespace {
@@ -91,6 +92,7 @@ asio::awaitable<Answered> report_gateway(Services& services, const Call& call) {
   Answered looked = co_await look_at(services, look);
   if (looked) {
     services.hub.told_state(call.parameters[0], state);
+    services.observatory.gateway_reported(call.parameters[0]);
   }
   co_return looked;
 }

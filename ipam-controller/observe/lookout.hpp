@@ -51,13 +51,14 @@ class Lookout {
   void look_at(const State& state, std::int64_t now_ms);
   void look_at(const AuditHead& head, std::int64_t now_ms);
   void look_at(const StoreHealth& store, std::int64_t now_ms);
+  // Also between the looks at everything: when the gateway has said something.
+  void look_at_drain(const std::string& gateway);
 
   // By pool and family ("v4", "v6"); infinity: not shrinking, or not known.
   double seconds_to_empty(const std::string& pool, bool v6) const;
 
  private:
   void look_at_machine(const std::string& kind, const std::string& name, std::int64_t now_ms);
-  void look_at_drain(const std::string& gateway);
 
   std::int64_t started_ms_;
   PresenceOf presence_;

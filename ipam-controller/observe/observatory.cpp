@@ -146,6 +146,12 @@ void Observatory::look() {
   });
 }
 
+void Observatory::gateway_reported(const std::string& gateway) {
+  if (lookout_) {
+    lookout_->look_at_drain(gateway);
+  }
+}
+
 void Observatory::gateway_mac(const std::string& gateway, net::MacAddress mac) {
   gateway_macs_[gateway] = mac;
 }

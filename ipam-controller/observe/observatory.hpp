@@ -57,6 +57,8 @@ class Observatory : public IpamObserver {
   void sighted(const Sighting& sighting);
   // Of a gateway on its physical network: gateways answer for the overlay there.
   void gateway_mac(const std::string& gateway, net::MacAddress mac);
+  // A gateway has said what it does with traffic: a drain that is over before the next look is an event all the same.
+  void gateway_reported(const std::string& gateway);
   const Rogues& rogues() const { return rogues_; }
 
   // Answers with the text that Prometheus reads.
