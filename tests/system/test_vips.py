@@ -4,16 +4,17 @@ import json
 import time
 import unittest
 
-from labkit import fabric, gateways, news, vips
+from labkit import fabric, gateways, vips
 
-from lab_case import LabCase, eventually, traffic
+from lab_case import eventually, traffic
+from vip_case import VipCase
 
 PHYS = "phys1"
 VIP = "10.101.0.80"
 
 
-class Vips(LabCase):
-    options = {"hosts": 3, "gateways": 2, "physical": 1}
+class Vips(VipCase):
+    vip = VIP
 
     @classmethod
     def setUpClass(cls):
@@ -21,42 +22,6 @@ class Vips(LabCase):
         cls.lab.ctl("create", "subnet", "vips", "--network", "default", "--cidr", "10.101.0.0/24", "--vni", "101")
         fabric.route_overlay(cls.lab.places[PHYS], "10.101.0.0/24", cls.lab.layout.shared_gateway)
         cls.addClassCleanup(lambda: cls.lab.ctl("delete", "subnet", "vips", check=False))
-
-    def setUp(self):
-        super().setUp()
-        vips.create(self.lab, "shop", VIP, "web-*")
-        self.addCleanup(self.lab.ctl, "delete", "vip", "shop")
-
-    def serve(self, pod):
-        server = vips.serve(self.place(pod), pod.name)
-        self.addCleanup(vips.end, server)
-        return server
-
-    def expect_healthy(self, *names, within=15):
-        """And all switches know it."""
-        news.wait(self.lab, vips.expect_healthy(self.lab, "shop", names, within))
-
-    def calls(self, caller, count=30, kind="tcp"):
-        return vips.answers(self.place(caller), VIP, count, kind)
-
-    def live(self, caller, count=8):
-        """Connections that go on until they are looked at."""
-        one = vips.Caller(self.place(caller), VIP, count, pause=0)
-        self.addCleanup(one.stop)
-        return one
-
-    def expect_alive(self, *callers):
-        for one in callers:
-            for kept in one.finish().kept:
-                self.assertEqual(("", 1), (kept.broke, len(kept.names)), kept)
-                self.assertGreater(kept.count, 0)
-
-    def three(self):
-        pods = [self.add(f"h{i + 1}", f"web-{i}") for i in range(3)]
-        servers = [self.serve(pod) for pod in pods]
-        self.expect_healthy("web-0", "web-1", "web-2")
-        self.settle()
-        return pods, servers
 
     # --------------------------------------------------------------------------------------------------------------
 

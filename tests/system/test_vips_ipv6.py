@@ -3,9 +3,10 @@ import json
 import time
 import unittest
 
-from labkit import gateways, news, vips
+from labkit import gateways, vips
 
-from lab_case import LabCase, eventually, traffic
+from lab_case import eventually, traffic
+from vip_case import VipCase
 
 PHYS = "phys1"
 MACHINE, SHARED = "fd00:7::101", "fd00:7::250"
@@ -13,8 +14,8 @@ OVERLAY = "fd00:101::/64"
 VIP = "fd00:101::80"  # in the pods' own subnet: they ask for its MAC
 
 
-class VipsIpv6(LabCase):
-    options = {"hosts": 3, "gateways": 2, "physical": 1}
+class VipsIpv6(VipCase):
+    vip = VIP
 
     @classmethod
     def setUpClass(cls):
@@ -34,38 +35,8 @@ class VipsIpv6(LabCase):
             cls.lab.services.start(gateway, "gateway")
         eventually(lambda: gateways.missing(cls.lab) is None, 20, lambda: gateways.missing(cls.lab))
 
-    def setUp(self):
-        super().setUp()
-        vips.create(self.lab, "shop", VIP, "web-*")
-        self.addCleanup(self.lab.ctl, "delete", "vip", "shop")
-
     def pod(self, host, name):
         return self.add(host, name, annotations={"mooring.io/pool": "dual"})
-
-    def serve(self, pod):
-        server = vips.serve(self.place(pod), pod.name)
-        self.addCleanup(vips.end, server)
-        return server
-
-    def expect_healthy(self, *names, within=15):
-        news.wait(self.lab, vips.expect_healthy(self.lab, "shop", names, within))
-
-    def three(self):
-        pods = [self.pod(f"h{i + 1}", f"web-{i}") for i in range(3)]
-        servers = [self.serve(pod) for pod in pods]
-        self.expect_healthy("web-0", "web-1", "web-2")
-        self.settle()
-        return pods, servers
-
-    def live(self, caller):
-        one = vips.Caller(self.place(caller), VIP, pause=0)
-        self.addCleanup(one.stop)
-        return one
-
-    def expect_alive(self, *callers):
-        for one in callers:
-            for kept in one.finish().kept:
-                self.assertEqual(("", 1), (kept.broke, len(kept.names)), kept)
 
     def test_connections_are_spread_and_a_dead_back_end_is_out_within_three_seconds(self):
         pods, servers = self.three()

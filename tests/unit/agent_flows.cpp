@@ -1,74 +1,16 @@
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "agent_flow_text.hpp"
 #include "agent_world.hpp"
 #include "mooring/directory/gateway_ports.hpp"
-#include "mooring/ovs/flow_table.hpp"
-#include "mooring/ovs/group.hpp"
-#include "mooring/ovs/library.hpp"
 #include "ovs-agent/domain/may_delete.hpp"
 
 using namespace mooring;
 using namespace mooring::agent;
 using namespace mooring::agent::test;
-
-namespace {
-
-// The two bridges as libopenvswitch understands them: what it would refuse, this refuses.
-std::string text_of(const FlowLines& lines) {
-  ovs::initialise("agent_unit_tests");
-  ovs::DesiredFlows br_int;
-  ovs::DesiredFlows br_tun;
-  for (const auto& line : lines.br_int) {
-    const auto added = br_int.add(line);
-    INFO(line);
-    REQUIRE((added ? "" : added.error().text()) == "");
-  }
-  for (const auto& line : lines.br_tun) {
-    const auto added = br_tun.add(line);
-    INFO(line);
-    REQUIRE((added ? "" : added.error().text()) == "");
-  }
-  std::string groups;
-  for (const auto& line : lines.br_tun_groups) {
-    const auto group = ovs::parse_group(line);
-    INFO(line);
-    REQUIRE((group ? "" : group.error().text()) == "");
-    groups += group->text + "\n";
-  }
-  return "# br-int\n" + br_int.text() + "\n# br-tun\n" + br_tun.text() +
-         (groups.empty() ? "" : "\n# groups of br-tun\n") + groups;
-}
-
-FlowLines everything(const FlowPlan& plan) {
-  FlowLines all;
-  for (const auto& group : plan.all_groups()) {
-    const auto lines = plan.lines(group);
-    all.br_int.insert(all.br_int.end(), lines.br_int.begin(), lines.br_int.end());
-    all.br_tun.insert(all.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
-    all.br_tun_groups.insert(all.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
-  }
-  return all;
-}
-
-// Compares with tests/golden/NAME; MOORING_UPDATE_GOLDEN=1 writes it anew.
-void same_as_golden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(MOORING_SOURCE_DIR) + "/tests/golden/" + name;
-  if (std::getenv("MOORING_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path) << text;
-  }
-  std::ifstream file(path);
-  std::stringstream golden;
-  golden << file.rdbuf();
-  REQUIRE(text == golden.str());
-}
-
-}  // namespace
 
 TEST_CASE("flows of a node that has no ports and knows nobody") {
   World world;
@@ -431,99 +373,4 @@ TEST_CASE("flows are deleted on knowledge only") {
     world.end(41);
     REQUIRE_FALSE(may_delete(destination, world.directory, true));
   }
-}
-
-namespace {
-
-// Three back ends: 10.0.0.5 is here and the youngest, 10.0.0.6 is on h2, 10.0.1.8 is here and ill.
-constexpr const char* vip_of_three = R"({"network":"default","vni":100,"address":"10.0.0.80","number":3,
-  "ports":["tcp:80:8080","udp:53:53"],"check":{"kind":"none"},"backends":[
-  {"address":"10.0.0.5","vni":100,"healthy":true,"since":9},{"address":"10.0.0.6","vni":100,"healthy":true,"since":7},
-  {"address":"10.0.1.8","vni":101,"healthy":false,"since":5}]})";
-
-}  // namespace
-
-TEST_CASE("flows of VIPs: a caller's half, and that of a back end") {
-  World world;
-  world.begin();
-  world.layout();
-  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
-  world.port(100, "10.0.0.6", "h2", 42);
-  world.port(101, "10.0.1.8", "h1", 44, "c3/eth0");
-  world.object("vip", "shop", vip_of_three);
-  world.end(60);
-  LocalPorts ports;
-  ports.put(local_port("c1", 100, "10.0.0.5", 41, 7));
-  ports.put(local_port("c3", 101, "10.0.1.8", 44, 9));
-  const FlowPlan plan(world.directory, ports, h1(), world.in_use);
-  FlowLines of_vips;
-  for (const auto& group : plan.vip_groups()) {
-    const auto lines = plan.lines(group);
-    of_vips.br_int.insert(of_vips.br_int.end(), lines.br_int.begin(), lines.br_int.end());
-    of_vips.br_tun.insert(of_vips.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
-    of_vips.br_tun_groups.insert(of_vips.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
-  }
-  same_as_golden("agent_flows_vip.txt", text_of(of_vips));
-
-  // A change of the VIP, or of where a back end lives, names what it touches.
-  world.directory.take_changes();
-  world.object("vip", "shop", vip_of_three);
-  CHECK(plan.affected_by(world.directory.take_changes()) == plan.vip_groups());
-  world.port(100, "10.0.0.6", "h3", 70);
-  const FlowGroups moved = plan.affected_by(world.directory.take_changes());
-  const FlowGroups of_vip = plan.vip_groups();
-  CHECK(std::includes(moved.begin(), moved.end(), of_vip.begin(), of_vip.end()));
-  CHECK(text_of(plan.lines(*of_vip.begin())).find("172.31.0.3->tun_dst") != std::string::npos);
-
-  // Without ports nobody here calls anybody.
-  const LocalPorts none;
-  const FlowPlan empty(world.directory, none, h1(), world.in_use);
-  for (const auto& group : empty.vip_groups()) {
-    CHECK(empty.lines(group) == FlowLines());
-  }
-}
-
-TEST_CASE("flows of a VIP of IPv6") {
-  World world;
-  world.begin();
-  world.layout();
-  world.layout6();
-  world.port(100, "10.0.0.5", "h1", 41, "c1/eth0");
-  world.port(100, "fd00::5", "h1", 41, "c1/eth0");
-  world.port(100, "fd00::6", "h2", 42);
-  world.object("vip", "shop", R"({"network":"default","vni":100,"address":"fd00::80","number":3,"ports":["tcp:80:8080"],
-    "backends":[{"address":"fd00::5","vni":100,"healthy":true,"since":9},
-                {"address":"fd00::6","vni":100,"healthy":true,"since":7}]})");
-  world.end(60);
-  LocalPorts ports;
-  ports.put(dual_port("c1", 100, "10.0.0.5", "fd00::5", 41, 7));
-  const FlowPlan plan(world.directory, ports, h1(), world.in_use);
-  FlowLines of_vips;
-  for (const auto& group : plan.vip_groups()) {
-    const auto lines = plan.lines(group);
-    of_vips.br_int.insert(of_vips.br_int.end(), lines.br_int.begin(), lines.br_int.end());
-    of_vips.br_tun.insert(of_vips.br_tun.end(), lines.br_tun.begin(), lines.br_tun.end());
-    of_vips.br_tun_groups.insert(of_vips.br_tun_groups.end(), lines.br_tun_groups.begin(), lines.br_tun_groups.end());
-  }
-  same_as_golden("agent_flows_vip_ipv6.txt", text_of(of_vips));
-}
-
-TEST_CASE("an IPv6 back end has the same number everywhere, and of two with one number the older is used") {
-  CHECK(directory::vip_mac(key(100, "fd00::5").address) == "0a:6e:62:dc:db:35");
-  directory::Vip vip;
-  REQUIRE(directory::vip_mac(key(100, "fd00::1:a345").address) == directory::vip_mac(key(100, "fd00::1:d4ab").address));
-  vip.backends = {
-      {key(100, "fd00::1:a345"), true, 9}, {key(100, "fd00::1:d4ab"), true, 7}, {key(100, "fd00::5"), true, 8}};
-  REQUIRE(used_backends(vip).size() == 2);
-  CHECK(used_backends(vip).front().at == key(100, "fd00::1:d4ab"));
-}
-
-TEST_CASE("of a VIP without a healthy back end all are tried") {
-  directory::Vip vip;
-  vip.backends = {{key(100, "10.0.0.5"), false, 9}, {key(100, "10.0.0.6"), false, 7}};
-  CHECK(used_backends(vip).size() == 2);
-  vip.backends.front().healthy = true;
-  REQUIRE(used_backends(vip).size() == 1);
-  CHECK(used_backends(vip).front().at == key(100, "10.0.0.5"));
-  CHECK(directory::vip_mac(vip.backends.front().at.address) == "0a:6e:0a:00:00:05");
 }
