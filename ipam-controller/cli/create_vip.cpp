@@ -1,9 +1,7 @@
-// create vip, and what describe adds to one: its back ends
+// create vip
 #include <memory>
-#include <ostream>
 
 #include "ipam-controller/cli/create_words.hpp"
-#include "ipam-controller/cli/vip_backends.hpp"
 
 namespace mooring::ctl {
 namespace {
@@ -40,27 +38,6 @@ Result<void> create_vip(ControllerSession& session, Invocation& invocation, cons
 }
 
 }  // namespace
-
-void print_vip_backends(std::ostream& out, const Json& vip) {
-  const Json& backends = field_at(vip, "backends");
-  if (!backends.is_array() || backends.empty()) {
-    out << "\nBack ends: none\n";
-    return;
-  }
-  TextTable table({"POD", "ADDRESS", "NODE", "HEALTHY", "SINCE", "WHY NOT"});
-  for (const Json& backend : backends) {
-    std::vector<std::string> cells;
-    for (const char* field : {"pod", "address", "node", "healthy", "since", "why"}) {
-      cells.push_back(cell_of(backend, field));
-    }
-    if (!backend.value("healthy", false)) {
-      cells[4] = "-";  // it is the last time's
-    }
-    table.add(std::move(cells));
-  }
-  out << "\nBack ends:\n";
-  table.print(out, "  ");
-}
 
 void add_create_vip(CLI::App& create, Invocation& invocation) {
   const auto words = std::make_shared<VipWords>();

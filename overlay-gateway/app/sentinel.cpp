@@ -27,13 +27,6 @@ constexpr auto own_mac_again = 60s;  // the controller forgets with its process
 constexpr auto after_failure = 5s;
 constexpr auto report_within = 5s;
 
-http::ClientOptions one_connection(const std::string& token) {
-  http::ClientOptions options;
-  options.token = token;
-  options.connections = 1;
-  return options;
-}
-
 }  // namespace
 
 Sentinel::Sentinel(asio::any_io_executor executor, const directory::Directory& directory, Segment& segment,
@@ -42,7 +35,7 @@ Sentinel::Sentinel(asio::any_io_executor executor, const directory::Directory& d
       segment_(segment),
       trunk_(trunk),
       settings_(std::move(settings)),
-      client_(executor, settings_.controller, one_connection(settings_.token)),
+      client_(executor, settings_.controller, http::ClientOptions{.token = settings_.token, .connections = 1}),
       timer_(executor) {}
 
 void Sentinel::stop() {

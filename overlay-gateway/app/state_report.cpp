@@ -14,19 +14,12 @@ namespace {
 constexpr std::chrono::milliseconds looked_every{250};
 constexpr std::chrono::seconds told_every{10}, told_within{5}, after_failure{2}, after_refusal{60};
 
-http::ClientOptions with_token(const std::string& token) {
-  http::ClientOptions options;
-  options.token = token;
-  options.connections = 1;
-  return options;
-}
-
 }  // namespace
 
 StateReport::StateReport(boost::asio::any_io_executor executor, std::string gateway, http::Endpoint controller,
                          std::string token, std::function<std::string_view()> state)
     : gateway_(std::move(gateway)),
-      client_(executor, std::move(controller), with_token(token)),
+      client_(executor, std::move(controller), http::ClientOptions{.token = token, .connections = 1}),
       timer_(executor),
       state_(std::move(state)) {}
 

@@ -3,21 +3,10 @@
 #include <fmt/format.h>
 
 namespace mooring::agent {
-namespace {
-
-http::ClientOptions options_with(const std::string& token) {
-  http::ClientOptions options;
-  options.token = token;
-  options.connections = 64;
-  return options;
-}
-
-}  // namespace
-
 Controller::Controller(asio::any_io_executor executor, std::string node, http::Endpoint endpoint,
                        const std::string& token, std::function<bool()> connected)
     : node_(std::move(node)),
-      client_(std::move(executor), std::move(endpoint), options_with(token)),
+      client_(std::move(executor), std::move(endpoint), http::ClientOptions{.token = token, .connections = 64}),
       connected_(std::move(connected)) {}
 
 asio::awaitable<Result<ipam_api::Json>> Controller::post(std::string target, ipam_api::Json body, Deadline deadline) {

@@ -25,13 +25,6 @@ constexpr auto sightings_within = 5s;
 constexpr std::size_t max_claims = 100;
 constexpr int copied_of_a_claim = 80;  // bytes, as underlay/address_claim.hpp asks for
 
-http::ClientOptions one_warm_connection(const std::string& token) {
-  http::ClientOptions options;
-  options.token = token;
-  options.connections = 1;
-  return options;
-}
-
 }  // namespace
 
 void desire_spoof_copies(ovs::FlowSync& br_int) {
@@ -54,7 +47,7 @@ void desire_spoof_copies(ovs::FlowSync& br_int) {
 
 SpoofWatch::SpoofWatch(NodeState& state, const std::string& bridge, http::Endpoint controller, const std::string& token)
     : state_(state),
-      client_(state.executor, std::move(controller), one_warm_connection(token)),
+      client_(state.executor, std::move(controller), http::ClientOptions{.token = token, .connections = 1}),
       packets_(std::make_unique<ovs::OpenFlowPackets>(
           bridge, [executor = state.executor](std::function<void()> work) { asio::post(executor, std::move(work)); },
           [this](std::vector<ovs::PacketIn> packets) { received(packets); })) {}

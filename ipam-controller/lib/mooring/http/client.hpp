@@ -32,7 +32,7 @@ struct ClientOptions {
   std::size_t connections = 16;            // open at once
   std::chrono::milliseconds keep{60'000};  // an unused connection is kept so long: below the server's Limits::idle
   std::size_t response_bytes = 64 * 1024 * 1024;
-  std::shared_ptr<const TlsTrust> trust;  // for Endpoint::tls
+  std::shared_ptr<const TlsTrust> trust{};  // for Endpoint::tls
 };
 
 class Client {

@@ -40,13 +40,6 @@ SessionSettings session_settings(const WatchClientSettings& settings) {
   return session;
 }
 
-http::ClientOptions client_options(const std::string& token) {
-  http::ClientOptions options;
-  options.token = token;
-  options.connections = 1;
-  return options;
-}
-
 }  // namespace
 
 class WatchClient::Impl {
@@ -57,7 +50,7 @@ class WatchClient::Impl {
         settings_(std::move(settings)),
         callbacks_(std::move(callbacks)),
         session_(directory, session_settings(settings_), Clock::now()),
-        client_(executor, settings_.controller, client_options(settings_.token)),
+        client_(executor, settings_.controller, http::ClientOptions{.token = settings_.token, .connections = 1}),
         stream_(executor, settings_.controller, settings_.token),
         timer_(executor) {}
 

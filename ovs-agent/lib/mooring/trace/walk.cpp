@@ -62,22 +62,19 @@ std::optional<Step> step_from(std::string_view line, const std::string& bridge) 
   return step;
 }
 
-// "set_field:172.31.0.2->tun_dst" -> "172.31.0.2"
-std::string_view field_set(std::string_view action, std::string_view field) {
-  const std::string_view head = "set_field:";
+std::string_view put_into(std::string_view field, std::string_view head, std::string_view action) {
   const auto arrow = action.find("->");
   return action.starts_with(head) && arrow != std::string_view::npos && action.substr(arrow + 2) == field
              ? action.substr(head.size(), arrow - head.size())
              : std::string_view();
 }
-
+// "set_field:172.31.0.2->tun_dst" -> "172.31.0.2"
+std::string_view field_set(std::string_view action, std::string_view field) {
+  return put_into(field, "set_field:", action);
+}
 // A learned flow is shown in Nicira's words: "load:0xac1f01ca->NXM_NX_REG10[]" -> "0xac1f01ca"
 std::string_view loaded(std::string_view action, std::string_view field) {
-  const std::string_view head = "load:";
-  const auto arrow = action.find("->");
-  return action.starts_with(head) && arrow != std::string_view::npos && action.substr(arrow + 2) == field
-             ? action.substr(head.size(), arrow - head.size())
-             : std::string_view();
+  return put_into(field, "load:", action);
 }
 
 bool is_obstacle(std::string_view note) {
